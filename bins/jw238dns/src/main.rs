@@ -1,0 +1,3 @@
+//! A DNS server for people who run platforms.
+
+fn main() {}

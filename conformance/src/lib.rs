@@ -1,0 +1,1 @@
+//! Judges for jw238dns: a slow oracle, and real name servers asked the same questions.

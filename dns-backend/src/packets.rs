@@ -1,0 +1,55 @@
+//! Between datapaths and answers: packets in, replies out.
+
+use std::net::SocketAddr;
+
+/// What carried a query, as far as the answer depends on it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Transport {
+    /// Datagrams: answers are bounded by EDNS and may be truncated.
+    Udp,
+    /// A stream: answers have up to 65,535 octets.
+    Tcp,
+}
+
+/// Requests that a datapath lends for answering, each with room for its reply.
+///
+/// Indexes run from 0 to [`len`](Self::len). Everything is asked for lazily: what no rule looks at costs nothing.
+pub trait Packets {
+    /// How many requests there are; at most [`BATCH_MAX`](crate::Packets::BATCH_MAX).
+    fn len(&self) -> usize;
+
+    /// There is none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A request as it came, from its DNS header on.
+    fn request(&self, index: usize) -> &[u8];
+
+    /// A request and the buffer for its reply; the reply never gets longer than the buffer.
+    fn exchange(&mut self, index: usize) -> (&[u8], &mut [u8]);
+
+    /// Who asked.
+    fn client(&self, index: usize) -> SocketAddr;
+
+    /// Says that the first `octets` of the reply buffer are to be sent; a request without this gets no reply.
+    fn send(&mut self, index: usize, octets: usize);
+
+    /// Most requests in one batch.
+    const BATCH_MAX: usize = 64;
+}
+
+/// Makes a [`Responder`] for each worker thread and each task that reads queries.
+pub trait Respond: Send + Sync + 'static {
+    /// The state of one worker.
+    type Responder: Responder;
+
+    /// State for one more worker; its counters are summed with the others'.
+    fn responder(&self, transport: Transport) -> Self::Responder;
+}
+
+/// One worker's answering state: buffers that are reused, its view of the catalog, its counters.
+pub trait Responder: Send + 'static {
+    /// Answers every request of the batch that deserves an answer. Never fails and never waits.
+    fn respond(&mut self, packets: &mut impl Packets);
+}

@@ -1,0 +1,1 @@
+//! UDP and TCP listeners for jw238dns.

@@ -1,0 +1,1 @@
+//! The whole of jw238dns as a library: configuration, assembly, running.

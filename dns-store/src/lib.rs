@@ -1,0 +1,1 @@
+//! Records by source, published as immutable catalogs.

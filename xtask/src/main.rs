@@ -1,0 +1,3 @@
+//! Commands for working on jw238dns.
+
+fn main() {}
