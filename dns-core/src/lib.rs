@@ -5,12 +5,20 @@
 //!
 //! No sockets, no clock, no locks, no files: bytes come in, values go out.
 
+mod catalog;
+mod change;
 pub mod name;
+
 mod rrset;
 mod rtype;
+mod sys;
 mod text;
+pub mod trie;
+pub mod zone;
 
 pub use self::{
+    catalog::{AnswerPolicy, AnyPolicy, Catalog, View, ZoneEntry, ZoneState, Zones},
+    change::{Change, ChangeSet, Precondition, plan},
     name::{Name, NameError},
     rrset::{Rdatas, Rrset, RrsetError, TTL_MAX},
     rtype::{Class, Opcode, RecordType, ResponseCode},

@@ -81,11 +81,7 @@ impl Name {
     /// Takes an uncompressed name that fills the slice.
     pub fn from_wire(wire: &[u8]) -> Result<Self, NameError> {
         let (name, rest) = Self::split_from_wire(wire)?;
-        if rest.is_empty() {
-            Ok(name)
-        } else {
-            Err(NameError::TrailingOctets)
-        }
+        if rest.is_empty() { Ok(name) } else { Err(NameError::TrailingOctets) }
     }
 
     /// Takes an uncompressed name from the front of the slice; returns the rest as well.
@@ -108,11 +104,7 @@ impl Name {
         wire.make_ascii_lowercase(); // length octets are below 64 and so never letters
         let mut hashed = HashedName::default();
         let labels = hashed.read(&wire).map_or(0, |_| hashed.labels());
-        Self {
-            hash: hashed.hash(labels),
-            labels: labels as u8,
-            wire,
-        }
+        Self { hash: hashed.hash(labels), labels: labels as u8, wire }
     }
 
     /// The name as it goes on the wire, lower case and uncompressed.
@@ -151,6 +143,7 @@ impl Name {
     }
 
     /// The last `labels` labels of the name; the name itself if it has no more.
+    #[must_use]
     pub fn suffix(&self, labels: usize) -> Self {
         let mut rest = &self.wire[..];
         for _ in labels..self.label_count() {
@@ -233,9 +226,7 @@ pub fn canonical_cmp(left: &[u8], right: &[u8]) -> Ordering {
 fn lower_label(wire: &[u8], offset: u8) -> impl Iterator<Item = u8> + '_ {
     let offset = usize::from(offset);
     let octets = usize::from(wire[offset]);
-    wire[offset + 1..=offset + octets]
-        .iter()
-        .map(u8::to_ascii_lowercase)
+    wire[offset + 1..=offset + octets].iter().map(u8::to_ascii_lowercase)
 }
 
 fn label_offsets(wire: &[u8], offsets: &mut [u8; LABELS_MAX + 1]) -> usize {

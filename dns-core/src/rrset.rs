@@ -98,19 +98,9 @@ impl Rrset {
         }
         let size = octets.len() + 10 * count;
         if size > Self::OCTETS_MAX {
-            return Err(RrsetError::TooLarge {
-                owner,
-                rtype,
-                octets: size,
-            });
+            return Err(RrsetError::TooLarge { owner, rtype, octets: size });
         }
-        Ok(Self {
-            owner,
-            rtype,
-            ttl,
-            count: count as u16,
-            octets: octets.into(),
-        })
+        Ok(Self { owner, rtype, ttl, count: count as u16, octets: octets.into() })
     }
 
     /// The name the records stand at.
@@ -178,7 +168,7 @@ impl fmt::Debug for Rrset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {} [", self.owner, self.ttl, self.rtype)?;
         for rdata in self.rdatas() {
-            write!(f, " {:02x?}", rdata)?;
+            write!(f, " {rdata:02x?}")?;
         }
         write!(f, " ]")
     }
@@ -208,27 +198,14 @@ mod tests {
     #[test]
     fn values_are_a_set() {
         let owner: Name = "www.example.org".parse().unwrap();
-        let one = Rrset::new(
-            owner.clone(),
-            RecordType::A,
-            300,
-            [[192, 0, 2, 1], [192, 0, 2, 2], [192, 0, 2, 1]],
-        )
-        .unwrap();
+        let one =
+            Rrset::new(owner.clone(), RecordType::A, 300, [[192, 0, 2, 1], [192, 0, 2, 2], [192, 0, 2, 1]])
+                .unwrap();
         assert_eq!(one.len(), 2);
-        let other = Rrset::new(
-            owner.clone(),
-            RecordType::A,
-            300,
-            [[192, 0, 2, 2], [192, 0, 2, 1]],
-        )
-        .unwrap();
+        let other = Rrset::new(owner.clone(), RecordType::A, 300, [[192, 0, 2, 2], [192, 0, 2, 1]]).unwrap();
         assert_eq!(one, other);
         let many = (0..100u8).chain(0..100).map(|last| [192, 0, 2, last]);
-        assert_eq!(
-            Rrset::new(owner.clone(), RecordType::A, 300, many).unwrap().len(),
-            100
-        );
+        assert_eq!(Rrset::new(owner.clone(), RecordType::A, 300, many).unwrap().len(), 100);
         assert!(Rrset::new(owner.clone(), RecordType::A, 300, [[0u8; 0]; 0]).is_err());
         assert!(Rrset::new(owner.clone(), RecordType::ANY, 300, [[0u8; 4]]).is_err());
         assert!(Rrset::new(owner, RecordType::TXT, 300, [vec![0u8; 65_500]]).is_err());

@@ -388,15 +388,7 @@ mod tests {
         }
         assert_eq!("TYPE65280".parse(), Ok(RecordType(65280)));
         assert_eq!(RecordType(65280).to_string(), "TYPE65280");
-        for wrong in [
-            "",
-            "TYPE",
-            "TYPE65536",
-            "TYPE+1",
-            "AAAAA",
-            "A ",
-            "a-very-long-word-that-is-no-type",
-        ] {
+        for wrong in ["", "TYPE", "TYPE65536", "TYPE+1", "AAAAA", "A ", "a-very-long-word-that-is-no-type"] {
             assert!(wrong.parse::<RecordType>().is_err(), "{wrong}");
         }
     }

@@ -26,13 +26,7 @@ impl Default for HashedName {
     fn default() -> Self {
         let mut hashes = [0; LABELS_MAX + 1];
         hashes[0] = KEYS.0;
-        Self {
-            lower: [0; BUFFER_OCTETS],
-            octets: 1,
-            labels: 0,
-            offsets: [0; LABELS_MAX + 1],
-            hashes,
-        }
+        Self { lower: [0; BUFFER_OCTETS], octets: 1, labels: 0, offsets: [0; LABELS_MAX + 1], hashes }
     }
 }
 
@@ -166,8 +160,8 @@ fn lower_word(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const TOPS: u64 = 0x80 * ONES;
     let low = word & !TOPS;
-    let from_a = low + (0x80 - b'A' as u64) * ONES;
-    let past_z = low + (0x80 - b'Z' as u64 - 1) * ONES;
+    let from_a = low + (0x80 - u64::from(b'A')) * ONES;
+    let past_z = low + (0x80 - u64::from(b'Z') - 1) * ONES;
     let upper = from_a & !past_z & !word & TOPS;
     word | (upper >> 2)
 }
@@ -190,15 +184,10 @@ mod tests {
         let wire = b"\x03WWW\x0aSubdomain1\x07Example\x03Org\0trailing";
         assert_eq!(hashed.read(wire), Ok(28));
         assert_eq!(hashed.labels(), 4);
-        for (labels, text) in [
-            ".",
-            "org.",
-            "example.org.",
-            "subdomain1.example.org.",
-            "www.subdomain1.example.org.",
-        ]
-        .into_iter()
-        .enumerate()
+        for (labels, text) in
+            [".", "org.", "example.org.", "subdomain1.example.org.", "www.subdomain1.example.org."]
+                .into_iter()
+                .enumerate()
         {
             let name: Name = text.parse().unwrap();
             assert_eq!(hashed.suffix(labels), name.as_wire());

@@ -32,9 +32,7 @@ pub fn wire_from_text(
 }
 
 fn append(wire: &mut [u8; NAME_OCTETS_MAX], at: usize, suffix: &[u8]) -> Result<usize, NameError> {
-    wire.get_mut(at..at + suffix.len())
-        .ok_or(NameError::TooLong)?
-        .copy_from_slice(suffix);
+    wire.get_mut(at..at + suffix.len()).ok_or(NameError::TooLong)?.copy_from_slice(suffix);
     Ok(at + suffix.len())
 }
 

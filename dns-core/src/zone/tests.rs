@@ -1,0 +1,217 @@
+//! Versions of zones against a plain map of RRsets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::Rrset;
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+fn soa_rdata(serial: u32) -> Vec<u8> {
+    let mut rdata = name("ns1.example.org").as_wire().to_vec();
+    rdata.extend_from_slice(name("hostmaster.example.net").as_wire());
+    for field in [serial, 3600, 600, 86_400, 300] {
+        rdata.extend_from_slice(&field.to_be_bytes());
+    }
+    rdata
+}
+
+type Model = BTreeMap<(Name, RecordType), Rrset>;
+
+fn apex_model() -> Model {
+    let apex = name("example.org");
+    let soa = Rrset::new(apex.clone(), RecordType::SOA, 3600, [soa_rdata(7)]).unwrap();
+    let ns = ["ns1.example.org", "ns2.example.org", "ns.other.org", "NS.Example.NET"].map(|target| {
+        let mut wire = Vec::new();
+        crate::name::wire_from_text(target.as_bytes(), Some(&[0]), &mut wire).unwrap();
+        wire
+    });
+    let ns = Rrset::new(apex.clone(), RecordType::NS, 3600, ns).unwrap();
+    [((apex.clone(), RecordType::SOA), soa), ((apex, RecordType::NS), ns)].into()
+}
+
+fn build(model: &Model) -> Zone {
+    let mut builder = ZoneBuilder::new(name("example.org"));
+    for rrset in model.values() {
+        for rdata in rrset.rdatas() {
+            builder.add(
+                rrset.owner().as_wire(),
+                rrset.rtype(),
+                rrset.ttl(),
+                rdata,
+                SourceTag::default(),
+                Place::default(),
+            );
+        }
+    }
+    builder.finish().unwrap().zone
+}
+
+/// All names of the zone with their types, ancestors included, as the model has them.
+fn model_names(model: &Model) -> BTreeMap<Name, BTreeSet<RecordType>> {
+    let mut names: BTreeMap<Name, BTreeSet<RecordType>> = BTreeMap::new();
+    for (owner, rtype) in model.keys() {
+        names.entry(owner.clone()).or_default().insert(*rtype);
+        for labels in 2..owner.label_count() {
+            names.entry(owner.suffix(labels)).or_default();
+        }
+    }
+    names
+}
+
+/// The zone says of itself what the model says.
+fn check(zone: &Zone, model: &Model) {
+    let names = model_names(model);
+    let mut seen = BTreeSet::new();
+    for node in zone.nodes() {
+        assert!(seen.insert(name_of(&node)), "{node:?} twice");
+    }
+    assert_eq!(seen, names.keys().cloned().collect());
+    assert_eq!(zone.name_count(), names.len());
+    assert_eq!(zone.record_count(), model.values().map(Rrset::len).sum::<usize>());
+    let mut depths = 0u128;
+    for (owner, types) in &names {
+        let node = zone.node_of(owner).unwrap();
+        assert_eq!(node.rrsets().map(|rrset| rrset.rtype).collect::<BTreeSet<_>>(), *types, "{owner}");
+        for (rrset, _) in rrsets_of(zone, &node) {
+            assert_eq!(Some(&rrset), model.get(&(owner.clone(), rrset.rtype())));
+        }
+        let is_cut = types.contains(&RecordType::NS) && *owner != name("example.org");
+        assert_eq!(node.is_zone_cut(), is_cut);
+        assert_eq!(node.has_dname(), types.contains(&RecordType::DNAME));
+        assert_eq!(node.has_cname(), types.contains(&RecordType::CNAME));
+        assert_eq!(
+            node.has_wildcard_child(),
+            owner.child(b"*").is_ok_and(|child| names.contains_key(&child)),
+            "{owner}"
+        );
+        if is_cut || node.has_dname() {
+            depths |= 1 << owner.label_count();
+        }
+        let children = names.keys().filter(|child| child.parent().as_ref() == Some(owner)).count();
+        assert_eq!(node.children() as usize, children, "{owner}");
+        assert!(zone.depth_max() >= owner.label_count());
+    }
+    assert_eq!(zone.redirect_depths(), depths);
+}
+
+#[test]
+fn names_in_rdata_come_back_as_they_went_in() {
+    let model = apex_model();
+    let zone = build(&model);
+    check(&zone, &model);
+    assert_eq!(zone.serial(), 7);
+    let soa = zone.negative_soa().unwrap();
+    assert_eq!(soa.ttl(), 300);
+    // ns1 and the pointer to the apex; hostmaster.example.net shares nothing with it.
+    assert_eq!(soa.records.len(), RECORD_HEADER_OCTETS + 6 + 24 + 20);
+    let ns = zone.apex_node().rrset(RecordType::NS).unwrap();
+    assert!(ns.has_patches());
+    let mut copy = ns.records.to_vec();
+    assert!(ns.patch(&mut copy, 12, 29));
+    let records: Vec<&[u8]> = Records::new(&copy).collect();
+    assert_eq!(records[0][12..], *b"\x03ns1\xc0\x0c");
+    // `org` ends the apex, eight octets into it.
+    assert_eq!(records[2][12..], *b"\x02ns\x05other\xc0\x14");
+    assert!(!ns.patch(&mut ns.records.to_vec(), 16_383, 29));
+}
+
+#[test]
+fn what_is_no_zone_is_told_with_its_place() {
+    let fault = |records: &[(&str, RecordType, Vec<u8>)]| {
+        let mut builder = ZoneBuilder::new(name("example.org"));
+        for (line, (owner, rtype, rdata)) in records.iter().enumerate() {
+            let place = Place { file: 0, line: line as u32 + 1 };
+            builder.add(name(owner).as_wire(), *rtype, 300, rdata, SourceTag::default(), place);
+        }
+        let faults = builder.finish().err().unwrap_or_default();
+        faults.iter().map(|fault| format!("{}: {fault}", fault.place.line)).collect::<Vec<_>>()
+    };
+    let target = || name("ns1.example.org").as_wire().to_vec();
+    let apex = || [("example.org", RecordType::SOA, soa_rdata(1)), ("example.org", RecordType::NS, target())];
+    assert_eq!(fault(&apex()), [""; 0]);
+    assert_eq!(fault(&apex()[1..]), ["0: example.org. has no SOA record"]);
+    assert_eq!(fault(&apex()[..1]), ["0: example.org. has no NS record"]);
+    let with = |more: &[(&'static str, RecordType, Vec<u8>)]| fault(&[&apex()[..], more].concat());
+    assert_eq!(
+        with(&[("example.net", RecordType::A, vec![192, 0, 2, 1])]),
+        ["3: example.net. is not in the zone example.org."]
+    );
+    assert_eq!(
+        with(&[("a.example.org", RecordType::SOA, soa_rdata(1))]),
+        ["3: a.example.org. has a SOA record, but only the apex may have one"]
+    );
+    assert_eq!(
+        with(&[
+            ("a.example.org", RecordType::CNAME, target()),
+            ("a.example.org", RecordType::A, vec![192, 0, 2, 1])
+        ]),
+        ["3: a.example.org. has a CNAME record beside A"]
+    );
+    assert_eq!(
+        with(&[("example.org", RecordType::SOA, soa_rdata(2))]),
+        ["3: example.org. has more than one SOA record"]
+    );
+    assert_eq!(
+        with(&[("a.example.org", RecordType::OPT, vec![])]),
+        ["3: a.example.org. has a OPT record, which cannot be stored"]
+    );
+}
+
+fn owners() -> impl Strategy<Value = Name> {
+    let label = prop_oneof![Just("a"), Just("b"), Just("*"), Just("c")];
+    prop::collection::vec(label, 0..4).prop_map(|labels| {
+        labels.into_iter().fold(name("example.org"), |parent, label| parent.child(label.as_bytes()).unwrap())
+    })
+}
+
+fn steps() -> impl Strategy<Value = Vec<(Name, u8, u8)>> {
+    prop::collection::vec((owners(), 0u8..6, 1u8..4), 1..60)
+}
+
+proptest! {
+    #[test]
+    fn a_chain_of_edits_is_a_build_from_scratch(steps in steps(), initial in 0usize..30, folds in any::<u64>()) {
+        let mut model = apex_model();
+        let mut zone = None;
+        let mut fold = None;
+        for (step, (owner, what, count)) in steps.into_iter().enumerate() {
+            let target = name("x.example.org").as_wire().to_vec();
+            let apex = owner == name("example.org");
+            let rtype = match what {
+                0 if !apex => { model.retain(|(other, _), _| *other != owner); None }
+                1 => Some((RecordType::A, (0..count).map(|last| vec![192, 0, 2, last]).collect::<Vec<_>>())),
+                2 => Some((RecordType::NS, vec![target])),
+                3 => Some((RecordType::DNAME, vec![target])),
+                4 => Some((RecordType::TXT, vec![vec![1, b'x']])),
+                _ => { model.remove(&(owner.clone(), RecordType::A)); None }
+            };
+            if let Some((rtype, values)) = rtype {
+                model.insert((owner.clone(), rtype), Rrset::new(owner.clone(), rtype, 300, values).unwrap());
+            }
+            if step < initial {
+                continue;
+            }
+            let mut edit = zone.get_or_insert_with(|| build(&model)).edit();
+            let rrsets: Vec<_> = model.values().filter(|rrset| *rrset.owner() == owner).map(|rrset| (rrset, SourceTag(3))).collect();
+            edit.set(&owner, &rrsets).unwrap();
+            let mut next = edit.finish().unwrap();
+            // Folds begin and end at any point between the changes.
+            if folds >> (step % 64) & 1 == 1 {
+                if let Some((serving, begun)) = next.begin_fold() {
+                    check(&serving, &model);
+                    next = serving;
+                    fold = Some(begun);
+                } else if let Some(begun) = fold.take() {
+                    next = next.finish_fold(begun.run()).unwrap();
+                }
+            }
+            check(&next, &model);
+            zone = Some(next);
+        }
+    }
+}
