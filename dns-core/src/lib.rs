@@ -6,6 +6,7 @@
 //! No sockets, no clock, no locks, no files: bytes come in, values go out.
 
 pub mod name;
+pub mod rdata;
 mod rrset;
 mod rtype;
 mod text;
