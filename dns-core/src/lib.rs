@@ -8,7 +8,7 @@
 mod catalog;
 mod change;
 pub mod name;
-
+pub mod rdata;
 mod rrset;
 mod rtype;
 mod sys;

@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 use thiserror::Error;
 
 pub use self::hashed::{HashedName, suffix_hash};
+pub(crate) use self::presentation::unescape;
 pub use self::presentation::{escape_label, wire_from_text, write_wire};
 
 /// Most octets a name may have on the wire, its root label included ([RFC 1035, section 3.1]).
