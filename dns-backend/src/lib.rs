@@ -1,5 +1,24 @@
-//! From packets and a catalog of zones to replies, without sockets or clocks.
+//! Authoritative answers, computed from immutable zones.
+//!
+//! Meet [`lookup`], which says what a zone knows about a name; [`Authoritative`], which answers batches of packets from
+//! a catalog; and [`Packets`], by which whoever has the packets lends them.
+//!
+//! No sockets, no clock, no locks on the way of a query: a request and a catalog come in, a reply goes out.
 
+mod additional;
+mod answer;
+mod counters;
+mod denial;
+mod lookup;
 mod packets;
+mod query;
+mod reply;
+mod responder;
 
-pub use self::packets::{Packets, Respond, Responder, Transport};
+pub use self::{
+    counters::{Counters, ReplyCount},
+    lookup::{Lookup, Outcome, lookup},
+    packets::{Packets, Respond, Responder, Transport},
+    query::{Edns, Query, RequestError},
+    responder::{Authoritative, CatalogReader, Catalogs, Worker},
+};

@@ -256,6 +256,19 @@ impl<'z> PackedRrset<'z> {
         true
     }
 
+    /// The signatures alone, as an RRset of their own.
+    #[must_use]
+    pub fn signatures_only(&self) -> PackedRrset<'z> {
+        PackedRrset {
+            rtype: RecordType::RRSIG,
+            source: self.source,
+            count: self.signature_count(),
+            records: self.signatures,
+            signatures: &[],
+            patches: &[],
+        }
+    }
+
     /// How many RRSIG records there are.
     pub fn signature_count(&self) -> u16 {
         Records { rest: self.signatures }.count() as u16

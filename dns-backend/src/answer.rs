@@ -1,0 +1,335 @@
+//! From a question to the sections of a reply, in the order of [RFC 1034, section 4.3.2].
+//!
+//! [RFC 1034, section 4.3.2]: https://www.rfc-editor.org/rfc/rfc1034#section-4.3.2
+
+use dns_core::name::{HashedName, NAME_OCTETS_MAX};
+use dns_core::zone::{Node, PackedRrset, RECORD_HEADER_OCTETS, Signing, Zone};
+use dns_core::{AnswerPolicy, AnyPolicy, Name, RecordType, ResponseCode, View, ZoneEntry, ZoneState};
+
+use crate::Transport;
+use crate::additional;
+use crate::denial;
+use crate::lookup::{Lookup, Outcome, lookup};
+use crate::query::HEADER_OCTETS;
+use crate::reply::{Full, Origin, Owner, Reply, Section, find_suffix, read_name};
+
+/// What answering one question needs to know, apart from the question.
+pub(crate) struct Answerer<'c> {
+    pub policy: &'c AnswerPolicy,
+    pub view: &'c View,
+    pub transport: Transport,
+    pub qtype: RecordType,
+    pub dnssec_ok: bool,
+}
+
+/// The name that is being looked up: the question's, or what aliases have led to.
+#[derive(Clone, Copy)]
+struct Current<'n> {
+    name: &'n HashedName,
+    /// Where it stands in the message.
+    at: usize,
+}
+
+/// What following an alias has come to.
+enum Step {
+    Done,
+    /// The target stands at this offset of the message.
+    Follow(usize),
+}
+
+/// A zone with its place in the message.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'z> {
+    pub zone: &'z Zone,
+    pub origin: Origin<'z>,
+}
+
+impl<'c> Answerer<'c> {
+    /// Answers a question of class IN; `entry` is the zone that has the longest suffix of the name, if there is one.
+    #[inline]
+    pub fn answer(
+        &self,
+        qname: &HashedName,
+        entry: Option<&'c ZoneEntry>,
+        target: &mut HashedName,
+        reply: &mut Reply<'_>,
+    ) {
+        let Some(entry) = entry else { return reply.set_rcode(ResponseCode::REFUSED) };
+        let zone = match &entry.state {
+            ZoneState::Serving(zone) => zone,
+            ZoneState::Failed(_) => return reply.set_rcode(ResponseCode::SERVFAIL),
+        };
+        if let Err(rcode) = check_qtype(self.qtype) {
+            return reply.set_rcode(rcode);
+        }
+        if self.qtype == RecordType::ANY
+            && self.policy.any == AnyPolicy::Tcp
+            && self.transport == Transport::Udp
+        {
+            reply.set_authoritative(true);
+            return reply.truncate();
+        }
+        reply.set_authoritative(true);
+        let apex_at = HEADER_OCTETS + qname.offset(zone.apex().label_count());
+        let origin = Origin { apex: zone.apex().as_wire(), apex_at: Some(apex_at as u16) };
+        let current = Current { name: qname, at: HEADER_OCTETS };
+        let done = match self.step(Place { zone, origin }, current, true, reply) {
+            Ok(Step::Follow(at)) if self.policy.resolve_cname_chain => self.follow(qname, at, target, reply),
+            Ok(Step::Done | Step::Follow(_)) => Ok(()),
+            Err(full) => Err(full),
+        };
+        if done == Err(Full) {
+            reply.truncate();
+        }
+    }
+
+    /// Follows aliases until they end, leave our zones, come back to where they were, or become too many.
+    #[cold]
+    fn follow(
+        &self,
+        qname: &HashedName,
+        at: usize,
+        target: &mut HashedName,
+        reply: &mut Reply<'_>,
+    ) -> Result<(), Full> {
+        let mut visited = [0u64; AnswerPolicy::CNAME_DEPTH_LIMIT as usize + 1];
+        visited[0] = qname.hash(qname.labels());
+        let mut at = at;
+        let depth = usize::from(self.policy.max_cname_depth.min(AnswerPolicy::CNAME_DEPTH_LIMIT));
+        for followed in 1..=depth {
+            let mut wire = [0u8; NAME_OCTETS_MAX];
+            let read =
+                read_name(reply.written(), at, &mut wire).is_some_and(|name| target.read(name).is_ok());
+            let hash = target.hash(target.labels());
+            if !read || visited[..followed].contains(&hash) {
+                return Ok(());
+            }
+            visited[followed] = hash;
+            let zone = match find_zone(self.view, target, self.qtype).map(|entry| &entry.state) {
+                None => return Ok(()),
+                Some(ZoneState::Failed(_)) => {
+                    reply.set_rcode(ResponseCode::SERVFAIL);
+                    return Ok(());
+                }
+                Some(ZoneState::Serving(zone)) => zone,
+            };
+            let apex_at = find_suffix(reply.written(), at, target, zone.apex().label_count());
+            let origin = Origin { apex: zone.apex().as_wire(), apex_at };
+            match self.step(Place { zone, origin }, Current { name: target, at }, false, reply)? {
+                Step::Done => return Ok(()),
+                Step::Follow(next) => at = next,
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks one name up and writes what comes of it.
+    #[inline]
+    fn step(
+        &self,
+        place: Place<'c>,
+        current: Current<'_>,
+        is_first: bool,
+        reply: &mut Reply<'_>,
+    ) -> Result<Step, Full> {
+        let Place { zone, origin } = place;
+        let found = lookup(zone, current.name, self.qtype);
+        let owner = Owner::At(current.at);
+        match found.outcome {
+            Outcome::Answer(rrset) => {
+                let copy_at = reply.put(Section::Answer, &rrset, owner, origin, self.dnssec_ok)?;
+                self.prove_synthesis(place, current.name, &found, reply)?;
+                if !self.policy.minimal_responses {
+                    additional::add_targets(self, place, &rrset, copy_at, reply);
+                }
+                Ok(Step::Done)
+            }
+            Outcome::NxDomain => {
+                reply.set_rcode(ResponseCode::NXDOMAIN);
+                self.negative(place, current.name, &found, reply).map(|()| Step::Done)
+            }
+            Outcome::NoData => self.negative(place, current.name, &found, reply).map(|()| Step::Done),
+            Outcome::Alias(cname) => {
+                let copy_at = reply.put(Section::Answer, &cname, owner, origin, self.dnssec_ok)?;
+                self.prove_synthesis(place, current.name, &found, reply)?;
+                Ok(Step::Follow(copy_at + RECORD_HEADER_OCTETS))
+            }
+            Outcome::Redirect(node, dname) => self.redirect(place, current, node, &dname, reply),
+            Outcome::Referral(cut) => {
+                if is_first {
+                    reply.set_authoritative(false);
+                }
+                self.refer(place, cut, reply).map(|()| Step::Done)
+            }
+            Outcome::Node(node) => {
+                self.whole_node(place, node, owner, reply)?;
+                self.prove_synthesis(place, current.name, &found, reply)?;
+                Ok(Step::Done)
+            }
+        }
+    }
+
+    /// The answer was made from a wildcard: proves that there was nothing closer.
+    #[inline]
+    fn prove_synthesis(
+        &self,
+        place: Place<'c>,
+        name: &HashedName,
+        found: &Lookup<'c>,
+        reply: &mut Reply<'_>,
+    ) -> Result<(), Full> {
+        if self.dnssec_ok && found.wildcard.is_some() && *place.zone.signing() != Signing::Unsigned {
+            denial::Proof::new(place, reply).wildcard_answer(name, found.encloser_labels)?;
+        }
+        Ok(())
+    }
+
+    /// SOA record, and why there is nothing.
+    fn negative(
+        &self,
+        place: Place<'c>,
+        name: &HashedName,
+        found: &Lookup<'c>,
+        reply: &mut Reply<'_>,
+    ) -> Result<(), Full> {
+        let is_nxdomain = matches!(found.outcome, Outcome::NxDomain);
+        if is_nxdomain && !self.policy.return_soa_on_nxdomain {
+            return Ok(());
+        }
+        if let Some(soa) = place.zone.negative_soa() {
+            let owner = match place.origin.apex_at {
+                Some(apex_at) => Owner::At(usize::from(apex_at)),
+                None => Owner::Name(place.origin.apex),
+            };
+            reply.put(Section::Authority, &soa, owner, place.origin, self.dnssec_ok)?;
+        }
+        if self.dnssec_ok && *place.zone.signing() != Signing::Unsigned {
+            let mut proof = denial::Proof::new(place, reply);
+            match (is_nxdomain, found.wildcard) {
+                (true, _) => proof.nxdomain(name, found.encloser_labels)?,
+                (false, None) => proof.nodata(name, self.qtype)?,
+                (false, Some(wildcard)) => proof.wildcard_nodata(name, found.encloser_labels, wildcard)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers with a DNAME record and the CNAME record it stands for ([RFC 6672, section 3.2]).
+    ///
+    /// [RFC 6672, section 3.2]: https://www.rfc-editor.org/rfc/rfc6672#section-3.2
+    fn redirect(
+        &self,
+        place: Place<'c>,
+        current: Current<'_>,
+        node: Node<'c>,
+        dname: &PackedRrset<'c>,
+        reply: &mut Reply<'_>,
+    ) -> Result<Step, Full> {
+        let owner =
+            owner_in_message(reply, &current, node.name()).map_or(Owner::Name(node.name()), Owner::At);
+        reply.put(Section::Answer, dname, owner, place.origin, self.dnssec_ok)?;
+        let (name, owner) = (current.name.wire(), node.name());
+        let prefix = &name[..name.len() - owner.len()];
+        let mut target = [0u8; NAME_OCTETS_MAX];
+        let mut octets = Some(0);
+        dname.for_each_rdata(place.origin.apex, |rdata| {
+            let end = prefix.len() + rdata.len();
+            octets = target.get_mut(..end).map(|target| {
+                let prefix = as_received(reply.written(), &current, prefix.len()).unwrap_or(prefix);
+                target[..prefix.len()].copy_from_slice(prefix);
+                target[prefix.len()..].copy_from_slice(rdata);
+                end
+            });
+        });
+        let Some(octets) = octets else {
+            reply.set_rcode(ResponseCode::YXDOMAIN);
+            return Ok(Step::Done);
+        };
+        let at = reply.put_cname(current.at, dname.ttl(), &target[..octets])?;
+        Ok(if self.qtype == RecordType::CNAME { Step::Done } else { Step::Follow(at) })
+    }
+
+    /// Sends the client to the servers of a child zone.
+    fn refer(&self, place: Place<'c>, cut: Node<'c>, reply: &mut Reply<'_>) -> Result<(), Full> {
+        let Some(ns) = cut.rrset(RecordType::NS) else { return Ok(()) };
+        let owner = Owner::Name(cut.name());
+        let copy_at = reply.put(Section::Authority, &ns, owner, place.origin, false)?;
+        if self.dnssec_ok && *place.zone.signing() != Signing::Unsigned {
+            if let Some(ds) = cut.rrset(RecordType::DS) {
+                reply.put(Section::Authority, &ds, owner, place.origin, true)?;
+            } else {
+                // The cut as a name of its own: what was asked for may lie below it.
+                let mut name = HashedName::default();
+                if name.read(cut.name()).is_ok() {
+                    denial::Proof::new(place, reply).nodata(&name, RecordType::DS)?;
+                }
+            }
+        }
+        additional::add_glue(self, place, cut, &ns, copy_at, reply);
+        Ok(())
+    }
+
+    /// Answers ANY, or RRSIG, from all that stands at a name.
+    #[cold]
+    fn whole_node(
+        &self,
+        place: Place<'c>,
+        node: Node<'c>,
+        owner: Owner<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Result<(), Full> {
+        for rrset in node.rrsets() {
+            if self.qtype == RecordType::RRSIG {
+                let only = rrset.signatures_only();
+                if !only.records.is_empty() {
+                    reply.put(Section::Answer, &only, owner, place.origin, false)?;
+                }
+                continue;
+            }
+            reply.put(Section::Answer, &rrset, owner, place.origin, self.dnssec_ok)?;
+            // RFC 8482, section 4.1: one RRset is enough.
+            if self.policy.any == AnyPolicy::Minimal {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Types that no zone can answer for.
+fn check_qtype(qtype: RecordType) -> Result<(), ResponseCode> {
+    match qtype {
+        // Transfers have their own way and nobody is allowed them here.
+        RecordType::AXFR | RecordType::IXFR => Err(ResponseCode::REFUSED),
+        RecordType::MAILA | RecordType::MAILB | RecordType::TKEY => Err(ResponseCode::NOTIMP),
+        RecordType::ANY => Ok(()),
+        // RFC 9824, section 3.5, for NXNAME; the rest are no types of questions.
+        qtype if qtype.is_meta() || qtype.0 == 0 => Err(ResponseCode::FORMERR),
+        _ => Ok(()),
+    }
+}
+
+/// The zone that answers for a name and type: the one with the longest suffix, but for DS at its apex its parent, if we
+/// have that ([RFC 4035, section 3.1.4.1]).
+///
+/// [RFC 4035, section 3.1.4.1]: https://www.rfc-editor.org/rfc/rfc4035#section-3.1.4.1
+#[inline]
+pub(crate) fn find_zone<'c>(view: &'c View, name: &HashedName, qtype: RecordType) -> Option<&'c ZoneEntry> {
+    let entry = view.find(name, name.labels())?;
+    if qtype == RecordType::DS && entry.apex.label_count() == name.labels() && name.labels() > 0 {
+        return Some(view.find(name, name.labels() - 1).unwrap_or(entry));
+    }
+    Some(entry)
+}
+
+/// Where an ancestor-or-self of the current name stands in the message, if it does in one piece.
+fn owner_in_message(reply: &Reply<'_>, current: &Current<'_>, ancestor: &[u8]) -> Option<usize> {
+    let labels = Name::from_wire(ancestor).ok()?.label_count();
+    find_suffix(reply.written(), current.at, current.name, labels).map(usize::from)
+}
+
+/// The first octets of the current name as they stand in the message, in the client's letter case.
+fn as_received<'m>(message: &'m [u8], current: &Current<'_>, octets: usize) -> Option<&'m [u8]> {
+    let received = message.get(current.at..current.at + octets)?;
+    received.eq_ignore_ascii_case(&current.name.wire()[..octets]).then_some(received)
+}

@@ -1,0 +1,392 @@
+//! Writes a reply where it will be sent from.
+
+use dns_core::name::{HashedName, NAME_OCTETS_MAX};
+use dns_core::zone::{PackedRrset, RECORD_HEADER_OCTETS, Records};
+use dns_core::{Class, RecordType, ResponseCode};
+
+use crate::query::{Edns, HEADER_OCTETS};
+
+/// Offsets from here on are out of a compression pointer's reach.
+const POINTER_REACH: usize = 0x4000;
+/// Octets of an OPT record without options.
+const OPT_OCTETS: usize = 11;
+/// Octets of the keepalive option of a response.
+const KEEPALIVE_OCTETS: usize = 6;
+
+/// The sections that records are put into.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Section {
+    /// What was asked for.
+    Answer,
+    /// Who is responsible, or why there is nothing.
+    Authority,
+    /// What may save the client a question.
+    Additional,
+}
+
+/// The records do not fit into the message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Full;
+
+/// What stands at the front of each record.
+#[derive(Clone, Copy, Debug)]
+pub enum Owner<'a> {
+    /// A name that stands in the message already, at this offset.
+    At(usize),
+    /// A name that is written out, as far as the apex does not cover it; lower case.
+    Name(&'a [u8]),
+}
+
+/// The zone that records come from, as the message knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// The apex, lower case.
+    pub apex: &'a [u8],
+    /// Where it stands in the message in one piece, if it does, and within a pointer's reach.
+    pub apex_at: Option<u16>,
+}
+
+/// A reply in the making. Records that do not fit leave no trace.
+pub struct Reply<'b> {
+    buffer: &'b mut [u8],
+    /// Where the next record goes.
+    at: usize,
+    /// Where records must end, so that the OPT record still fits.
+    limit: usize,
+    question_end: usize,
+    counts: [u16; 3],
+    rcode: ResponseCode,
+    edns: Option<Edns>,
+    keepalive: Option<u16>,
+    udp_octets: u16,
+}
+
+impl<'b> Reply<'b> {
+    /// Begins a reply with the header and the question of the request.
+    ///
+    /// The question ends at `question_end`, which is [`HEADER_OCTETS`] if it is not to be repeated; the reply gets no
+    /// longer than `octets_max` and the buffer. `udp_octets` is what we announce to take ourselves.
+    ///
+    /// # Panics
+    /// If the buffer or the request is shorter than the question, or than a header.
+    #[inline]
+    pub fn new(
+        buffer: &'b mut [u8],
+        request: &[u8],
+        question_end: usize,
+        octets_max: usize,
+        edns: Option<Edns>,
+        udp_octets: u16,
+    ) -> Self {
+        buffer[..question_end].copy_from_slice(&request[..question_end]);
+        // QR on; opcode and RD stay. AA, TC, RA, Z and AD off; CD stays.
+        buffer[2] = 0x80 | request[2] & 0x79;
+        buffer[3] = request[3] & 0x10;
+        buffer[4..HEADER_OCTETS].fill(0);
+        buffer[5] = u8::from(question_end > HEADER_OCTETS);
+        let octets_max = octets_max.min(buffer.len());
+        let limit = if edns.is_some() { octets_max.saturating_sub(OPT_OCTETS) } else { octets_max };
+        Self {
+            buffer,
+            at: question_end,
+            limit,
+            question_end,
+            counts: [0; 3],
+            rcode: ResponseCode::NOERROR,
+            edns,
+            keepalive: None,
+            udp_octets,
+        }
+    }
+
+    /// Tells the client how long its connection is kept, in units of 100 ms.
+    pub fn set_keepalive(&mut self, timeout: u16) {
+        if self.edns.is_some() && self.keepalive.is_none() {
+            self.keepalive = Some(timeout);
+            self.limit = self.limit.saturating_sub(KEEPALIVE_OCTETS);
+        }
+    }
+
+    /// Sets the response code.
+    #[inline]
+    pub fn set_rcode(&mut self, rcode: ResponseCode) {
+        self.rcode = rcode;
+    }
+
+    /// The response code so far.
+    #[inline]
+    pub fn rcode(&self) -> ResponseCode {
+        self.rcode
+    }
+
+    /// Says whether the answer is authoritative.
+    #[inline]
+    pub fn set_authoritative(&mut self, on: bool) {
+        self.buffer[2] = self.buffer[2] & !0x04 | u8::from(on) << 2;
+    }
+
+    /// Says that something did not fit, and takes all records back: clients ask again over TCP and must not use
+    /// them ([RFC 2181, section 9](https://www.rfc-editor.org/rfc/rfc2181#section-9)).
+    pub fn truncate(&mut self) {
+        self.buffer[2] |= 0x02;
+        self.at = self.question_end;
+        self.counts = [0; 3];
+    }
+
+    /// Says that required glue did not fit; the referral itself stays
+    /// ([RFC 9471, section 3.1](https://www.rfc-editor.org/rfc/rfc9471#section-3.1)).
+    pub fn mark_truncated(&mut self) {
+        self.buffer[2] |= 0x02;
+    }
+
+    /// TC is set.
+    #[inline]
+    pub fn is_truncated(&self) -> bool {
+        self.buffer[2] & 0x02 != 0
+    }
+
+    /// The message as far as it is written.
+    #[inline]
+    pub fn written(&self) -> &[u8] {
+        &self.buffer[..self.at]
+    }
+
+    /// Writes an RRset, with its signatures if asked; tells where in the message its first record would begin if its
+    /// owner took two octets, which is what offsets into `rrset.records` count from.
+    ///
+    /// # Errors
+    /// It does not fit, or is out of a pointer's reach in a message that is too long for that; nothing is written.
+    #[inline]
+    pub fn put(
+        &mut self,
+        section: Section,
+        rrset: &PackedRrset<'_>,
+        owner: Owner<'_>,
+        origin: Origin<'_>,
+        signatures: bool,
+    ) -> Result<usize, Full> {
+        let records = rrset.records;
+        let with_signatures = if signatures { rrset.signatures } else { &[] };
+        let start = self.at;
+        let owner_octets = match owner {
+            Owner::At(_) => 2,
+            Owner::Name(name) => self.put_name(name, origin)?,
+        };
+        let copy_at = start + owner_octets - 2;
+        let middle = copy_at + records.len();
+        let end = middle + with_signatures.len();
+        if end > self.limit {
+            return Err(Full);
+        }
+        if let Owner::At(HEADER_OCTETS) = owner {
+            self.buffer[copy_at..middle].copy_from_slice(records);
+            self.buffer[middle..end].copy_from_slice(with_signatures);
+        } else {
+            // The first two octets of the first record are its owner, which is there already if it was written out.
+            self.buffer[copy_at + 2..middle].copy_from_slice(&records[2..]);
+            self.buffer[middle..end].copy_from_slice(with_signatures);
+            let owner_at = match owner {
+                Owner::At(at) => self.pointer_target(at),
+                Owner::Name(_) => self.pointer_target(start),
+            };
+            if owner_at >= POINTER_REACH {
+                return self.put_expanded(section, rrset, owner, origin, signatures);
+            }
+            let pointer = (0xc000 | owner_at as u16).to_be_bytes();
+            let mut at = copy_at;
+            if let Owner::Name(_) = owner {
+                at += Records::new(records).next().map_or(0, <[u8]>::len);
+            }
+            while at < end {
+                self.buffer[at..at + 2].copy_from_slice(&pointer);
+                at += RECORD_HEADER_OCTETS
+                    + usize::from(u16::from_be_bytes([self.buffer[at + 10], self.buffer[at + 11]]));
+            }
+        }
+        if rrset.has_patches() {
+            let patched = origin
+                .apex_at
+                .is_some_and(|apex_at| rrset.patch(&mut self.buffer[copy_at..middle], apex_at, copy_at));
+            if !patched {
+                return self.put_expanded(section, rrset, owner, origin, signatures);
+            }
+        }
+        self.at = end;
+        let signature_count = if with_signatures.is_empty() { 0 } else { rrset.signature_count() };
+        self.counts[section as usize] += rrset.count + signature_count;
+        Ok(copy_at)
+    }
+
+    /// As [`put`](Self::put) without any compression in RDATA, for the rare message in which pointers have nothing to
+    /// point to or do not reach.
+    #[cold]
+    fn put_expanded(
+        &mut self,
+        section: Section,
+        rrset: &PackedRrset<'_>,
+        owner: Owner<'_>,
+        origin: Origin<'_>,
+        signatures: bool,
+    ) -> Result<usize, Full> {
+        let start = self.at;
+        let mut name = [0u8; NAME_OCTETS_MAX];
+        let owner: &[u8] = match owner {
+            Owner::Name(owner) => owner,
+            Owner::At(at) => read_name(&self.buffer[..start], at, &mut name).ok_or(Full)?,
+        };
+        let mut full = false;
+        let mut put_record = |reply: &mut Self, header: &[u8], rdata: &[u8]| {
+            let octets = owner.len() + 10 + rdata.len();
+            if full || reply.at + octets > reply.limit {
+                full = true;
+                return;
+            }
+            let record = &mut reply.buffer[reply.at..reply.at + octets];
+            record[..owner.len()].copy_from_slice(owner);
+            record[owner.len()..owner.len() + 8].copy_from_slice(&header[2..10]);
+            record[owner.len() + 8..owner.len() + 10].copy_from_slice(&(rdata.len() as u16).to_be_bytes());
+            record[owner.len() + 10..].copy_from_slice(rdata);
+            reply.at += octets;
+        };
+        rrset.for_each_rdata(origin.apex, |rdata| put_record(self, rrset.records, rdata));
+        if signatures {
+            for signature in Records::new(rrset.signatures) {
+                put_record(self, signature, &signature[RECORD_HEADER_OCTETS..]);
+            }
+        }
+        if full {
+            self.at = start;
+            return Err(Full);
+        }
+        self.counts[section as usize] += rrset.count + if signatures { rrset.signature_count() } else { 0 };
+        Ok(start + owner.len() - 2)
+    }
+
+    /// Writes the CNAME record that a DNAME record stands for; its owner stands at `owner_at`. Tells where its target stands.
+    pub fn put_cname(&mut self, owner_at: usize, ttl: u32, target: &[u8]) -> Result<usize, Full> {
+        let owner_at = self.pointer_target(owner_at);
+        let end = self.at + RECORD_HEADER_OCTETS + target.len();
+        if end > self.limit || owner_at >= POINTER_REACH {
+            return Err(Full);
+        }
+        let record = &mut self.buffer[self.at..end];
+        record[..2].copy_from_slice(&(0xc000 | owner_at as u16).to_be_bytes());
+        record[2..4].copy_from_slice(&RecordType::CNAME.0.to_be_bytes());
+        record[4..6].copy_from_slice(&Class::IN.0.to_be_bytes());
+        record[6..10].copy_from_slice(&ttl.to_be_bytes());
+        record[10..12].copy_from_slice(&(target.len() as u16).to_be_bytes());
+        record[RECORD_HEADER_OCTETS..].copy_from_slice(target);
+        self.at = end;
+        self.counts[Section::Answer as usize] += 1;
+        Ok(end - target.len())
+    }
+
+    /// Ends the reply: counts, response code, OPT record. Tells its length.
+    #[inline]
+    pub fn finish(self) -> usize {
+        let Self { buffer, mut at, mut counts, rcode, edns, keepalive, udp_octets, .. } = self;
+        buffer[3] |= rcode.0 as u8 & 0x0f;
+        if let Some(edns) = edns {
+            let mut opt = [0u8; OPT_OCTETS];
+            opt[1..3].copy_from_slice(&RecordType::OPT.0.to_be_bytes());
+            opt[3..5].copy_from_slice(&udp_octets.to_be_bytes());
+            opt[5] = (rcode.0 >> 4) as u8;
+            opt[7] = u8::from(edns.dnssec_ok) << 7;
+            if keepalive.is_some() {
+                opt[10] = KEEPALIVE_OCTETS as u8;
+            }
+            buffer[at..at + OPT_OCTETS].copy_from_slice(&opt);
+            at += OPT_OCTETS;
+            if let Some(timeout) = keepalive {
+                let [high, low] = timeout.to_be_bytes();
+                buffer[at..at + KEEPALIVE_OCTETS].copy_from_slice(&[0, 11, 0, 2, high, low]);
+                at += KEEPALIVE_OCTETS;
+            }
+            counts[Section::Additional as usize] += 1;
+        }
+        for (section, count) in counts.into_iter().enumerate() {
+            buffer[6 + 2 * section..8 + 2 * section].copy_from_slice(&count.to_be_bytes());
+        }
+        at
+    }
+
+    /// Writes an owner name, the apex as a pointer where there is one; tells how many octets it takes.
+    fn put_name(&mut self, name: &[u8], origin: Origin<'_>) -> Result<usize, Full> {
+        let apex_octets = origin.apex.len();
+        let (labels, pointer) = match origin.apex_at {
+            Some(apex_at) if apex_octets > 1 && name.ends_with(origin.apex) => {
+                (&name[..name.len() - apex_octets], Some(apex_at))
+            }
+            _ => (name, None),
+        };
+        let octets = labels.len() + if pointer.is_some() { 2 } else { 0 };
+        if self.at + octets > self.limit {
+            return Err(Full);
+        }
+        self.buffer[self.at..self.at + labels.len()].copy_from_slice(labels);
+        if let Some(pointer) = pointer {
+            self.buffer[self.at + labels.len()..self.at + octets]
+                .copy_from_slice(&(0xc000 | pointer).to_be_bytes());
+        }
+        Ok(octets)
+    }
+
+    /// Where a pointer to the name at `at` should lead: past pointers that stand there themselves.
+    fn pointer_target(&self, mut at: usize) -> usize {
+        // Pointers lead backwards, so this ends.
+        while let [high @ 0xc0..=0xff, low] = self.buffer[at..at + 2] {
+            at = usize::from(u16::from_be_bytes([high & 0x3f, low]));
+        }
+        at
+    }
+}
+
+/// Reads the name at `at` in a message of our own making into `name`, following pointers; `None` if it is none.
+pub(crate) fn read_name<'n>(
+    message: &[u8],
+    at: usize,
+    name: &'n mut [u8; NAME_OCTETS_MAX],
+) -> Option<&'n [u8]> {
+    let (mut at, mut octets) = (at, 0);
+    loop {
+        match *message.get(at)? {
+            0 => {
+                *name.get_mut(octets)? = 0;
+                return Some(&name[..=octets]);
+            }
+            label @ 1..=63 => {
+                let end = at + 1 + usize::from(label);
+                name.get_mut(octets..octets + end - at)?.copy_from_slice(message.get(at..end)?);
+                octets += end - at;
+                at = end;
+            }
+            high => {
+                let target = usize::from(u16::from_be_bytes([high & 0x3f, *message.get(at + 1)?]));
+                if high < 0xc0 || target >= at {
+                    return None;
+                }
+                at = target;
+            }
+        }
+    }
+}
+
+/// Where the last `labels` labels of the name at `at` stand in the message, if they do so in one piece and in reach.
+pub(crate) fn find_suffix(message: &[u8], at: usize, name: &HashedName, labels: usize) -> Option<u16> {
+    let (mut at, mut skip) = (at, name.labels().checked_sub(labels)?);
+    loop {
+        match *message.get(at)? {
+            octets @ 0..=63 => {
+                if skip == 0 {
+                    break;
+                }
+                skip -= 1;
+                at += 1 + usize::from(octets);
+            }
+            high => at = usize::from(u16::from_be_bytes([high & 0x3f, *message.get(at + 1)?])),
+        }
+    }
+    let suffix = name.suffix(labels);
+    let in_one_piece = message.get(at..at + suffix.len())?.eq_ignore_ascii_case(suffix);
+    (in_one_piece && at < POINTER_REACH).then_some(at as u16)
+}
