@@ -1,0 +1,76 @@
+//! Socket options without a safe wrapper.
+
+use std::{
+    io, mem,
+    os::fd::{AsFd, AsRawFd},
+};
+
+use libc::c_int;
+
+/// Asks the kernel to tell with each datagram which of our addresses it was sent to.
+pub(crate) fn set_destination_wanted(socket: &impl AsFd, ipv6: bool) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    let (level, name) = if ipv6 {
+        (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO)
+    } else {
+        (libc::IPPROTO_IP, libc::IP_PKTINFO)
+    };
+    #[cfg(target_os = "linux")]
+    return set(socket, level, name, 1);
+    #[cfg(not(target_os = "linux"))]
+    {
+        // Only the batched engine, which is for Linux, reads it.
+        let _ = (socket, ipv6);
+        Ok(())
+    }
+}
+
+/// Has UDP replies sent without path MTU discovery.
+///
+/// Forged ICMP messages about a small path MTU then cannot make the kernel cut our replies into fragments that a
+/// third party could replace ([RFC 9715, section 3.1](https://www.rfc-editor.org/rfc/rfc9715#section-3.1) and its
+/// appendix on Linux). That replies are smaller than the MTU in the first place is up to the responder's limit.
+pub(crate) fn set_fragmentation_avoided(socket: &impl AsFd, ipv6: bool) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    let (level, name, value) = if ipv6 {
+        (
+            libc::IPPROTO_IPV6,
+            libc::IPV6_MTU_DISCOVER,
+            libc::IPV6_PMTUDISC_OMIT,
+        )
+    } else {
+        (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT)
+    };
+    #[cfg(target_os = "freebsd")]
+    let (level, name, value) = if ipv6 {
+        (libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG, 1)
+    } else {
+        (libc::IPPROTO_IP, libc::IP_DONTFRAG, 1)
+    };
+    #[cfg(any(target_os = "linux", target_os = "freebsd"))]
+    return set(socket, level, name, value);
+    #[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
+    {
+        let _ = (socket, ipv6);
+        Ok(())
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
+fn set(socket: &impl AsFd, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
+    // SAFETY: the descriptor is open while borrowed, and the option value is an int of the length given.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            level,
+            name,
+            (&raw const value).cast(),
+            mem::size_of::<c_int>() as libc::socklen_t,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
