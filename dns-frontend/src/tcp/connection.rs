@@ -7,7 +7,7 @@
 use std::{
     convert::Infallible,
     future::{Future, poll_fn},
-    io,
+    io::{self, Read},
     net::SocketAddr,
     pin::{Pin, pin},
     rc::Rc,
@@ -15,6 +15,7 @@ use std::{
 };
 
 use dns_backend::Respond;
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, ReadBuf},
     net::TcpStream,
@@ -39,6 +40,8 @@ pub(super) struct Connection<R: Respond> {
     output: Vec<u8>,
     /// What the counter knows of the two.
     buffered: usize,
+    /// The worker has been told to stop.
+    stopping: bool,
     closed: Option<Closed>,
     _permit: Permit,
 }
@@ -74,6 +77,7 @@ impl<R: Respond> Connection<R> {
             input: Vec::new(),
             output: Vec::new(),
             buffered: 0,
+            stopping: false,
             closed: None,
             _permit: permit,
         }
@@ -163,8 +167,18 @@ impl<R: Respond> Connection<R> {
             }
             timer.as_mut().reset(deadline);
         }
-        // Last, so that what has been received is answered first.
-        stopped.poll(context).map(|()| Event::End(Closed::Shutdown))
+        if !self.stopping && stopped.poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        self.stopping = true;
+        // What has been received is answered first. The runtime may not have heard of it yet, so the socket itself
+        // is asked.
+        match (&*SockRef::from(&self.stream)).read(&mut workbench.input[..limit]) {
+            Ok(0) => Poll::Ready(Event::End(Closed::Client)),
+            Ok(octets) => Poll::Ready(Event::Read(octets)),
+            Err(error) if is_momentary(&error) => Poll::Ready(Event::End(Closed::Shutdown)),
+            Err(_) => Poll::Ready(Event::End(Closed::Error)),
+        }
     }
 
     /// Answers what the octets on the workbench complete, keeps the rest; tells whether anything was answered.

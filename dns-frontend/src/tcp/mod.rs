@@ -7,10 +7,10 @@ mod connection;
 mod limits;
 mod messages;
 
-use std::{cell::RefCell, convert::Infallible, future::poll_fn, io, net::SocketAddr, rc::Rc, sync::Arc};
-use std::{task::Poll, time::Duration};
+use std::{cell::RefCell, convert::Infallible, io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use dns_backend::{Respond, Transport};
+use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::Runtime,
@@ -153,11 +153,19 @@ async fn accept_all<R: Respond>(shared: Rc<Shared<R>>, listener: TcpListener, en
             }
         }
     }
-    // For these clients the connection is made, and their queries may be here.
+    // For these clients the connection is made, and their queries may be here. The runtime may not have heard of
+    // them yet, so the socket itself is asked.
     for _ in 0..shared.config.backlog {
-        match poll_fn(|context| Poll::Ready(listener.poll_accept(context))).await {
-            Poll::Ready(Ok((stream, client))) => shared.begin(stream, client, &ending),
-            _ => break,
+        let Ok((stream, client)) = SockRef::from(&listener).accept() else {
+            break;
+        };
+        let Some(client) = client.as_socket() else {
+            continue;
+        };
+        if stream.set_nonblocking(true).is_ok()
+            && let Ok(stream) = TcpStream::from_std(stream.into())
+        {
+            shared.begin(stream, client, &ending);
         }
     }
 }
