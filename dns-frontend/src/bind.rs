@@ -90,8 +90,8 @@ pub enum BindError {
     /// The batched engine exists on Linux only.
     #[error("this system has no batched UDP, use the single engine")]
     EngineUnavailable,
-    /// The system refused a socket.
-    #[error("cannot listen on {address} over {transport}: {source}{}", hint(source))]
+    /// The system refused a socket; the source is what it said.
+    #[error("cannot listen on {address} over {transport}{}", hint(source))]
     Socket {
         /// The address as it was configured.
         address: SocketAddr,
@@ -141,6 +141,10 @@ impl Bound {
     ///
     /// # Errors
     /// A thread could not be started; none is left running.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the threads share it, the caller need not"
+    )]
     pub fn serve<R: Respond>(self, respond: Arc<R>) -> io::Result<Running> {
         running::start(self, &respond)
     }
@@ -292,16 +296,16 @@ fn failed(address: SocketAddr, transport: &'static str, source: io::Error) -> Bi
     }
 }
 
-/// What an operator can do about it.
+/// What the system's error means here, for the operator.
 fn hint(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
-        Some(libc::EADDRINUSE) => " (another program listens there)",
+        Some(libc::EADDRINUSE) => ": another program listens there",
         Some(libc::EACCES | libc::EPERM) => {
-            " (ports below 1024 need root, CAP_NET_BIND_SERVICE or a lower net.ipv4.ip_unprivileged_port_start)"
+            ": ports below 1024 need root, CAP_NET_BIND_SERVICE or a lower net.ipv4.ip_unprivileged_port_start"
         }
-        Some(libc::EADDRNOTAVAIL) => " (no interface of this host has that address)",
-        Some(libc::EAFNOSUPPORT) => " (this host has no such address family; is IPv6 off?)",
-        Some(libc::EMFILE | libc::ENFILE) => " (raise the limit on open files)",
+        Some(libc::EADDRNOTAVAIL) => ": no interface of this host has that address",
+        Some(libc::EAFNOSUPPORT) => ": this host lacks the address family, IPv6 may be off",
+        Some(libc::EMFILE | libc::ENFILE) => ": the limit on open files is too low",
         _ => "",
     }
 }

@@ -113,18 +113,18 @@ impl Config {
         if listen.is_empty() {
             return Err(BindError::NoAddress);
         }
-        Self::WORKERS.check("UDP workers", udp.workers)?;
-        UdpConfig::REPLY_OCTETS.check("octets of a UDP reply", udp.reply_octets_max)?;
-        UdpConfig::RECEIVE_BUFFER_OCTETS.check("octets of the receive buffer", udp.receive_buffer_octets)?;
-        Self::WORKERS.check("TCP workers", tcp.workers)?;
-        TcpConfig::CONNECTIONS.check("TCP connections", tcp.connections_max)?;
+        Self::WORKERS.check("UDP workers", &udp.workers)?;
+        UdpConfig::REPLY_OCTETS.check("octets of a UDP reply", &udp.reply_octets_max)?;
+        UdpConfig::RECEIVE_BUFFER_OCTETS.check("octets of the receive buffer", &udp.receive_buffer_octets)?;
+        Self::WORKERS.check("TCP workers", &tcp.workers)?;
+        TcpConfig::CONNECTIONS.check("TCP connections", &tcp.connections_max)?;
         TcpConfig::CONNECTIONS_PER_CLIENT
-            .check("TCP connections per client", tcp.connections_per_client_max)?;
-        TcpConfig::IDLE_TIMEOUT.check("idle time-out", Span(tcp.idle_timeout))?;
-        TcpConfig::READ_TIMEOUT.check("read time-out", Span(tcp.read_timeout))?;
-        TcpConfig::WRITE_TIMEOUT.check("write time-out", Span(tcp.write_timeout))?;
-        TcpConfig::BACKLOG.check("backlog", tcp.backlog)?;
-        Self::DRAIN_TIMEOUT.check("drain time-out", Span(*drain_timeout))
+            .check("TCP connections per client", &tcp.connections_per_client_max)?;
+        TcpConfig::IDLE_TIMEOUT.check("idle time-out", &Span(tcp.idle_timeout))?;
+        TcpConfig::READ_TIMEOUT.check("read time-out", &Span(tcp.read_timeout))?;
+        TcpConfig::WRITE_TIMEOUT.check("write time-out", &Span(tcp.write_timeout))?;
+        TcpConfig::BACKLOG.check("backlog", &tcp.backlog)?;
+        Self::DRAIN_TIMEOUT.check("drain time-out", &Span(*drain_timeout))
     }
 }
 
@@ -225,12 +225,12 @@ impl Default for TcpConfig {
 }
 
 impl<T: Copy> Limit<T> {
-    fn check<V>(self, setting: &'static str, value: V) -> Result<(), BindError>
+    fn check<V>(self, setting: &'static str, value: &V) -> Result<(), BindError>
     where
         V: PartialOrd + fmt::Display + From<T>,
     {
         let (min, max) = (V::from(self.min), V::from(self.max));
-        if value >= min && value <= max {
+        if *value >= min && *value <= max {
             return Ok(());
         }
         Err(BindError::OutOfRange {
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn what_is_out_of_range_is_named() {
         let mut config = Config::default();
-        config.tcp.idle_timeout = Duration::from_secs(7200);
+        config.tcp.idle_timeout = Duration::from_hours(2);
         assert_eq!(
             config.check().unwrap_err().to_string(),
             "idle time-out is 7200s, must be between 100ms and 3600s"

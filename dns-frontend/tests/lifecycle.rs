@@ -43,11 +43,14 @@ fn ports_in_use_are_refused_with_a_hint() {
         })
         .unwrap_err();
         let text = error.to_string();
-        assert!(
-            text.starts_with(&format!("cannot listen on {address} over {transport}: ")),
-            "{text}"
+        assert_eq!(
+            text,
+            format!("cannot listen on {address} over {transport}: another program listens there")
         );
-        assert!(text.ends_with(" (another program listens there)"), "{text}");
+        let BindError::Socket { source, .. } = error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(source.kind(), std::io::ErrorKind::AddrInUse);
     }
 }
 
@@ -77,14 +80,9 @@ fn a_second_server_does_not_share_the_port_of_the_first() {
 #[test]
 fn an_address_of_nobody_is_refused_with_a_hint() {
     let error = Frontend::bind(config("192.0.2.1")).unwrap_err();
-    let text = error.to_string();
-    assert!(
-        text.starts_with("cannot listen on 192.0.2.1:0 over UDP: "),
-        "{text}"
-    );
-    assert!(
-        text.ends_with(" (no interface of this host has that address)"),
-        "{text}"
+    assert_eq!(
+        error.to_string(),
+        "cannot listen on 192.0.2.1:0 over UDP: no interface of this host has that address"
     );
 }
 

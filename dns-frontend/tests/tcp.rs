@@ -273,10 +273,10 @@ fn connections_beyond_the_limit_are_refused() {
     config.tcp.connections_max = 5;
     let server = Server::start(config);
     let mut clients: Vec<_> = (0..5).map(|_| tcp_client(server.address())).collect();
-    clients.iter_mut().for_each(|client| converse(client, 1));
+    converse_all(&mut clients, 1);
     assert!(read_to_close(&mut tcp_client(server.address())).is_empty());
     server.wait_for("the refusal", |totals| totals.tcp.refused_full == 1);
-    clients.iter_mut().for_each(|client| converse(client, 2));
+    converse_all(&mut clients, 2);
     drop(clients.pop());
     server.wait_for("closing", |totals| totals.tcp.open == 4);
     converse(&mut tcp_client(server.address()), 3);
@@ -303,11 +303,11 @@ fn connections_beyond_a_clients_share_are_refused() {
     let mut clients: Vec<_> = (0..3)
         .map(|_| tcp_client_from("127.0.0.2", server.address()))
         .collect();
-    clients.iter_mut().for_each(|client| converse(client, 1));
+    converse_all(&mut clients, 1);
     assert!(read_to_close(&mut tcp_client_from("127.0.0.2", server.address())).is_empty());
     server.wait_for("the refusal", |totals| totals.tcp.refused_client == 1);
     converse(&mut tcp_client_from("127.0.0.3", server.address()), 2);
-    clients.iter_mut().for_each(|client| converse(client, 3));
+    converse_all(&mut clients, 3);
     server.stop();
 }
 
@@ -335,13 +335,13 @@ fn two_thousand_idle_connections_hold_no_buffers() {
     converse(&mut tcp_client(server.address()), 1);
     let before = resident_octets();
     let mut clients: Vec<_> = (0..2000).map(|_| tcp_client(server.address())).collect();
-    clients.iter_mut().for_each(|client| converse(client, 1));
+    converse_all(&mut clients, 1);
     let totals = server.wait_for("accepting", |totals| totals.tcp.open >= 2000);
     assert_eq!(totals.tcp.buffered_octets, 0);
     // 4 KiB each would be 8 MB; a buffer each would be 130 MB.
     let grown = resident_octets().saturating_sub(before);
     assert!(grown < 24 << 20, "grew by {grown} octets");
-    clients.iter_mut().for_each(|client| converse(client, 2));
+    converse_all(&mut clients, 2);
     drop(clients);
     server.wait_for("closing", |totals| totals.tcp.open == 0);
     server.stop();

@@ -312,3 +312,62 @@ fn no_message() -> msghdr {
     // SAFETY: all zero is a valid header: null pointers with lengths of 0.
     unsafe { mem::zeroed() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{net::Shutdown, time::Duration};
+
+    use socket2::SockRef;
+
+    use super::*;
+
+    fn loopback() -> UdpSocket {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        socket
+    }
+
+    #[test]
+    fn a_reply_that_cannot_be_sent_is_skipped() {
+        let (server, client) = (loopback(), loopback());
+        let mut batch = Batch::new(&UdpConfig::default(), false);
+        for bad in [&[1][..], &[0], &[3], &[0, 1], &[0, 1, 2, 3]] {
+            for octet in 0..4 {
+                client.send_to(&[octet], server.local_addr().unwrap()).unwrap();
+            }
+            assert_eq!(batch.receive(&server, true).unwrap().datagrams, 4);
+            for index in 0..batch.len() {
+                let (request, reply) = batch.exchange(index);
+                reply[0] = request[0];
+                batch.send(index, 1);
+            }
+            for &slot in bad {
+                // The kernel refuses to send to port 0.
+                let mut address = batch.clients.get(slot);
+                address.v4.sin_port = 0;
+                batch.clients.set(slot, address);
+            }
+            let sent = batch.send_replies(&server);
+            assert_eq!((sent.replies, sent.failed), (4 - bad.len(), bad.len()));
+            for octet in (0..4).filter(|slot| !bad.contains(slot)) {
+                let mut reply = [9; 2];
+                assert_eq!(client.recv(&mut reply).unwrap(), 1);
+                assert_eq!(usize::from(reply[0]), octet);
+            }
+        }
+    }
+
+    #[test]
+    fn a_socket_that_is_shut_down_wakes_its_reader_and_gives_what_it_has() {
+        let (server, client) = (loopback(), loopback());
+        let mut batch = Batch::new(&UdpConfig::default(), false);
+        client.send_to(b"first", server.local_addr().unwrap()).unwrap();
+        // An error by name: it is not connected.
+        let _ = SockRef::from(&server).shutdown(Shutdown::Read);
+        assert_eq!(batch.receive(&server, true).unwrap().datagrams, 1);
+        assert_eq!(batch.request(0), b"first");
+        assert_eq!(batch.client(0), client.local_addr().unwrap());
+        assert_eq!(batch.receive(&server, true).unwrap().datagrams, 0);
+        assert!(batch.is_empty());
+    }
+}

@@ -62,6 +62,8 @@ fn poll(entries: &mut [pollfd], timeout: Option<Duration>) -> io::Result<usize> 
     if error.kind() != io::ErrorKind::Interrupted {
         return Err(error);
     }
-    entries.iter_mut().for_each(|entry| entry.revents = 0);
+    for entry in entries {
+        entry.revents = 0;
+    }
     Ok(0)
 }

@@ -195,6 +195,13 @@ pub fn converse(client: &mut TcpStream, id: u16) {
     assert_eq!(read_message(client), echoed(&request));
 }
 
+#[track_caller]
+pub fn converse_all(clients: &mut [TcpStream], id: u16) {
+    for client in clients {
+        converse(client, id);
+    }
+}
+
 /// Reads to the end of the connection, which may be a reset.
 #[track_caller]
 pub fn read_to_close(client: &mut TcpStream) -> Vec<u8> {
