@@ -10,7 +10,8 @@
 //! ```
 //!
 //! This crate knows no records and reads nothing of a message but the two octets of its length over TCP: what a
-//! query means, how large a reply may be and which queries deserve silence is the responder's business.
+//! query means, how large a reply may be and which queries deserve silence is the responder's business. It may be
+//! asked the same query twice: replies that a TCP client has no room for are forgotten and made anew later.
 //!
 //! Works on Linux. Other Unix systems get [`UdpEngine::Single`]; macOS is unverified.
 

@@ -6,6 +6,7 @@ use std::{
     io::{Read, Write},
     net::{IpAddr, Shutdown, SocketAddr, TcpStream},
     sync::atomic::Ordering,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -84,6 +85,70 @@ fn queries_may_arrive_octet_by_octet() {
     server.wait_for("giving the buffers back", |totals| {
         totals.tcp.buffered_octets == 0
     });
+    server.stop();
+}
+
+/// Numbers without much of a pattern, the same in each run.
+fn scattered(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut state = seed;
+    move |below| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    }
+}
+
+#[test]
+fn a_stream_may_be_cut_anywhere() {
+    let server = Server::start(config("127.0.0.1"));
+    for seed in 0..10 {
+        let mut random = scattered(seed);
+        let longest = [20, 300, 5000][seed as usize % 3];
+        let messages: Vec<_> = (0..300)
+            .map(|id| message(id, 12 + random(longest), b""))
+            .collect();
+        let stream: Vec<u8> = messages.iter().flat_map(|message| framed(message)).collect();
+        let mut reader = tcp_client(server.address());
+        let mut writer = reader.try_clone().unwrap();
+        writer.set_nodelay(true).unwrap();
+        let writing = thread::spawn(move || {
+            let mut rest = &stream[..];
+            while !rest.is_empty() {
+                let (piece, later) = rest.split_at((1 + random(longest * 2)).min(rest.len()));
+                writer.write_all(piece).unwrap();
+                rest = later;
+            }
+        });
+        for message in &messages {
+            assert!(read_message(&mut reader) == echoed(message), "seed {seed}");
+        }
+        writing.join().unwrap();
+    }
+    let totals = server.wait_for("giving the buffers back", |totals| {
+        totals.tcp.buffered_octets == 0
+    });
+    assert_eq!((totals.tcp.received, totals.tcp.sent), (3000, 3000));
+    server.stop();
+}
+
+#[test]
+fn octets_without_meaning_do_no_harm() {
+    let server = Server::start(config("127.0.0.1"));
+    for seed in 0..200 {
+        let mut random = scattered(seed);
+        let mut client = tcp_client(server.address());
+        let octets: Vec<u8> = (0..random(3000)).map(|_| random(256) as u8).collect();
+        // The server may have closed already.
+        let _ = client.write_all(&octets);
+        let _ = client.shutdown(Shutdown::Write);
+        read_to_close(&mut client);
+    }
+    let totals = server.wait_for("closing", |totals| {
+        totals.tcp.accepted == 200 && totals.tcp.open == 0
+    });
+    assert_eq!(totals.tcp.buffered_octets, 0);
+    converse(&mut tcp_client(server.address()), 1);
     server.stop();
 }
 

@@ -1,10 +1,10 @@
 //! Socket options without a safe wrapper.
 
-use std::{
-    io, mem,
-    os::fd::{AsFd, AsRawFd},
-};
+use std::{io, os::fd::AsFd};
+#[cfg(target_os = "linux")]
+use std::{mem, os::fd::AsRawFd};
 
+#[cfg(target_os = "linux")]
 use libc::c_int;
 
 /// Asks the kernel to tell with each datagram which of our addresses it was sent to.
@@ -41,22 +41,17 @@ pub(crate) fn set_fragmentation_avoided(socket: &impl AsFd, ipv6: bool) -> io::R
     } else {
         (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT)
     };
-    #[cfg(target_os = "freebsd")]
-    let (level, name, value) = if ipv6 {
-        (libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG, 1)
-    } else {
-        (libc::IPPROTO_IP, libc::IP_DONTFRAG, 1)
-    };
-    #[cfg(any(target_os = "linux", target_os = "freebsd"))]
+    #[cfg(target_os = "linux")]
     return set(socket, level, name, value);
-    #[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
+    #[cfg(not(target_os = "linux"))]
     {
+        // The system's defaults: little is known of what the options of others do.
         let _ = (socket, ipv6);
         Ok(())
     }
 }
 
-#[cfg(any(target_os = "linux", target_os = "freebsd"))]
+#[cfg(target_os = "linux")]
 fn set(socket: &impl AsFd, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
     // SAFETY: the descriptor is open while borrowed, and the option value is an int of the length given.
     let result = unsafe {

@@ -142,7 +142,7 @@ impl<R: Respond> Connection<R> {
         // Behind the beginning of a message only its rest is read, so that no more than one message is kept.
         let limit = match (self.input.len(), announced(&self.input)) {
             (0, _) => MESSAGE_MAX,
-            (len, Some(octets)) => octets - len,
+            (len, Some(octets)) => octets.saturating_sub(len).max(1),
             (_, None) => 1,
         };
         let mut buffer = ReadBuf::new(&mut workbench.input[..limit]);
