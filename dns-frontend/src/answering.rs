@@ -20,11 +20,7 @@ pub(crate) struct Panicked;
 impl<R: Respond> Answering<R> {
     pub(crate) fn new(respond: Arc<R>, transport: Transport) -> Self {
         let responder = respond.responder(transport);
-        Self {
-            respond,
-            transport,
-            responder,
-        }
+        Self { respond, transport, responder }
     }
 
     pub(crate) fn answer(&mut self, packets: &mut impl Packets) -> Result<(), Panicked> {

@@ -141,10 +141,7 @@ impl Bound {
     ///
     /// # Errors
     /// A thread could not be started; none is left running.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "the threads share it, the caller need not"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "the threads share it, the caller need not")]
     pub fn serve<R: Respond>(self, respond: Arc<R>) -> io::Result<Running> {
         running::start(self, &respond)
     }
@@ -152,20 +149,12 @@ impl Bound {
     fn listen(&mut self, wanted: SocketAddr) -> Result<(), BindError> {
         let (udp, tcp, address) = self.bind_both(wanted)?;
         for (worker, sockets) in self.udp.iter_mut().enumerate() {
-            let socket = if worker == 0 {
-                udp.try_clone()
-            } else {
-                self.config.another_udp(&udp, address)
-            };
+            let socket = if worker == 0 { udp.try_clone() } else { self.config.another_udp(&udp, address) };
             let socket = socket.map_err(|source| failed(wanted, "UDP", source))?;
             sockets.push(Arc::new(socket.into()));
         }
         for (worker, listeners) in self.tcp.iter_mut().enumerate() {
-            let socket = if worker == 0 {
-                tcp.try_clone()
-            } else {
-                self.config.another_tcp(&tcp, address)
-            };
+            let socket = if worker == 0 { tcp.try_clone() } else { self.config.another_tcp(&tcp, address) };
             let listener = socket
                 .and_then(|socket| {
                     socket.listen(self.config.tcp.backlog as i32)?;
@@ -274,26 +263,16 @@ fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
 
 /// Lets further sockets of this user bind to the same port.
 fn share(socket: &Socket) -> io::Result<()> {
-    if cfg!(target_os = "linux") {
-        socket.set_reuse_port(true)
-    } else {
-        Ok(())
-    }
+    if cfg!(target_os = "linux") { socket.set_reuse_port(true) } else { Ok(()) }
 }
 
 fn local_addr(socket: &Socket) -> io::Result<SocketAddr> {
     let address = socket.local_addr()?;
-    address
-        .as_socket()
-        .ok_or_else(|| io::Error::other("the socket has no internet address"))
+    address.as_socket().ok_or_else(|| io::Error::other("the socket has no internet address"))
 }
 
 fn failed(address: SocketAddr, transport: &'static str, source: io::Error) -> BindError {
-    BindError::Socket {
-        address,
-        transport,
-        source,
-    }
+    BindError::Socket { address, transport, source }
 }
 
 /// What the system's error means here, for the operator.

@@ -95,21 +95,12 @@ pub struct TcpConfig {
 
 impl Config {
     /// Threads of one transport. [`UdpConfig`] and [`TcpConfig`] themselves default to one per core.
-    pub const WORKERS: Limit<usize> = Limit {
-        default: 1,
-        min: 1,
-        max: 1024,
-    };
+    pub const WORKERS: Limit<usize> = Limit { default: 1, min: 1, max: 1024 };
     /// Time for connections to end.
     pub const DRAIN_TIMEOUT: Limit<Duration> = seconds(5, 600);
 
     pub(crate) fn check(&self) -> Result<(), BindError> {
-        let Self {
-            listen,
-            udp,
-            tcp,
-            drain_timeout,
-        } = self;
+        let Self { listen, udp, tcp, drain_timeout } = self;
         if listen.is_empty() {
             return Err(BindError::NoAddress);
         }
@@ -132,34 +123,18 @@ impl UdpConfig {
     /// Largest reply; DNS needs 512 octets ([RFC 1035, section 4.2.1]), more than 4096 helps nobody.
     ///
     /// [RFC 1035, section 4.2.1]: https://www.rfc-editor.org/rfc/rfc1035#section-4.2.1
-    pub const REPLY_OCTETS: Limit<usize> = Limit {
-        default: 4096,
-        min: 512,
-        max: 4096,
-    };
+    pub const REPLY_OCTETS: Limit<usize> = Limit { default: 4096, min: 512, max: 4096 };
     /// Receive buffer of one socket: some thousand queries, for the time a worker gets no CPU.
-    pub const RECEIVE_BUFFER_OCTETS: Limit<usize> = Limit {
-        default: 4 << 20,
-        min: 4 << 10,
-        max: 1 << 30,
-    };
+    pub const RECEIVE_BUFFER_OCTETS: Limit<usize> = Limit { default: 4 << 20, min: 4 << 10, max: 1 << 30 };
     /// Largest request; longer datagrams are dropped and counted. Fixed.
     pub const REQUEST_OCTETS_MAX: usize = 4096;
 }
 
 impl TcpConfig {
     /// Connections in all.
-    pub const CONNECTIONS: Limit<usize> = Limit {
-        default: 1000,
-        min: 1,
-        max: 1_000_000,
-    };
+    pub const CONNECTIONS: Limit<usize> = Limit { default: 1000, min: 1, max: 1_000_000 };
     /// Connections of one client: far more than a resolver opens, too few to lock the others out.
-    pub const CONNECTIONS_PER_CLIENT: Limit<usize> = Limit {
-        default: 100,
-        min: 1,
-        max: 1_000_000,
-    };
+    pub const CONNECTIONS_PER_CLIENT: Limit<usize> = Limit { default: 100, min: 1, max: 1_000_000 };
     /// Time without a query.
     pub const IDLE_TIMEOUT: Limit<Duration> = seconds(10, 3600);
     /// Time for one message to arrive.
@@ -167,20 +142,13 @@ impl TcpConfig {
     /// Time for answers to be taken.
     pub const WRITE_TIMEOUT: Limit<Duration> = seconds(10, 600);
     /// Connections waiting to be accepted.
-    pub const BACKLOG: Limit<u32> = Limit {
-        default: 1024,
-        min: 1,
-        max: 65_535,
-    };
+    pub const BACKLOG: Limit<u32> = Limit { default: 1024, min: 1, max: 65_535 };
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
-            listen: vec![
-                (Ipv4Addr::UNSPECIFIED, 53).into(),
-                (Ipv6Addr::UNSPECIFIED, 53).into(),
-            ],
+            listen: vec![(Ipv4Addr::UNSPECIFIED, 53).into(), (Ipv6Addr::UNSPECIFIED, 53).into()],
             udp: UdpConfig::default(),
             tcp: TcpConfig::default(),
             drain_timeout: Self::DRAIN_TIMEOUT.default,
@@ -202,11 +170,7 @@ impl Default for UdpConfig {
 
 impl Default for UdpEngine {
     fn default() -> Self {
-        if cfg!(target_os = "linux") {
-            Self::Batched
-        } else {
-            Self::Single
-        }
+        if cfg!(target_os = "linux") { Self::Batched } else { Self::Single }
     }
 }
 
@@ -268,9 +232,7 @@ const fn seconds(default: u64, max: u64) -> Limit<Duration> {
 }
 
 fn cores() -> usize {
-    thread::available_parallelism()
-        .map_or(1, NonZero::get)
-        .min(Config::WORKERS.max)
+    thread::available_parallelism().map_or(1, NonZero::get).min(Config::WORKERS.max)
 }
 
 #[cfg(test)]
@@ -292,10 +254,7 @@ mod tests {
         );
         let mut config = Config::default();
         config.udp.workers = 0;
-        assert_eq!(
-            config.check().unwrap_err().to_string(),
-            "UDP workers is 0, must be between 1 and 1024"
-        );
+        assert_eq!(config.check().unwrap_err().to_string(), "UDP workers is 0, must be between 1 and 1024");
         config.listen.clear();
         assert_eq!(config.check().unwrap_err().to_string(), "no address to listen on");
     }

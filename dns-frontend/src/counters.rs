@@ -133,22 +133,14 @@ impl Counters {
     pub(crate) fn new(udp_workers: usize, tcp_workers: usize) -> Self {
         let udp = (0..udp_workers).map(|_| UdpWorker::default()).collect();
         let tcp = (0..tcp_workers).map(|_| TcpWorker::default()).collect();
-        Self {
-            shared: Arc::new(Shared { udp, tcp }),
-        }
+        Self { shared: Arc::new(Shared { udp, tcp }) }
     }
 
     /// Sums of all workers; they count on meanwhile, so numbers that belong together may differ by a batch.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
-        self.shared
-            .udp
-            .iter()
-            .for_each(|worker| worker.add_to(&mut totals.udp));
-        self.shared
-            .tcp
-            .iter()
-            .for_each(|worker| worker.add_to(&mut totals.tcp));
+        self.shared.udp.iter().for_each(|worker| worker.add_to(&mut totals.udp));
+        self.shared.tcp.iter().for_each(|worker| worker.add_to(&mut totals.tcp));
         totals
     }
 

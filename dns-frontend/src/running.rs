@@ -88,9 +88,7 @@ pub(crate) fn start<R: Respond>(bound: Bound, respond: &Arc<R>) -> io::Result<Ru
     }
     let limits = Arc::new(tcp::Limits::new(&config.tcp));
     for (number, listeners) in tcp.into_iter().enumerate() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let worker = tcp::Worker {
             number,
             listeners,
@@ -124,13 +122,7 @@ impl Running {
     /// # Errors
     /// Some threads did not end in time, because the responder is stuck.
     pub fn shutdown(self) -> Result<(), Unfinished> {
-        let Self {
-            stopper,
-            threads,
-            ended,
-            drain_timeout,
-            ..
-        } = self;
+        let Self { stopper, threads, ended, drain_timeout, .. } = self;
         drop(stopper);
         let waited = drain_timeout + GRACE;
         let deadline = Instant::now() + waited;
@@ -172,9 +164,7 @@ impl Drop for Stopper {
 
 impl std::fmt::Debug for Stopper {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stopper")
-            .field("sockets", &self.sockets.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Stopper").field("sockets", &self.sockets.len()).finish_non_exhaustive()
     }
 }
 

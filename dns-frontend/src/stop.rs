@@ -23,11 +23,7 @@ pub(crate) struct Stop {
 impl Stop {
     pub(crate) fn new() -> io::Result<Self> {
         let (watched, held) = UnixStream::pair()?;
-        Ok(Self {
-            set: AtomicBool::new(false),
-            watched,
-            held: Mutex::new(Some(held)),
-        })
+        Ok(Self { set: AtomicBool::new(false), watched, held: Mutex::new(Some(held)) })
     }
 
     pub(crate) fn set(&self) {

@@ -37,19 +37,13 @@ fn ports_in_use_are_refused_with_a_hint() {
     let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
     for (address, transport) in [(udp.local_addr(), "UDP"), (tcp.local_addr(), "TCP")] {
         let address = address.unwrap();
-        let error = Frontend::bind(Config {
-            listen: vec![address],
-            ..config("127.0.0.1")
-        })
-        .unwrap_err();
+        let error = Frontend::bind(Config { listen: vec![address], ..config("127.0.0.1") }).unwrap_err();
         let text = error.to_string();
         assert_eq!(
             text,
             format!("cannot listen on {address} over {transport}: another program listens there")
         );
-        let BindError::Socket { source, .. } = error else {
-            panic!("{error:?}")
-        };
+        let BindError::Socket { source, .. } = error else { panic!("{error:?}") };
         assert_eq!(source.kind(), std::io::ErrorKind::AddrInUse);
     }
 }
@@ -60,15 +54,9 @@ fn a_second_server_does_not_share_the_port_of_the_first() {
         let mut first = with_engine(engine, "127.0.0.1");
         first.udp.workers = 2;
         let server = Server::start(first.clone());
-        let second = Config {
-            listen: vec![server.address()],
-            ..first
-        };
+        let second = Config { listen: vec![server.address()], ..first };
         let error = Frontend::bind(second.clone()).unwrap_err();
-        assert!(
-            matches!(error, BindError::Socket { transport: "UDP", .. }),
-            "{error}"
-        );
+        assert!(matches!(error, BindError::Socket { transport: "UDP", .. }), "{error}");
         // With an open connection, whose port lingers after the end.
         let mut client = tcp_client(server.address());
         converse(&mut client, 1);
@@ -90,11 +78,7 @@ fn an_address_of_nobody_is_refused_with_a_hint() {
 fn a_failing_address_leaves_none_bound() {
     let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let listen = vec![free, "192.0.2.1:5300".parse::<SocketAddr>().unwrap()];
-    Frontend::bind(Config {
-        listen,
-        ..config("127.0.0.1")
-    })
-    .unwrap_err();
+    Frontend::bind(Config { listen, ..config("127.0.0.1") }).unwrap_err();
     UdpSocket::bind(free).expect("the first address was given back");
 }
 
@@ -109,14 +93,8 @@ fn shutdown_answers_what_tcp_clients_sent() {
     let address = server.address();
     let began = Instant::now();
     let totals = server.stop();
-    assert!(
-        began.elapsed() < Duration::from_secs(4),
-        "idle connections do not hold up the end"
-    );
-    assert_eq!(
-        (totals.tcp.received, totals.tcp.sent, totals.tcp.open),
-        (1000, 1000, 0)
-    );
+    assert!(began.elapsed() < Duration::from_secs(4), "idle connections do not hold up the end");
+    assert_eq!((totals.tcp.received, totals.tcp.sent, totals.tcp.open), (1000, 1000, 0));
     assert_eq!(totals.tcp.closed_shutdown, 10);
     for client in &mut clients {
         for id in 0..100u16 {
@@ -133,19 +111,10 @@ fn shutdown_does_not_wait_for_ever_for_a_client_that_does_not_read() {
     config.drain_timeout = Duration::from_millis(300);
     let server = Server::start(config);
     let mut client = tcp_client(server.address());
-    client
-        .write_all(&framed(&ask_for(1, 60_000)).repeat(300))
-        .unwrap();
+    client.write_all(&framed(&ask_for(1, 60_000)).repeat(300)).unwrap();
     server.wait_for("filling the socket", |totals| totals.tcp.buffered_octets > 0);
     let totals = server.stop();
-    assert_eq!(
-        (
-            totals.tcp.open,
-            totals.tcp.closed_shutdown,
-            totals.tcp.buffered_octets
-        ),
-        (0, 1, 0)
-    );
+    assert_eq!((totals.tcp.open, totals.tcp.closed_shutdown, totals.tcp.buffered_octets), (0, 1, 0));
 }
 
 #[test]
@@ -167,9 +136,7 @@ fn dropping_the_handle_stops_the_threads() {
 fn several_addresses_stop_as_one() {
     for engine in [UdpEngine::Batched, UdpEngine::Single] {
         let mut config = with_engine(engine, "127.0.0.1");
-        config.listen = ["127.0.0.1:0", "127.0.0.2:0", "[::1]:0"]
-            .map(|a| a.parse().unwrap())
-            .into();
+        config.listen = ["127.0.0.1:0", "127.0.0.2:0", "[::1]:0"].map(|a| a.parse().unwrap()).into();
         config.udp.workers = 3;
         config.tcp.workers = 2;
         let began = Instant::now();
@@ -205,14 +172,9 @@ fn a_stuck_responder_is_reported() {
     let address = bound.local_addrs()[0];
     let running = bound.serve(Arc::new(Stuck)).unwrap();
     let counters = running.counters();
-    udp_client("127.0.0.1")
-        .send_to(&message(1, 12, b""), address)
-        .unwrap();
+    udp_client("127.0.0.1").send_to(&message(1, 12, b""), address).unwrap();
     wait_for(&counters, "receiving", |totals| totals.udp.received == 1);
     let unfinished = running.shutdown().unwrap_err();
     assert_eq!(unfinished.threads, 1);
-    assert_eq!(
-        unfinished.to_string(),
-        "1 of the frontend's threads did not end within 1.1s"
-    );
+    assert_eq!(unfinished.to_string(), "1 of the frontend's threads did not end within 1.1s");
 }

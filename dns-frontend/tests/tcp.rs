@@ -30,10 +30,7 @@ fn queries_are_answered_over_both_address_families() {
         drop(client);
         server.wait_for("closing", |totals| totals.tcp.closed_client == 1);
         let totals = server.stop();
-        assert_eq!(
-            (totals.tcp.accepted, totals.tcp.received, totals.tcp.sent),
-            (1, 10, 10)
-        );
+        assert_eq!((totals.tcp.accepted, totals.tcp.received, totals.tcp.sent), (1, 10, 10));
         assert_eq!((totals.tcp.open, totals.tcp.buffered_octets), (0, 0));
     }
 }
@@ -57,9 +54,8 @@ fn pipelined_queries_are_answered_in_batches_and_in_order() {
 fn silence_is_kept_between_answers() {
     let server = Server::start(config("127.0.0.1"));
     let mut client = tcp_client(server.address());
-    let queries: Vec<u8> = (0..90)
-        .flat_map(|id| framed(&message(id, 20, if id % 3 == 0 { b"S" } else { b"A" })))
-        .collect();
+    let queries: Vec<u8> =
+        (0..90).flat_map(|id| framed(&message(id, 20, if id % 3 == 0 { b"S" } else { b"A" }))).collect();
     client.write_all(&queries).unwrap();
     for id in (0..90).filter(|id| id % 3 != 0) {
         assert_eq!(read_message(&mut client), echoed(&message(id, 20, b"A")));
@@ -73,18 +69,13 @@ fn queries_may_arrive_octet_by_octet() {
     let server = Server::start(config("127.0.0.1"));
     let mut client = tcp_client(server.address());
     client.set_nodelay(true).unwrap();
-    for octet in framed(&message(1, 20, b""))
-        .into_iter()
-        .chain(framed(&message(2, 30, b"")))
-    {
+    for octet in framed(&message(1, 20, b"")).into_iter().chain(framed(&message(2, 30, b""))) {
         client.write_all(&[octet]).unwrap();
     }
     assert_eq!(read_message(&mut client), echoed(&message(1, 20, b"")));
     assert_eq!(read_message(&mut client), echoed(&message(2, 30, b"")));
     converse(&mut client, 3);
-    server.wait_for("giving the buffers back", |totals| {
-        totals.tcp.buffered_octets == 0
-    });
+    server.wait_for("giving the buffers back", |totals| totals.tcp.buffered_octets == 0);
     server.stop();
 }
 
@@ -92,9 +83,7 @@ fn queries_may_arrive_octet_by_octet() {
 fn scattered(seed: u64) -> impl FnMut(usize) -> usize {
     let mut state = seed;
     move |below| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize % below
     }
 }
@@ -105,9 +94,7 @@ fn a_stream_may_be_cut_anywhere() {
     for seed in 0..10 {
         let mut random = scattered(seed);
         let longest = [20, 300, 5000][seed as usize % 3];
-        let messages: Vec<_> = (0..300)
-            .map(|id| message(id, 12 + random(longest), b""))
-            .collect();
+        let messages: Vec<_> = (0..300).map(|id| message(id, 12 + random(longest), b"")).collect();
         let stream: Vec<u8> = messages.iter().flat_map(|message| framed(message)).collect();
         let mut reader = tcp_client(server.address());
         let mut writer = reader.try_clone().unwrap();
@@ -125,9 +112,7 @@ fn a_stream_may_be_cut_anywhere() {
         }
         writing.join().unwrap();
     }
-    let totals = server.wait_for("giving the buffers back", |totals| {
-        totals.tcp.buffered_octets == 0
-    });
+    let totals = server.wait_for("giving the buffers back", |totals| totals.tcp.buffered_octets == 0);
     assert_eq!((totals.tcp.received, totals.tcp.sent), (3000, 3000));
     server.stop();
 }
@@ -144,9 +129,7 @@ fn octets_without_meaning_do_no_harm() {
         let _ = client.shutdown(Shutdown::Write);
         read_to_close(&mut client);
     }
-    let totals = server.wait_for("closing", |totals| {
-        totals.tcp.accepted == 200 && totals.tcp.open == 0
-    });
+    let totals = server.wait_for("closing", |totals| totals.tcp.accepted == 200 && totals.tcp.open == 0);
     assert_eq!(totals.tcp.buffered_octets, 0);
     converse(&mut tcp_client(server.address()), 1);
     server.stop();
@@ -161,9 +144,7 @@ fn the_longest_messages_pass_both_ways() {
         client.write_all(&framed(&request)).unwrap();
         assert!(read_message(&mut client) == echoed(&request), "{octets}");
     }
-    server.wait_for("giving the buffers back", |totals| {
-        totals.tcp.buffered_octets == 0
-    });
+    server.wait_for("giving the buffers back", |totals| totals.tcp.buffered_octets == 0);
     server.stop();
 }
 
@@ -182,9 +163,7 @@ fn many_long_answers_wait_for_a_slow_client() {
         let held = server.counters.totals().tcp.buffered_octets;
         assert!(held <= 192 * 1024, "{held} octets are held for one connection");
     }
-    let totals = server.wait_for("giving the buffers back", |totals| {
-        totals.tcp.buffered_octets == 0
-    });
+    let totals = server.wait_for("giving the buffers back", |totals| totals.tcp.buffered_octets == 0);
     assert_eq!((totals.tcp.received, totals.tcp.sent), (300, 300));
     converse(&mut client, 1);
     server.stop();
@@ -239,15 +218,11 @@ fn a_client_that_takes_too_long_for_a_message_is_cut_off() {
 fn a_long_message_that_is_only_announced_gets_no_memory() {
     let server = Server::start(config("127.0.0.1"));
     let mut client = tcp_client(server.address());
-    client
-        .write_all(&framed(&message(2, 60_000, b""))[..100])
-        .unwrap();
+    client.write_all(&framed(&message(2, 60_000, b""))[..100]).unwrap();
     let totals = server.wait_for("keeping the beginning", |totals| totals.tcp.buffered_octets > 0);
     assert!(totals.tcp.buffered_octets <= 1024, "{totals:?}");
     drop(client);
-    server.wait_for("closing", |totals| {
-        totals.tcp.open == 0 && totals.tcp.buffered_octets == 0
-    });
+    server.wait_for("closing", |totals| totals.tcp.open == 0 && totals.tcp.buffered_octets == 0);
     server.stop();
 }
 
@@ -303,15 +278,10 @@ fn what_is_no_message_ends_the_connection_after_the_answers_before_it() {
     for garbage in [&[0, 0][..], &[0, 11, 1, 2, 3], b"\0\0GET / HTTP/1.1\r\n\r\n"] {
         let server = Server::start(config("127.0.0.1"));
         let mut client = tcp_client(server.address());
-        client
-            .write_all(&[&framed(&message(1, 20, b""))[..], garbage].concat())
-            .unwrap();
+        client.write_all(&[&framed(&message(1, 20, b""))[..], garbage].concat()).unwrap();
         // Where octets are left unread the kernel may reset the connection before the answer is taken.
         let answers = read_to_close(&mut client);
-        assert!(
-            answers == framed(&echoed(&message(1, 20, b""))) || answers.is_empty(),
-            "{answers:?}"
-        );
+        assert!(answers == framed(&echoed(&message(1, 20, b""))) || answers.is_empty(), "{answers:?}");
         let totals = server.wait_for("closing", |totals| totals.tcp.closed_malformed == 1);
         assert_eq!((totals.tcp.received, totals.tcp.sent), (1, 1));
         converse(&mut tcp_client(server.address()), 2);
@@ -365,9 +335,7 @@ fn connections_beyond_a_clients_share_are_refused() {
     config.tcp.workers = 2;
     config.tcp.connections_per_client_max = 3;
     let server = Server::start(config);
-    let mut clients: Vec<_> = (0..3)
-        .map(|_| tcp_client_from("127.0.0.2", server.address()))
-        .collect();
+    let mut clients: Vec<_> = (0..3).map(|_| tcp_client_from("127.0.0.2", server.address())).collect();
     converse_all(&mut clients, 1);
     assert!(read_to_close(&mut tcp_client_from("127.0.0.2", server.address())).is_empty());
     server.wait_for("the refusal", |totals| totals.tcp.refused_client == 1);
@@ -415,10 +383,7 @@ fn two_thousand_idle_connections_hold_no_buffers() {
 /// Memory of this process; 0 where the system has no such file.
 fn resident_octets() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    statm
-        .split(' ')
-        .nth(1)
-        .map_or(0, |pages| pages.parse::<usize>().unwrap() * 4096)
+    statm.split(' ').nth(1).map_or(0, |pages| pages.parse::<usize>().unwrap() * 4096)
 }
 
 #[test]
@@ -426,14 +391,10 @@ fn a_reset_connection_is_no_trouble() {
     let server = Server::start(config("127.0.0.1"));
     for id in 0..20 {
         let mut client = tcp_client(server.address());
-        client
-            .write_all(&framed(&ask_for(id, 60_000)).repeat(20))
-            .unwrap();
+        client.write_all(&framed(&ask_for(id, 60_000)).repeat(20)).unwrap();
         SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
     }
-    server.wait_for("closing", |totals| {
-        totals.tcp.accepted == 20 && totals.tcp.open == 0
-    });
+    server.wait_for("closing", |totals| totals.tcp.accepted == 20 && totals.tcp.open == 0);
     converse(&mut tcp_client(server.address()), 1);
     assert_eq!(server.stop().tcp.buffered_octets, 0);
 }

@@ -22,11 +22,7 @@ fn queries_are_answered_over_both_address_families() {
             for octets in [12, 17, 512, 4096] {
                 let request = message(octets as u16, octets, b"");
                 client.send_to(&request, server.address()).unwrap();
-                assert_eq!(
-                    receive(&client),
-                    (echoed(&request), server.address()),
-                    "{engine:?}"
-                );
+                assert_eq!(receive(&client), (echoed(&request), server.address()), "{engine:?}");
             }
             let seen = server.echo.clients_seen.lock().unwrap().clone();
             assert_eq!(seen, [client.local_addr().unwrap(); 4], "{engine:?}");
@@ -44,9 +40,7 @@ fn every_one_of_many_queries_is_answered() {
         // Few enough at a time for any receive buffer, more than a batch.
         for round in 0..5u16 {
             for id in 0..150 {
-                client
-                    .send_to(&message(round * 150 + id, 40, b""), server.address())
-                    .unwrap();
+                client.send_to(&message(round * 150 + id, 40, b""), server.address()).unwrap();
             }
             let mut ids: Vec<u16> = (0..150)
                 .map(|_| {
@@ -59,10 +53,7 @@ fn every_one_of_many_queries_is_answered() {
             assert!(ids.into_iter().eq(round * 150..(round + 1) * 150), "{engine:?}");
         }
         let largest = server.echo.largest_batch.load(Ordering::Relaxed);
-        assert!(
-            largest <= if engine == UdpEngine::Single { 1 } else { 64 },
-            "{engine:?}: {largest}"
-        );
+        assert!(largest <= if engine == UdpEngine::Single { 1 } else { 64 }, "{engine:?}: {largest}");
         server.stop();
     }
 }
@@ -124,9 +115,7 @@ fn oversize_requests_are_dropped_and_counted() {
         let server = Server::start(with_engine(engine, "127.0.0.1"));
         let client = udp_client("127.0.0.1");
         for octets in [4097, 9000, 60_000] {
-            client
-                .send_to(&message(1, octets, b""), server.address())
-                .unwrap();
+            client.send_to(&message(1, octets, b""), server.address()).unwrap();
         }
         client.send_to(&message(2, 12, b""), server.address()).unwrap();
         assert_eq!(receive(&client).0, echoed(&message(2, 12, b"")), "{engine:?}");
@@ -181,11 +170,7 @@ fn requests_from_port_zero_are_dropped_and_counted() {
         assert_eq!(receive(&client).0, echoed(&message(2, 12, b"")), "{engine:?}");
         assert_eq!(server.echo.clients_seen.lock().unwrap().len(), 1, "{engine:?}");
         let totals = server.stop();
-        assert_eq!(
-            (totals.udp.received, totals.udp.dropped_port_zero),
-            (2, 1),
-            "{engine:?}"
-        );
+        assert_eq!((totals.udp.received, totals.udp.dropped_port_zero), (2, 1), "{engine:?}");
     }
 }
 
@@ -220,16 +205,10 @@ fn an_ipv6_wildcard_leaves_ipv4_alone() {
 fn one_worker_serves_several_addresses() {
     for engine in ENGINES {
         let mut config = with_engine(engine, "127.0.0.1");
-        config.listen = ["0.0.0.0:0", "127.0.0.2:0", "[::1]:0"]
-            .map(|address| address.parse().unwrap())
-            .into();
+        config.listen =
+            ["0.0.0.0:0", "127.0.0.2:0", "[::1]:0"].map(|address| address.parse().unwrap()).into();
         let server = Server::start(config);
-        for (address, from) in server
-            .addresses
-            .clone()
-            .iter()
-            .zip(["127.0.0.1", "127.0.0.1", "::1"])
-        {
+        for (address, from) in server.addresses.clone().iter().zip(["127.0.0.1", "127.0.0.1", "::1"]) {
             let client = udp_client(from);
             let mut asked = *address;
             if asked.ip().is_unspecified() {
@@ -239,11 +218,7 @@ fn one_worker_serves_several_addresses() {
                 client.send_to(&message(id, 30, b""), asked).unwrap();
             }
             for id in 0..100 {
-                assert_eq!(
-                    receive(&client),
-                    (echoed(&message(id, 30, b"")), asked),
-                    "{engine:?}"
-                );
+                assert_eq!(receive(&client), (echoed(&message(id, 30, b"")), asked), "{engine:?}");
             }
         }
         assert_eq!(server.stop().udp.sent, 300, "{engine:?}");
@@ -281,11 +256,7 @@ fn a_client_that_cannot_be_reached_costs_the_others_nothing() {
             assert_eq!(receive(&client).0, echoed(&message(id, 20, b"")), "{engine:?}");
         }
         let totals = server.stop();
-        assert_eq!(
-            (totals.udp.received, totals.udp.receive_failed),
-            (40, 0),
-            "{engine:?}"
-        );
+        assert_eq!((totals.udp.received, totals.udp.receive_failed), (40, 0), "{engine:?}");
     }
 }
 

@@ -14,10 +14,7 @@ pub(super) struct Array<T> {
 impl<T: Copy> Array<T> {
     pub(super) fn new(value: T, len: usize) -> Self {
         let first = Box::leak(vec![value; len].into_boxed_slice());
-        Self {
-            first: NonNull::from(first).cast(),
-            len,
-        }
+        Self { first: NonNull::from(first).cast(), len }
     }
 
     /// Where an element lies; valid for reading and writing while the array lives.
@@ -38,21 +35,13 @@ impl<T: Copy> Array<T> {
     }
 
     pub(super) fn slice(&self, start: usize, len: usize) -> &[T] {
-        assert!(
-            start + len <= self.len,
-            "{len} elements from {start} reach beyond {}",
-            self.len
-        );
+        assert!(start + len <= self.len, "{len} elements from {start} reach beyond {}", self.len);
         // SAFETY: the range lies inside the initialised allocation, as just checked; `self` stays borrowed.
         unsafe { slice::from_raw_parts(self.first.as_ptr().add(start), len) }
     }
 
     pub(super) fn slice_mut(&mut self, start: usize, len: usize) -> &mut [T] {
-        assert!(
-            start + len <= self.len,
-            "{len} elements from {start} reach beyond {}",
-            self.len
-        );
+        assert!(start + len <= self.len, "{len} elements from {start} reach beyond {}", self.len);
         // SAFETY: the range lies inside the initialised allocation, as just checked; `self` stays borrowed
         // mutably.
         unsafe { slice::from_raw_parts_mut(self.first.as_ptr().add(start), len) }

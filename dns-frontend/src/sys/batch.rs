@@ -67,22 +67,13 @@ impl Batch {
                 header.msg_control = controls.pointer(slot).cast();
                 header.msg_controllen = mem::size_of::<Control>() as _;
             }
-            self.incoming.set(
-                slot,
-                mmsghdr {
-                    msg_hdr: header,
-                    msg_len: 0,
-                },
-            );
+            self.incoming.set(slot, mmsghdr { msg_hdr: header, msg_len: 0 });
         }
     }
 
     /// Finds out what came, and which of it can be answered.
     fn sort(&mut self, count: usize) -> Received {
-        let mut received = Received {
-            datagrams: count,
-            ..Received::default()
-        };
+        let mut received = Received { datagrams: count, ..Received::default() };
         self.used = count;
         for slot in 0..count {
             let header = self.incoming.get(slot).msg_hdr;
@@ -112,10 +103,7 @@ impl Batch {
             }
             let slot = usize::from(self.slots[index]);
             let request = self.incoming.get(slot).msg_hdr;
-            let part = iovec {
-                iov_base: self.replies.pointer(slot * STRIDE).cast(),
-                iov_len: octets as _,
-            };
+            let part = iovec { iov_base: self.replies.pointer(slot * STRIDE).cast(), iov_len: octets as _ };
             self.outgoing_parts.set(count, part);
             let mut header = no_message();
             header.msg_name = request.msg_name;
@@ -127,13 +115,7 @@ impl Batch {
                 header.msg_control = request.msg_control;
                 header.msg_controllen = octets as _;
             }
-            self.outgoing.set(
-                count,
-                mmsghdr {
-                    msg_hdr: header,
-                    msg_len: 0,
-                },
-            );
+            self.outgoing.set(count, mmsghdr { msg_hdr: header, msg_len: 0 });
             count += 1;
         }
         count
@@ -151,13 +133,7 @@ impl Batch {
             // SAFETY: our sockets have one of two families; any bits are valid.
             let v6 = unsafe { address.v6 };
             let port = u16::from_be(v6.sin6_port);
-            SocketAddrV6::new(
-                v6.sin6_addr.s6_addr.into(),
-                port,
-                v6.sin6_flowinfo,
-                v6.sin6_scope_id,
-            )
-            .into()
+            SocketAddrV6::new(v6.sin6_addr.s6_addr.into(), port, v6.sin6_flowinfo, v6.sin6_scope_id).into()
         }
     }
 }
@@ -171,14 +147,8 @@ impl Datagrams for Batch {
     fn new(config: &UdpConfig, destination_wanted: bool) -> Self {
         // SAFETY: all zero is a valid address of no family.
         let nobody: Address = unsafe { mem::zeroed() };
-        let nothing = mmsghdr {
-            msg_hdr: no_message(),
-            msg_len: 0,
-        };
-        let no_part = iovec {
-            iov_base: ptr::null_mut(),
-            iov_len: 0,
-        };
+        let nothing = mmsghdr { msg_hdr: no_message(), msg_len: 0 };
+        let no_part = iovec { iov_base: ptr::null_mut(), iov_len: 0 };
         let mut batch = Self {
             requests: Array::new(0, SLOTS * STRIDE),
             replies: Array::new(0, SLOTS * STRIDE),
@@ -196,13 +166,9 @@ impl Datagrams for Batch {
         };
         for slot in 0..SLOTS {
             let base = batch.requests.pointer(slot * STRIDE).cast();
-            batch.incoming_parts.set(
-                slot,
-                iovec {
-                    iov_base: base,
-                    iov_len: UdpConfig::REQUEST_OCTETS_MAX as _,
-                },
-            );
+            batch
+                .incoming_parts
+                .set(slot, iovec { iov_base: base, iov_len: UdpConfig::REQUEST_OCTETS_MAX as _ });
         }
         batch.prepare(SLOTS);
         batch
@@ -212,11 +178,7 @@ impl Datagrams for Batch {
         self.prepare(self.used);
         self.used = 0;
         self.len = 0;
-        let flags = if wait {
-            libc::MSG_WAITFORONE
-        } else {
-            libc::MSG_DONTWAIT
-        };
+        let flags = if wait { libc::MSG_WAITFORONE } else { libc::MSG_DONTWAIT };
         // SAFETY: there are `SLOTS` headers, and all they point to is owned by `self` and borrowed by nobody.
         let count = unsafe {
             libc::recvmmsg(
@@ -281,18 +243,14 @@ impl Packets for Batch {
 
     fn request(&self, index: usize) -> &[u8] {
         let slot = usize::from(self.slots[..self.len][index]);
-        self.requests
-            .slice(slot * STRIDE, self.incoming.get(slot).msg_len as usize)
+        self.requests.slice(slot * STRIDE, self.incoming.get(slot).msg_len as usize)
     }
 
     fn exchange(&mut self, index: usize) -> (&[u8], &mut [u8]) {
         let slot = usize::from(self.slots[..self.len][index]);
         let octets = self.incoming.get(slot).msg_len as usize;
         let request = self.requests.slice(slot * STRIDE, octets);
-        (
-            request,
-            self.replies.slice_mut(slot * STRIDE, self.reply_octets_max),
-        )
+        (request, self.replies.slice_mut(slot * STRIDE, self.reply_octets_max))
     }
 
     fn client(&self, index: usize) -> SocketAddr {
@@ -300,10 +258,7 @@ impl Packets for Batch {
     }
 
     fn send(&mut self, index: usize, octets: usize) {
-        assert!(
-            octets <= self.reply_octets_max,
-            "a reply of {octets} octets is longer than its buffer"
-        );
+        assert!(octets <= self.reply_octets_max, "a reply of {octets} octets is longer than its buffer");
         self.reply_octets[..self.len][index] = octets as u16;
     }
 }

@@ -15,12 +15,7 @@ pub(crate) struct Poller {
 
 impl Poller {
     pub(crate) fn new<'a, T: AsFd + 'a>(descriptors: impl IntoIterator<Item = &'a T>) -> Self {
-        Self {
-            entries: descriptors
-                .into_iter()
-                .map(|descriptor| entry(descriptor, POLLIN))
-                .collect(),
-        }
+        Self { entries: descriptors.into_iter().map(|descriptor| entry(descriptor, POLLIN)).collect() }
     }
 
     pub(crate) fn add(&mut self, descriptor: &impl AsFd) {
@@ -44,11 +39,7 @@ pub(crate) fn wait_writable(socket: &impl AsFd, timeout: Duration) -> bool {
 }
 
 fn entry(descriptor: &impl AsFd, events: c_short) -> pollfd {
-    pollfd {
-        fd: descriptor.as_fd().as_raw_fd(),
-        events,
-        revents: 0,
-    }
+    pollfd { fd: descriptor.as_fd().as_raw_fd(), events, revents: 0 }
 }
 
 fn poll(entries: &mut [pollfd], timeout: Option<Duration>) -> io::Result<usize> {

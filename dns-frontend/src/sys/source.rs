@@ -15,10 +15,7 @@ pub(super) struct Control(pub(super) [u8; 64]);
 ///
 /// # Safety
 /// `request` must be as `recvmmsg` filled it, its control data still in a buffer that may be written.
-#[allow(
-    clippy::unnecessary_cast,
-    reason = "lengths have other types with other C libraries"
-)]
+#[allow(clippy::unnecessary_cast, reason = "lengths have other types with other C libraries")]
 #[expect(clippy::cast_ptr_alignment, reason = "read and written without assuming any")]
 pub(super) unsafe fn reply_from(request: &msghdr) -> Option<usize> {
     // SAFETY: the caller vouches for the control pointer and length.

@@ -158,11 +158,7 @@ impl<R: Respond> Connection<R> {
         // may go off too early.
         while timer.as_mut().poll(context).is_ready() {
             if Instant::now() >= deadline {
-                let closed = if self.input.is_empty() {
-                    Closed::Idle
-                } else {
-                    Closed::ReadTimeout
-                };
+                let closed = if self.input.is_empty() { Closed::Idle } else { Closed::ReadTimeout };
                 return Poll::Ready(Event::End(closed));
             }
             timer.as_mut().reset(deadline);
@@ -185,11 +181,7 @@ impl<R: Respond> Connection<R> {
     fn take(&mut self, octets: usize) -> Result<bool, Closed> {
         let shared = self.shared.clone();
         let workbench = &mut *shared.workbench.borrow_mut();
-        let Workbench {
-            input,
-            replies,
-            answering,
-        } = workbench;
+        let Workbench { input, replies, answering } = workbench;
         let read = &input[..octets];
         if self.input.is_empty() {
             let done = self.answer(read, replies, answering)?;
@@ -211,9 +203,7 @@ impl<R: Respond> Connection<R> {
     fn answer_held(&mut self) -> Result<(), Closed> {
         let held = std::mem::take(&mut self.input);
         let shared = self.shared.clone();
-        let Workbench {
-            replies, answering, ..
-        } = &mut *shared.workbench.borrow_mut();
+        let Workbench { replies, answering, .. } = &mut *shared.workbench.borrow_mut();
         let done = self.answer(&held, replies, answering)?;
         self.hold(held, done);
         Ok(())
@@ -240,19 +230,11 @@ impl<R: Respond> Connection<R> {
             let batch = Batch::find(&input[done..]);
             if batch.len() == 0 {
                 // Whoever sends this has lost count, and what follows would be misread.
-                return if batch.malformed {
-                    Err(Closed::Malformed)
-                } else {
-                    Ok(done)
-                };
+                return if batch.malformed { Err(Closed::Malformed) } else { Ok(done) };
             }
             replies.clear();
-            let mut requests = Requests {
-                input: &input[done..],
-                batch: &batch,
-                replies,
-                client: self.client,
-            };
+            let mut requests =
+                Requests { input: &input[done..], batch: &batch, replies, client: self.client };
             answering.answer(&mut requests).map_err(|_| Closed::Panic)?;
             let taken = self.write(replies, batch.len())?;
             let counters = self.shared.counters();
@@ -360,10 +342,7 @@ impl<R: Respond> Drop for Connection<R> {
 }
 
 fn is_momentary(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-    )
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 /// Reads after which other connections get their turn.

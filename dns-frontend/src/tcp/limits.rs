@@ -65,10 +65,7 @@ impl Limits {
         }
         *of_client += 1;
         open.all += 1;
-        Ok(Permit {
-            limits: self.clone(),
-            client,
-        })
+        Ok(Permit { limits: self.clone(), client })
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -129,9 +126,8 @@ mod tests {
     #[test]
     fn places_come_back() {
         let limits = limits(2, 2);
-        let permits: Vec<_> = ["192.0.2.1", "192.0.2.2"]
-            .map(|client| admit(&limits, client).ok().unwrap())
-            .into();
+        let permits: Vec<_> =
+            ["192.0.2.1", "192.0.2.2"].map(|client| admit(&limits, client).ok().unwrap()).into();
         assert_eq!(admit(&limits, "192.0.2.3").err(), Some(Refusal::Full));
         drop(permits);
         assert!(admit(&limits, "192.0.2.3").is_ok());

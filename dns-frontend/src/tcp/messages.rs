@@ -49,11 +49,7 @@ pub(super) struct Requests<'a> {
 impl Batch {
     /// Finds up to a batch of messages.
     pub(super) fn find(input: &[u8]) -> Self {
-        let mut batch = Self {
-            spans: [Span::default(); Requests::BATCH_MAX],
-            len: 0,
-            malformed: false,
-        };
+        let mut batch = Self { spans: [Span::default(); Requests::BATCH_MAX], len: 0, malformed: false };
         let mut position = 0;
         while batch.len < Requests::BATCH_MAX {
             let Some((length, rest)) = input[position..].split_first_chunk() else {
@@ -67,10 +63,7 @@ impl Batch {
             if rest.len() < usize::from(octets) {
                 break;
             }
-            batch.spans[batch.len] = Span {
-                start: position as u32 + 2,
-                octets,
-            };
+            batch.spans[batch.len] = Span { start: position as u32 + 2, octets };
             batch.len += 1;
             position += 2 + usize::from(octets);
         }
@@ -98,17 +91,12 @@ impl Batch {
 
 /// How many octets the message at the beginning takes, with its length, as far as that can be told.
 pub(super) fn announced(input: &[u8]) -> Option<usize> {
-    input
-        .first_chunk()
-        .map(|length| 2 + usize::from(u16::from_be_bytes(*length)))
+    input.first_chunk().map(|length| 2 + usize::from(u16::from_be_bytes(*length)))
 }
 
 impl Replies {
     pub(super) fn new() -> Self {
-        Self {
-            buffer: vec![0; STRIDE * Requests::BATCH_MAX],
-            octets: [0; Requests::BATCH_MAX],
-        }
+        Self { buffer: vec![0; STRIDE * Requests::BATCH_MAX], octets: [0; Requests::BATCH_MAX] }
     }
 
     pub(super) fn clear(&mut self) {
@@ -126,10 +114,7 @@ impl Replies {
 
     /// How many there are to the first requests.
     pub(super) fn count(&self, requests: usize) -> usize {
-        self.octets[..requests]
-            .iter()
-            .filter(|&&octets| octets > 0)
-            .count()
+        self.octets[..requests].iter().filter(|&&octets| octets > 0).count()
     }
 }
 
@@ -172,10 +157,7 @@ mod tests {
     fn messages_are_found_up_to_the_first_incomplete_one() {
         let input = [message(12), message(300), message(20)[..21].to_vec()].concat();
         let batch = Batch::find(&input);
-        assert_eq!(
-            (batch.len(), batch.octets(0), batch.octets(1), batch.octets(2)),
-            (2, 0, 14, 316)
-        );
+        assert_eq!((batch.len(), batch.octets(0), batch.octets(1), batch.octets(2)), (2, 0, 14, 316));
         assert!(!batch.malformed);
         assert_eq!(announced(&input[316..]), Some(22));
     }
@@ -204,12 +186,7 @@ mod tests {
         let batch = Batch::find(&input);
         let mut replies = Replies::new();
         let client = ([192, 0, 2, 1], 53).into();
-        let mut requests = Requests {
-            input: &input,
-            batch: &batch,
-            replies: &mut replies,
-            client,
-        };
+        let mut requests = Requests { input: &input, batch: &batch, replies: &mut replies, client };
         assert_eq!(requests.exchange(2).1.len(), 65_535);
         requests.exchange(0).1[..3].copy_from_slice(b"abc");
         requests.send(0, 3);

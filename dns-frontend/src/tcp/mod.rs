@@ -71,28 +71,13 @@ impl Worker {
     }
 
     async fn serve<R: Respond>(self, respond: Arc<R>) {
-        let Self {
-            number,
-            listeners,
-            config,
-            drain_timeout,
-            limits,
-            counters,
-            mut stop,
-        } = self;
+        let Self { number, listeners, config, drain_timeout, limits, counters, mut stop } = self;
         let workbench = RefCell::new(Workbench {
             input: vec![0; MESSAGE_MAX].into(),
             replies: Replies::new(),
             answering: Answering::new(respond, Transport::Tcp),
         });
-        let shared = Rc::new(Shared {
-            number,
-            config,
-            limits,
-            counters,
-            stop: stop.clone(),
-            workbench,
-        });
+        let shared = Rc::new(Shared { number, config, limits, counters, stop: stop.clone(), workbench });
         let (ending, mut ended) = mpsc::channel(1);
         for listener in listeners {
             match TcpListener::from_std(listener) {

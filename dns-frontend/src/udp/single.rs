@@ -52,10 +52,7 @@ impl Datagrams for Single {
                 };
             }
         };
-        let mut received = Received {
-            datagrams: 1,
-            ..Received::default()
-        };
+        let mut received = Received { datagrams: 1, ..Received::default() };
         if octets > UdpConfig::REQUEST_OCTETS_MAX {
             received.oversize = 1;
         } else if self.client.port() == 0 {
@@ -75,10 +72,7 @@ impl Datagrams for Single {
         loop {
             match socket.send_to(reply, self.client) {
                 Ok(_) => {
-                    return Sent {
-                        replies: 1,
-                        failed: 0,
-                    };
+                    return Sent { replies: 1, failed: 0 };
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && patience => {
@@ -86,10 +80,7 @@ impl Datagrams for Single {
                     wait_writable(socket, SEND_PATIENCE);
                 }
                 Err(_) => {
-                    return Sent {
-                        replies: 0,
-                        failed: 1,
-                    };
+                    return Sent { replies: 0, failed: 1 };
                 }
             }
         }
@@ -117,10 +108,7 @@ impl Packets for Single {
 
     fn send(&mut self, index: usize, octets: usize) {
         self.octets_of(index);
-        assert!(
-            octets <= self.reply.len(),
-            "a reply of {octets} octets is longer than its buffer"
-        );
+        assert!(octets <= self.reply.len(), "a reply of {octets} octets is longer than its buffer");
         self.reply_octets = octets;
     }
 }

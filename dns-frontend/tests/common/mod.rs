@@ -78,12 +78,7 @@ impl Server {
         let addresses = bound.local_addrs().to_vec();
         let echo = Arc::new(Echo::default());
         let running = bound.serve(Arc::new(Shared(echo.clone()))).unwrap();
-        Self {
-            counters: running.counters(),
-            running,
-            addresses,
-            echo,
-        }
+        Self { counters: running.counters(), running, addresses, echo }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -117,10 +112,8 @@ pub fn wait_for(counters: &Counters, what: &str, condition: impl Fn(&Totals) -> 
 
 /// One worker of each kind on a free port of an address.
 pub fn config(address: &str) -> Config {
-    let mut config = Config {
-        listen: vec![SocketAddr::new(address.parse().unwrap(), 0)],
-        ..Config::default()
-    };
+    let mut config =
+        Config { listen: vec![SocketAddr::new(address.parse().unwrap(), 0)], ..Config::default() };
     config.udp.workers = 1;
     config.tcp.workers = 1;
     config
