@@ -9,7 +9,7 @@ use std::{
 use dns_backend::Respond;
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::{
     config::{Config, UdpEngine},
@@ -208,7 +208,10 @@ impl Config {
         if address.ip().is_unspecified() {
             sys::set_destination_wanted(&socket, address.is_ipv6())?;
         }
-        sys::set_fragmentation_avoided(&socket, address.is_ipv6())?;
+        // Some sandboxes do not know the option, and replies of the usual size are not fragmented anyway.
+        if let Err(error) = sys::set_fragmentation_avoided(&socket, address.is_ipv6()) {
+            warn!(%address, %error, "cannot turn off path MTU discovery");
+        }
         let wanted = self.udp.receive_buffer_octets;
         // The system's limit is no reason to refuse service.
         if let Err(error) = socket.set_recv_buffer_size(wanted) {

@@ -61,3 +61,23 @@ fn set(socket: &impl AsFd, level: c_int, name: c_int, value: c_int) -> io::Resul
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+
+    #[test]
+    fn linux_knows_the_options_for_both_families() {
+        for (address, ipv6) in [("127.0.0.1:0", false), ("[::1]:0", true)] {
+            let socket = UdpSocket::bind(address).unwrap();
+            set_destination_wanted(&socket, ipv6).unwrap();
+            set_fragmentation_avoided(&socket, ipv6).unwrap();
+            // Of the other family: the error is passed on.
+            if !ipv6 {
+                set_fragmentation_avoided(&socket, true).unwrap_err();
+            }
+        }
+    }
+}
