@@ -170,6 +170,8 @@ pub struct Fold {
 /// A base into which an overlay has been folded.
 pub struct Folded {
     base: Base,
+    /// The base that the new one replaces.
+    old: Arc<Base>,
 }
 
 impl Zone {
@@ -190,7 +192,7 @@ impl Zone {
     ///
     /// `None` if this zone is not the one the fold began with, or a later version of it.
     pub fn finish_fold(&self, folded: Folded) -> Option<Zone> {
-        if !self.is_folding() {
+        if !self.is_folding() || !Arc::ptr_eq(&self.base, &folded.old) {
             return None;
         }
         let mut zone = self.clone();
@@ -226,6 +228,6 @@ impl Fold {
             base.link_nsec3(hash, offset);
         }
         base.seal(nsec);
-        Folded { base }
+        Folded { base, old: self.zone.base }
     }
 }

@@ -1,0 +1,182 @@
+//! Why a change was not made.
+
+use dns_core::rdata::RdataError;
+use dns_core::zone::ZoneFaultKind;
+use dns_core::{Name, RecordType};
+use thiserror::Error;
+
+use crate::Source;
+
+/// Why nothing was changed.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There are no such records.
+    #[error("{0}")]
+    NotFound(Reason),
+    /// There are such records already, or a zone of that name.
+    #[error("{0}")]
+    Exists(Reason),
+    /// The records belong to another source.
+    #[error("{0}")]
+    Foreign(Reason),
+    /// Something has changed in between.
+    #[error("the records are at version {current}, not {expected}")]
+    VersionMismatch {
+        /// The version that the change was meant for.
+        expected: u64,
+        /// The version there is.
+        current: u64,
+    },
+    /// A precondition does not hold.
+    #[error("{0}")]
+    Precondition(Reason),
+    /// The records cannot be served; all reasons are listed.
+    #[error("{}", list(.0))]
+    Invalid(Vec<Reason>),
+    /// A reload as a whole; the records from before stay. All reasons are listed.
+    #[error("the records of {source_name} were not reloaded: {}", list(.reasons))]
+    ReloadFailed {
+        /// Whose records they are.
+        source_name: Source,
+        /// Each thing that is wrong.
+        reasons: Vec<Reason>,
+    },
+}
+
+impl StoreError {
+    /// Each single reason.
+    pub fn reasons(&self) -> &[Reason] {
+        match self {
+            Self::NotFound(reason)
+            | Self::Exists(reason)
+            | Self::Foreign(reason)
+            | Self::Precondition(reason) => std::slice::from_ref(reason),
+            Self::Invalid(reasons) | Self::ReloadFailed { reasons, .. } => reasons,
+            Self::VersionMismatch { .. } => &[],
+        }
+    }
+}
+
+fn list(reasons: &[Reason]) -> String {
+    reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// One thing that is wrong with a change.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum Reason {
+    /// No records of this name, or of this type.
+    #[error("{} does not exist", what(.owner, .rtype.as_ref()))]
+    NoRecords {
+        /// Name of the records.
+        owner: Name,
+        /// Their type, if one was named.
+        rtype: Option<RecordType>,
+    },
+    /// Records of this name and type are there.
+    #[error("{} exists already, from {holder}", what(.owner, .rtype.as_ref()))]
+    Present {
+        /// Name of the records.
+        owner: Name,
+        /// Their type, if one was named.
+        rtype: Option<RecordType>,
+        /// Who has them.
+        holder: Source,
+    },
+    /// The records belong to another source.
+    #[error("{} comes from {holder} and can only be deleted there", what(.owner, .rtype.as_ref()))]
+    Foreign {
+        /// Name of the records.
+        owner: Name,
+        /// Their type, if one was named.
+        rtype: Option<RecordType>,
+        /// Who has them.
+        holder: Source,
+    },
+    /// The records are not those that were expected.
+    #[error("{owner} {rtype} has other values than expected")]
+    Differs {
+        /// Name of the records.
+        owner: Name,
+        /// Their type.
+        rtype: RecordType,
+    },
+    /// Records of this type are made by other means.
+    #[error("{owner}: records of type {rtype} cannot be stored")]
+    InvalidType {
+        /// Name of the records.
+        owner: Name,
+        /// Their type.
+        rtype: RecordType,
+    },
+    /// The TTL is out of bounds.
+    #[error("{owner} {rtype}: TTL {ttl} must be between {min} and {max}")]
+    InvalidTtl {
+        /// Name of the records.
+        owner: Name,
+        /// Their type.
+        rtype: RecordType,
+        /// TTL that was given.
+        ttl: u32,
+        /// Least TTL allowed.
+        min: u32,
+        /// Largest TTL allowed.
+        max: u32,
+    },
+    /// The name cannot own records.
+    #[error("{owner}: {why}")]
+    InvalidName {
+        /// The name.
+        owner: Name,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A value is no valid RDATA of the type.
+    #[error("{owner} {rtype}: {error}")]
+    InvalidValue {
+        /// Name of the records.
+        owner: Name,
+        /// Their type.
+        rtype: RecordType,
+        /// What is wrong with it.
+        error: RdataError,
+    },
+    /// The name is not in the zone that it was given for.
+    #[error("{owner} is not in the zone {apex}")]
+    OutOfZone {
+        /// Name of the records.
+        owner: Name,
+        /// The zone.
+        apex: Name,
+    },
+    /// The zone came signed, so nobody but its signer can change it.
+    #[error("{owner}: the zone {apex} is signed and takes no records from elsewhere")]
+    Signed {
+        /// Name of the records.
+        owner: Name,
+        /// The zone.
+        apex: Name,
+    },
+    /// One source has a CNAME and other records at one name.
+    #[error("{owner} has a CNAME record beside {other}")]
+    CnameConflict {
+        /// The name.
+        owner: Name,
+        /// Type of the other records.
+        other: RecordType,
+    },
+    /// The zone would be no zone any more.
+    #[error(transparent)]
+    Zone(#[from] ZoneFaultKind),
+    /// There is no such zone.
+    #[error("there is no zone {0}")]
+    NoZone(Name),
+    /// There is such a zone.
+    #[error("the zone {0} exists already")]
+    ZonePresent(Name),
+}
+
+fn what(owner: &Name, rtype: Option<&RecordType>) -> String {
+    rtype.map_or_else(|| owner.to_string(), |rtype| format!("{owner} {rtype}"))
+}

@@ -1,0 +1,67 @@
+//! What has changed, for those who follow.
+
+use std::sync::Arc;
+
+use dns_core::{Name, Rrset};
+use tokio::sync::broadcast::{Receiver, error::RecvError, error::TryRecvError};
+
+use crate::Source;
+
+/// Something has changed, and can be seen in the catalog already.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Records came, went, or became others.
+    Changed(Arc<Changed>),
+    /// A zone was loaded, replaced or dropped as a whole.
+    Reloaded {
+        /// Version of the catalog that has the change.
+        version: u64,
+        /// Who did it.
+        source: Source,
+        /// The zone.
+        zone: Name,
+    },
+    /// The subscriber was too slow and has missed so many events: it has to read everything anew.
+    Lagged(u64),
+}
+
+/// What one transaction has changed of that which is served.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// Version of the catalog that has the change.
+    pub version: u64,
+    /// Who did it.
+    pub source: Source,
+    /// Records that were not there before.
+    pub added: Vec<Rrset>,
+    /// Records that have become others: before and after.
+    pub updated: Vec<(Rrset, Rrset)>,
+    /// Records that are no longer there.
+    pub deleted: Vec<Rrset>,
+}
+
+/// A subscription, from [`Store::watch`](crate::Store::watch). It never slows the writers down.
+#[derive(Debug)]
+pub struct Watch {
+    pub(crate) receiver: Receiver<Event>,
+}
+
+impl Watch {
+    /// The next event; `None` once the store is gone.
+    pub async fn next(&mut self) -> Option<Event> {
+        match self.receiver.recv().await {
+            Ok(event) => Some(event),
+            Err(RecvError::Lagged(missed)) => Some(Event::Lagged(missed)),
+            Err(RecvError::Closed) => None,
+        }
+    }
+
+    /// The next event if there is one by now.
+    pub fn try_next(&mut self) -> Option<Event> {
+        match self.receiver.try_recv() {
+            Ok(event) => Some(event),
+            Err(TryRecvError::Lagged(missed)) => Some(Event::Lagged(missed)),
+            Err(TryRecvError::Empty | TryRecvError::Closed) => None,
+        }
+    }
+}
