@@ -94,10 +94,7 @@ impl Record {
         let owner = match self.name.parse::<Name>() {
             Ok(owner) => owner,
             Err(error) => {
-                return Err(RecordError::InvalidName {
-                    name: self.name,
-                    error,
-                });
+                return Err(RecordError::InvalidName { name: self.name, error });
             }
         };
         let ttl = self.ttl.unwrap_or(default_ttl);

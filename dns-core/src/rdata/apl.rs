@@ -20,12 +20,8 @@ const NEGATION: u8 = 0x80;
 
 pub(super) fn scan(tokens: &[Token<'_>], out: &mut Vec<u8>) -> Result<(), RdataError> {
     for token in tokens {
-        scan_item(token.raw, out).ok_or_else(|| {
-            not(
-                token,
-                "an address prefix, such as 1:192.0.2.0/24 or !2:2001:db8::/32",
-            )
-        })?;
+        scan_item(token.raw, out)
+            .ok_or_else(|| not(token, "an address prefix, such as 1:192.0.2.0/24 or !2:2001:db8::/32"))?;
     }
     Ok(())
 }
@@ -46,11 +42,7 @@ fn scan_item(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
             4
         }
         IPV6 => {
-            octets = std::str::from_utf8(address)
-                .ok()?
-                .parse::<Ipv6Addr>()
-                .ok()?
-                .octets();
+            octets = std::str::from_utf8(address).ok()?.parse::<Ipv6Addr>().ok()?.octets();
             16
         }
         _ => return None,
@@ -60,10 +52,7 @@ fn scan_item(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
         return None;
     }
     // Zeros at the end are left out.
-    let used = octets
-        .iter()
-        .rposition(|&octet| octet != 0)
-        .map_or(0, |last| last + 1);
+    let used = octets.iter().rposition(|&octet| octet != 0).map_or(0, |last| last + 1);
     out.extend_from_slice(&family.to_be_bytes());
     out.extend_from_slice(&[prefix, negation | used as u8]);
     out.extend_from_slice(&octets[..used]);
@@ -111,9 +100,7 @@ pub(super) fn print<W: Write>(octets: &[u8], words: &mut WordWriter<'_, W>) -> f
         let negation = if rest[3] & NEGATION == 0 { "" } else { "!" };
         let (family, prefix, address, tail) = split_item(rest).ok_or(fmt::Error)?;
         let mut full = [0u8; 16];
-        full.get_mut(..address.len())
-            .ok_or(fmt::Error)?
-            .copy_from_slice(address);
+        full.get_mut(..address.len()).ok_or(fmt::Error)?.copy_from_slice(address);
         let out = words.word()?;
         match family {
             IPV4 => {

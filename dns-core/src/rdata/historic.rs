@@ -235,9 +235,7 @@ pub(super) fn print_atma(octets: &[u8], out: &mut impl Write) -> fmt::Result {
     match octets {
         [E164, digits @ ..] => {
             out.write_char('+')?;
-            digits
-                .iter()
-                .try_for_each(|&digit| out.write_char(char::from(digit)))
+            digits.iter().try_for_each(|&digit| out.write_char(char::from(digit)))
         }
         [_, octets @ ..] => HEXUPPER.encode_write(octets, out),
         [] => Err(fmt::Error),

@@ -108,10 +108,7 @@ fn hemisphere(token: &Token<'_>, axis: &Axis) -> Option<i64> {
 
 /// Metres with up to two decimals, `m` behind them or not.
 fn centimetres(text: &[u8]) -> Option<i64> {
-    let text = text
-        .strip_suffix(b"m")
-        .or(text.strip_suffix(b"M"))
-        .unwrap_or(text);
+    let text = text.strip_suffix(b"m").or(text.strip_suffix(b"M")).unwrap_or(text);
     match text.strip_prefix(b"-") {
         Some(text) => fixed_point(text, 2).map(|value| -value),
         None => fixed_point(text, 2),
@@ -176,10 +173,7 @@ pub(super) fn print<W: Write>(octets: &[u8], words: &mut WordWriter<'_, W>) -> f
         let angle = angle.abs();
         let (degrees, minutes) = (angle / DEGREE, angle / 60_000 % 60);
         let (seconds, thousandths) = (angle / 1000 % 60, angle % 1000);
-        write!(
-            words.word()?,
-            "{degrees} {minutes} {seconds}.{thousandths:03} {letter}"
-        )?;
+        write!(words.word()?, "{degrees} {minutes} {seconds}.{thousandths:03} {letter}")?;
     }
     print_metres(unsigned(&octets[12..]) as i64 - ALTITUDE_BASE, words.word()?)?;
     for size in &octets[1..4] {

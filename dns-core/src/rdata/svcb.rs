@@ -75,20 +75,13 @@ pub(super) fn scan(
             value => value,
         };
         let begin = values.len();
-        let value = Token {
-            raw: value.unwrap_or_default(),
-            ..*token
-        };
+        let value = Token { raw: value.unwrap_or_default(), ..*token };
         if named {
             scan_value(number, &value, &mut values)?;
         } else {
             unescape_into(&value, &mut values)?;
         }
-        params.push(Param {
-            key: number,
-            token,
-            value: begin..values.len(),
-        });
+        params.push(Param { key: number, token, value: begin..values.len() });
     }
     params.sort_by_key(|param| param.key);
     for pair in params.windows(2) {
@@ -106,10 +99,8 @@ pub(super) fn scan(
         out.extend_from_slice(&octets_u16.to_be_bytes());
         out.extend_from_slice(&values[param.value.clone()]);
     }
-    check(field, &out[begin..]).map_err(|fault| RdataError {
-        position: params.first().map(|param| param.token.position),
-        fault,
-    })
+    check(field, &out[begin..])
+        .map_err(|fault| RdataError { position: params.first().map(|param| param.token.position), fault })
 }
 
 /// The second word begins where the first ends, and stands in quotes.
@@ -130,9 +121,7 @@ fn key_from_text(text: &[u8]) -> Option<(u16, bool)> {
 }
 
 fn name_of(key: u16) -> String {
-    NAMES
-        .get(usize::from(key))
-        .map_or_else(|| format!("key{key}"), |name| (*name).to_owned())
+    NAMES.get(usize::from(key)).map_or_else(|| format!("key{key}"), |name| (*name).to_owned())
 }
 
 /// Appends the value of a parameter that was given by its name.
@@ -148,10 +137,7 @@ fn scan_value(key: u16, token: &Token<'_>, out: &mut Vec<u8>) -> Result<(), Rdat
     }
     let mut value = Vec::new();
     unescape_into(token, &mut value)?;
-    let shown = Token {
-        raw: &value,
-        ..*token
-    };
+    let shown = Token { raw: &value, ..*token };
     match key {
         MANDATORY => {
             let mut keys = SmallVec::<[u16; 8]>::new();
@@ -290,9 +276,7 @@ fn value_is_valid(key: u16, value: &[u8]) -> bool {
         MANDATORY => {
             items_of(2)
                 && value[..2] != [0, 0]
-                && value
-                    .chunks_exact(2)
-                    .is_sorted_by(|left, right| unsigned(left) < unsigned(right))
+                && value.chunks_exact(2).is_sorted_by(|left, right| unsigned(left) < unsigned(right))
         }
         ALPN => {
             let mut rest = value;
@@ -337,12 +321,10 @@ fn print_key(key: u16, out: &mut impl Write) -> fmt::Result {
 
 fn print_value(key: u16, value: &[u8], out: &mut impl Write) -> fmt::Result {
     match key {
-        MANDATORY => print_list(value.chunks(2), out, |key, out| {
-            print_key(unsigned(key) as u16, out)
-        }),
-        PORT | TLS_SUPPORTED_GROUPS => print_list(value.chunks(2), out, |number, out| {
-            write!(out, "{}", unsigned(number))
-        }),
+        MANDATORY => print_list(value.chunks(2), out, |key, out| print_key(unsigned(key) as u16, out)),
+        PORT | TLS_SUPPORTED_GROUPS => {
+            print_list(value.chunks(2), out, |number, out| write!(out, "{}", unsigned(number)))
+        }
         IPV4HINT => print_list(value.chunks(4), out, |address, out| {
             write!(out, "{}", Ipv4Addr::from(unsigned(address) as u32))
         }),

@@ -90,16 +90,9 @@ const LOWERED: NameUse = NameUse { compressible: false, additional: false, lower
 const LOWERED_HOST: NameUse = NameUse { additional: true, ..LOWERED };
 
 /// A name of a newer type, which is left as it is.
-const PLAIN: NameUse = NameUse {
-    compressible: false,
-    additional: false,
-    lower: false,
-};
+const PLAIN: NameUse = NameUse { compressible: false, additional: false, lower: false };
 /// The same for a host whose addresses are wanted.
-const PLAIN_HOST: NameUse = NameUse {
-    additional: true,
-    ..PLAIN
-};
+const PLAIN_HOST: NameUse = NameUse { additional: true, ..PLAIN };
 
 /// Algorithms of DNSSEC, read by mnemonic as well ([RFC 4034, appendix A.1]).
 ///
@@ -191,21 +184,14 @@ static WKS: Layout = Layout::new(&[
     f("services", Kind::Services),
 ]);
 static HINFO: Layout = Layout::new(&[f("CPU", Kind::Text), f("OS", Kind::Text)]);
-static MINFO: Layout = Layout::new(&[
-    f("responsible mailbox", Kind::Name(CLASSIC)),
-    f("error mailbox", Kind::Name(CLASSIC)),
-]);
-static RP: Layout = Layout::new(&[
-    f("mailbox", Kind::Name(LOWERED)),
-    f("text name", Kind::Name(LOWERED)),
-]);
+static MINFO: Layout =
+    Layout::new(&[f("responsible mailbox", Kind::Name(CLASSIC)), f("error mailbox", Kind::Name(CLASSIC))]);
+static RP: Layout = Layout::new(&[f("mailbox", Kind::Name(LOWERED)), f("text name", Kind::Name(LOWERED))]);
 static AFSDB: Layout = Layout::new(&[f("subtype", Kind::U16), f("host", Kind::Name(LOWERED_HOST))]);
 static X25: Layout = Layout::new(&[f("PSDN address", Kind::Text)]);
 static ISDN: Layout = Layout::new(&[f("ISDN address", Kind::Text), f("subaddress", Kind::OptionalText)]);
-static RT: Layout = Layout::new(&[
-    f("preference", Kind::U16),
-    f("intermediate host", Kind::Name(LOWERED_HOST)),
-]);
+static RT: Layout =
+    Layout::new(&[f("preference", Kind::U16), f("intermediate host", Kind::Name(LOWERED_HOST))]);
 static NSAP: Layout = Layout::new(&[f("NSAP address", Kind::Nsap)]);
 static NSAP_PTR: Layout = Layout::new(&[f("owner", Kind::Name(PLAIN))]);
 static RRSIG: Layout = Layout::new(&[
@@ -231,11 +217,8 @@ static PX: Layout = Layout::new(&[
     f("RFC 822 domain", Kind::Name(LOWERED)),
     f("X.400 domain", Kind::Name(LOWERED)),
 ]);
-static GPOS: Layout = Layout::new(&[
-    f("longitude", Kind::Text),
-    f("latitude", Kind::Text),
-    f("altitude", Kind::Text),
-]);
+static GPOS: Layout =
+    Layout::new(&[f("longitude", Kind::Text), f("latitude", Kind::Text), f("altitude", Kind::Text)]);
 static LOC: Layout = Layout::new(&[f("location", Kind::Loc)]);
 static NXT: Layout = Layout::new(&[f("next name", Kind::Name(LOWERED)), f("types", Kind::NxtTypes)]);
 static NIMROD: Layout = Layout::new(&[f("identifier", Kind::Hex(1))]);
@@ -248,20 +231,15 @@ static NAPTR: Layout = Layout::new(&[
     f("regular expression", Kind::Text),
     f("replacement", Kind::Name(LOWERED_HOST)),
 ]);
-static KX: Layout = Layout::new(&[
-    f("preference", Kind::U16),
-    f("exchanger", Kind::Name(LOWERED_HOST)),
-]);
+static KX: Layout = Layout::new(&[f("preference", Kind::U16), f("exchanger", Kind::Name(LOWERED_HOST))]);
 static CERT: Layout = Layout::new(&[
     f("certificate type", Kind::Mnemonic(&CERTIFICATES)),
     f("key tag", Kind::U16),
     f("algorithm", Kind::Mnemonic(&ALGORITHMS)),
     f("certificate", Kind::Base64(1)),
 ]);
-static A6: Layout = Layout::new(&[
-    f("address suffix", Kind::Suffix),
-    f("prefix name", Kind::PrefixName(LOWERED)),
-]);
+static A6: Layout =
+    Layout::new(&[f("address suffix", Kind::Suffix), f("prefix name", Kind::PrefixName(LOWERED))]);
 static DNAME: Layout = Layout::new(&[f("target", Kind::Name(LOWERED))]);
 static SINK: Layout = Layout::new(&[
     f("meaning", Kind::U8),
@@ -276,11 +254,8 @@ static DS: Layout = Layout::new(&[
     f("digest type", Kind::U8),
     f("digest", Kind::Hex(1)),
 ]);
-static SSHFP: Layout = Layout::new(&[
-    f("algorithm", Kind::U8),
-    f("fingerprint type", Kind::U8),
-    f("fingerprint", Kind::Hex(1)),
-]);
+static SSHFP: Layout =
+    Layout::new(&[f("algorithm", Kind::U8), f("fingerprint type", Kind::U8), f("fingerprint", Kind::Hex(1))]);
 static IPSECKEY: Layout = Layout::new(&[
     f("precedence", Kind::U8),
     f("gateway type", Kind::U8),
@@ -316,20 +291,12 @@ static TLSA: Layout = Layout::new(&[
     f("matching type", Kind::U8),
     f("certificate data", Kind::Hex(1)),
 ]);
-static HIP: Layout = Layout::new(&[
-    f("host identity", Kind::Hip),
-    f("rendezvous servers", Kind::Names(PLAIN)),
-]);
-static TALINK: Layout = Layout::new(&[
-    f("previous name", Kind::Name(PLAIN)),
-    f("next name", Kind::Name(PLAIN)),
-]);
+static HIP: Layout =
+    Layout::new(&[f("host identity", Kind::Hip), f("rendezvous servers", Kind::Names(PLAIN))]);
+static TALINK: Layout =
+    Layout::new(&[f("previous name", Kind::Name(PLAIN)), f("next name", Kind::Name(PLAIN))]);
 static OPENPGPKEY: Layout = Layout::new(&[f("public key", Kind::Base64(1))]);
-static CSYNC: Layout = Layout::new(&[
-    f("serial", Kind::U32),
-    f("flags", Kind::U16),
-    f("types", Kind::Types),
-]);
+static CSYNC: Layout = Layout::new(&[f("serial", Kind::U32), f("flags", Kind::U16), f("types", Kind::Types)]);
 // Digests of fewer than 12 octets are refused by RFC 8976, section 2.2.4.
 static ZONEMD: Layout = Layout::new(&[
     f("serial", Kind::U32),
@@ -355,16 +322,9 @@ static L64: Layout = Layout::new(&[f("preference", Kind::U16), f("locator", Kind
 static LP: Layout = Layout::new(&[f("preference", Kind::U16), f("name", Kind::Name(PLAIN))]);
 static EUI48: Layout = Layout::new(&[f("identifier", Kind::Eui(6))]);
 static EUI64: Layout = Layout::new(&[f("identifier", Kind::Eui(8))]);
-static URI: Layout = Layout::new(&[
-    f("priority", Kind::U16),
-    f("weight", Kind::U16),
-    f("target", Kind::LongText),
-]);
-static CAA: Layout = Layout::new(&[
-    f("flags", Kind::U8),
-    f("tag", Kind::Tag),
-    f("value", Kind::LongText),
-]);
+static URI: Layout =
+    Layout::new(&[f("priority", Kind::U16), f("weight", Kind::U16), f("target", Kind::LongText)]);
+static CAA: Layout = Layout::new(&[f("flags", Kind::U8), f("tag", Kind::Tag), f("value", Kind::LongText)]);
 static DOA: Layout = Layout::new(&[
     f("enterprise", Kind::U32),
     f("type", Kind::U32),
