@@ -22,6 +22,50 @@ fn of_types(list: &str) -> Vec<RecordType> {
     list.split_whitespace().map(rtype).collect()
 }
 
+/// What the peers refuse although the RFCs allow it: type, a part of what they say, and why it is fine.
+const REFUSALS: &[(&str, &str, &str)] = &[
+    ("NSEC", "expected Rtype", "domain does not know the mnemonic NSAP-PTR"),
+    ("NSEC3", "expected Rtype", "domain does not know the mnemonic NSAP-PTR"),
+    (
+        "RRSIG",
+        "expected SecurityAlgorithm",
+        "domain reads no mnemonics of algorithms; RFC 4034, section 3.2 allows them",
+    ),
+    ("DS", "expected SecurityAlgorithm", "the same"),
+    (
+        "HTTPS",
+        "does not allow escape sequences in alpn",
+        "domain; RFC 9460, section 7.1.1 leaves it to the implementation",
+    ),
+    ("HTTPS", "contains duplicate values", "domain checks TLS groups more closely than their wire format"),
+    ("HTTPS", "invalid SvcParamKey", "domain does not take every generic key"),
+    ("HTTPS", "incorrect rdata length read", "hickory wants protocol names in UTF-8"),
+    ("NAPTR", "incorrect rdata length read", "hickory wants letters and digits as flags"),
+    (
+        "CSYNC",
+        "csync flags should be",
+        "hickory refuses flags that are not assigned; RFC 7477, section 2.1.1.2",
+    ),
+    ("CSYNC", "incorrect rdata length read", "the same"),
+];
+
+/// The peers may refuse what is listed; everything else they must take, and then make the same octets of it.
+#[track_caller]
+fn check(rtype: RecordType, text: &str, theirs: Result<Vec<u8>, String>, ours: &[u8]) -> bool {
+    match theirs {
+        Ok(theirs) => {
+            assert_eq!(theirs, ours, "{rtype} {text}");
+            true
+        }
+        Err(error) => {
+            let mnemonic = rtype.to_string();
+            let listed = REFUSALS.iter().any(|(rtype, part, _)| *rtype == mnemonic && error.contains(part));
+            assert!(listed, "{rtype} {text}: {error}");
+            false
+        }
+    }
+}
+
 /// The octets that `domain` makes of a text.
 fn domain_wire(rtype: RecordType, text: &str) -> Result<Vec<u8>, String> {
     let line = format!("owner.example. 60 IN {rtype} {text}\n");
@@ -57,24 +101,20 @@ fn corpus(types: &str) -> Vec<(RecordType, Vec<u8>)> {
 #[test]
 fn domain_makes_the_same_octets_of_our_text() {
     let corpus = corpus(DOMAIN_TYPES);
-    assert!(corpus.len() > 5_000, "{}", corpus.len());
+    let total = corpus.len();
+    let mut read = 0;
     for (rtype, wire) in corpus {
         let text = write(rtype, &wire);
-        assert_eq!(domain_wire(rtype, &text), Ok(wire), "{rtype} {text}");
+        read += usize::from(check(rtype, &text, domain_wire(rtype, &text), &wire));
     }
+    assert!(read > 5_000 && read + 20 > total, "{read} of {total}");
 }
 
 #[test]
 fn domain_makes_the_same_octets_of_other_peoples_text() {
     let types = of_types(DOMAIN_TYPES);
     for example in examples().into_iter().filter(|example| types.contains(&example.rtype)) {
-        assert_eq!(
-            domain_wire(example.rtype, example.text),
-            Ok(example.wire),
-            "{} {}",
-            example.rtype,
-            example.text
-        );
+        check(example.rtype, example.text, domain_wire(example.rtype, example.text), &example.wire);
     }
 }
 
@@ -88,16 +128,25 @@ fn message(rtype: RecordType, wire: &[u8]) -> Vec<u8> {
     message
 }
 
+/// The octets that `hickory-proto` writes after it has read ours.
+fn hickory_wire(rtype: RecordType, wire: &[u8]) -> Result<Vec<u8>, String> {
+    const RDATA_AT: usize = 23;
+    let parsed = Message::from_vec(&message(rtype, wire)).map_err(|error| error.to_string())?;
+    let octets = parsed.to_vec().map_err(|error| error.to_string())?;
+    let mut back = Vec::new();
+    rdata::decompress(rtype, &octets, RDATA_AT..octets.len(), &mut back)
+        .map_err(|error| error.to_string())?;
+    Ok(back)
+}
+
 #[test]
 fn hickory_takes_our_octets_apart_and_puts_them_together() {
-    const RDATA_AT: usize = 23;
-    for (rtype, wire) in corpus(HICKORY_TYPES) {
+    let corpus = corpus(HICKORY_TYPES);
+    let total = corpus.len();
+    let mut read = 0;
+    for (rtype, wire) in corpus {
         let text = write(rtype, &wire);
-        let parsed = Message::from_vec(&message(rtype, &wire))
-            .unwrap_or_else(|error| panic!("{rtype} {text}: {error}"));
-        let octets = parsed.to_vec().unwrap();
-        let mut back = Vec::new();
-        rdata::decompress(rtype, &octets, RDATA_AT..octets.len(), &mut back).unwrap();
-        assert_eq!(back, wire, "{rtype} {text}");
+        read += usize::from(check(rtype, &text, hickory_wire(rtype, &wire), &wire));
     }
+    assert!(read > 2_000 && read + 30 > total, "{read} of {total}");
 }
