@@ -178,10 +178,9 @@ fn well_formed(mnemonic: &str) -> Octets {
         "TLSA" | "SMIMEA" | "SSHFP" | "SINK" => octets(4..80),
         "ZONEMD" => octets(18..80),
         "OPENPGPKEY" | "DHCID" | "HHIT" | "BRID" | "EID" | "NIMLOC" | "NSAP" => octets(1..100),
-        "EUI48" => octets(6),
+        "EUI48" | "L32" => octets(6),
         "EUI64" | "IPN" => octets(8),
         "NID" | "L64" => octets(10),
-        "L32" => octets(6),
         "LOC" => location(),
         "APL" => prefixes(),
         "HIP" => join(vec![
@@ -257,14 +256,13 @@ proptest! {
     #[test]
     fn any_octets_are_written(rtype in select(with_format()), wire in vec(any::<u8>(), 0..60)) {
         let text = write(rtype, &wire);
-        match rdata::validate(rtype, &wire) {
-            Ok(()) => check(rtype, &wire),
-            Err(_) => {
-                prop_assert!(text.starts_with(r"\# "), "{}", text);
-                prop_assert!(rdata::from_text(rtype, &text, None).is_err());
-                rdata::embedded_names(rtype, &wire).for_each(drop);
-                rdata::canonicalize(rtype, &mut wire.clone());
-            }
+        if rdata::validate(rtype, &wire).is_ok() {
+            check(rtype, &wire);
+        } else {
+            prop_assert!(text.starts_with(r"\# "), "{}", text);
+            prop_assert!(rdata::from_text(rtype, &text, None).is_err());
+            rdata::embedded_names(rtype, &wire).for_each(drop);
+            rdata::canonicalize(rtype, &mut wire.clone());
         }
     }
 
