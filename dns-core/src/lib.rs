@@ -9,17 +9,20 @@ mod catalog;
 mod change;
 pub mod name;
 pub mod rdata;
+pub mod record;
 mod rrset;
 mod rtype;
 mod sys;
 mod text;
 pub mod trie;
+pub mod wire;
 pub mod zone;
 
 pub use self::{
     catalog::{AnswerPolicy, AnyPolicy, Catalog, View, ZoneEntry, ZoneState, Zones},
     change::{Change, ChangeSet, Precondition, plan},
     name::{Name, NameError},
+    record::{Record, RecordError},
     rrset::{Rdatas, Rrset, RrsetError, TTL_MAX},
     rtype::{Class, Opcode, RecordType, ResponseCode},
     text::{Position, Token},

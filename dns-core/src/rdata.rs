@@ -8,13 +8,18 @@
 //!
 //! [RFC 3597, section 5]: https://www.rfc-editor.org/rfc/rfc3597#section-5
 
+mod apl;
 mod bitmap;
 mod encoding;
 mod error;
 mod field;
+mod historic;
+mod host;
+mod loc;
 mod names;
 mod print;
 mod scan;
+mod svcb;
 mod table;
 mod text;
 mod time;

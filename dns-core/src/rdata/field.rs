@@ -64,6 +64,30 @@ pub(super) enum Kind {
     Eui(usize),
     /// Eight octets, four groups of hexadecimal digits with colons between them.
     Groups,
+    /// Place, altitude and precisions of LOC.
+    Loc,
+    /// Address prefixes of APL, up to the end.
+    Prefixes,
+    /// Parameters of SVCB and HTTPS, up to the end.
+    SvcParams,
+    /// Nothing, an address or a name, as the second octet of the RDATA says under this mask.
+    Gateway(u8, NameUse),
+    /// Discovery bit and relay type of AMTRELAY, in one octet.
+    RelayType,
+    /// Algorithm, tag and key of HIP with their lengths.
+    Hip,
+    /// Prefix length and address suffix of A6.
+    Suffix,
+    /// The name of A6, which is there unless the prefix length, the first octet of the RDATA, is 0.
+    PrefixName(NameUse),
+    /// Ports of WKS, up to the end.
+    Services,
+    /// Types of NXT, up to the end.
+    NxtTypes,
+    /// The address of NSAP.
+    Nsap,
+    /// The address of ATMA.
+    Atma,
 }
 
 /// Names of some numbers.
@@ -114,7 +138,9 @@ impl Kind {
     /// How its names are used, for kinds that can hold one.
     pub(super) const fn name_use(self) -> Option<NameUse> {
         match self {
-            Self::Name(name) | Self::Names(name) => Some(name),
+            Self::Name(name) | Self::Names(name) | Self::Gateway(_, name) | Self::PrefixName(name) => {
+                Some(name)
+            }
             _ => None,
         }
     }

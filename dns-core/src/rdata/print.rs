@@ -6,8 +6,11 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use data_encoding::{BASE32_DNSSEC, BASE64, HEXUPPER};
 
 use super::{
+    apl, bitmap,
     field::{Field, Kind, Mnemonics},
+    historic, host, loc, svcb,
     table::layout,
+    time,
     walk::{self, Shape, Writable, shape},
 };
 use crate::{
@@ -63,7 +66,11 @@ fn print_field<W: Write>(
     let end = match shape(field, rdata, at).ok()? {
         Shape::Octets(end) => end,
         Shape::Opaque(_) => return None,
-        Shape::Name(_) => at + wire_octets(&rdata[at..]).ok()?,
+        Shape::Name(_) => {
+            let end = at + wire_octets(&rdata[at..]).ok()?;
+            let written = words.word().and_then(|out| write_wire(&rdata[at..end], out));
+            return Some(written.map(|()| end));
+        }
         Shape::Names(_) => rdata.len(),
     };
     let octets = rdata.get(at..end)?;
@@ -75,7 +82,7 @@ fn print_octets<W: Write>(kind: Kind, octets: &[u8], words: &mut WordWriter<'_, 
         Kind::U8 | Kind::U16 | Kind::U32 | Kind::U64 | Kind::Seconds => {
             write!(words.word()?, "{}", unsigned(octets))
         }
-        Kind::Time => super::time::print(unsigned(octets) as u32, words.word()?),
+        Kind::Time => time::print(unsigned(octets) as u32, words.word()?),
         Kind::Mnemonic(mnemonics) => print_mnemonic(mnemonics, unsigned(octets) as u16, words.word()?),
         Kind::RecordType => write!(words.word()?, "{}", RecordType(unsigned(octets) as u16)),
         Kind::Ipv4 => {
@@ -86,7 +93,6 @@ fn print_octets<W: Write>(kind: Kind, octets: &[u8], words: &mut WordWriter<'_, 
             let octets: [u8; 16] = octets.try_into().map_err(|_| fmt::Error)?;
             write!(words.word()?, "{}", Ipv6Addr::from(octets))
         }
-        Kind::Name(_) => write_wire(octets, words.word()?),
         Kind::Names(_) => {
             let mut rest = octets;
             while !rest.is_empty() {
@@ -117,7 +123,7 @@ fn print_octets<W: Write>(kind: Kind, octets: &[u8], words: &mut WordWriter<'_, 
         Kind::Salt if octets == [0] => words.word()?.write_char('-'),
         Kind::Salt => HEXUPPER.encode_write(&octets[1..], words.word()?),
         Kind::Hash => BASE32_DNSSEC.encode_write(&octets[1..], words.word()?),
-        Kind::Types => super::bitmap::print(octets, words),
+        Kind::Types => bitmap::print(octets, words),
         Kind::Eui(_) => {
             let out = words.word()?;
             for (index, octet) in octets.iter().enumerate() {
@@ -134,6 +140,19 @@ fn print_octets<W: Write>(kind: Kind, octets: &[u8], words: &mut WordWriter<'_, 
             }
             Ok(())
         }
+        Kind::Loc => loc::print(octets, words),
+        Kind::Prefixes => apl::print(octets, words),
+        Kind::SvcParams => svcb::print(octets, words),
+        Kind::Gateway(..) => host::print_gateway(octets, words.word()?),
+        Kind::RelayType => host::print_relay_type(octets[0], words),
+        Kind::Hip => host::print_hip(octets, words),
+        Kind::Suffix => historic::print_suffix(octets, words),
+        Kind::Services => historic::print_services(octets, words),
+        Kind::NxtTypes => historic::print_nxt_types(octets, words),
+        Kind::Nsap => historic::print_nsap(octets, words.word()?),
+        Kind::Atma => historic::print_atma(octets, words.word()?),
+        // Names are written where they are found.
+        Kind::Name(_) | Kind::PrefixName(_) => Ok(()),
     }
 }
 

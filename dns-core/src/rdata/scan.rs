@@ -3,11 +3,12 @@
 use std::net::Ipv6Addr;
 
 use super::{
-    RDATA_OCTETS_MAX, RdataError, RdataFault, encoding,
+    RDATA_OCTETS_MAX, RdataError, RdataFault, apl, bitmap, encoding,
     error::word,
     field::{Field, Kind, Mnemonics},
+    historic, host, loc, svcb,
     table::layout,
-    walk,
+    time, walk,
 };
 use crate::{
     Position, RecordType, Token,
@@ -145,7 +146,7 @@ fn scan_field(
     field: &Field,
     words: &mut Words<'_, '_>,
     context: Context<'_>,
-    _begin: usize,
+    begin: usize,
     out: &mut Vec<u8>,
 ) -> Result<(), RdataError> {
     match field.kind {
@@ -170,7 +171,7 @@ fn scan_field(
         }
         Kind::Time => {
             let token = words.next(field.name)?;
-            let value = super::time::from_text(token.raw)
+            let value = time::from_text(token.raw)
                 .ok_or_else(|| not(token, "a time as YYYYMMDDHHmmSS or in seconds since 1970"))?;
             out.extend_from_slice(&value.to_be_bytes());
         }
@@ -188,7 +189,8 @@ fn scan_field(
             out.extend_from_slice(&octets);
         }
         Kind::Ipv6 => out.extend_from_slice(&ipv6(words.next(field.name)?)?.octets()),
-        Kind::Name(_) => name(words.next(field.name)?, context, out)?,
+        Kind::PrefixName(_) if out[begin] == 0 => {}
+        Kind::Name(_) | Kind::PrefixName(_) => name(words.next(field.name)?, context, out)?,
         Kind::Names(_) => {
             for token in words.take_rest() {
                 name(token, context, out)?;
@@ -245,11 +247,12 @@ fn scan_field(
             let first = out.len();
             encoding::scan_hex(words.take_rest(), out)?;
             if out.len() - first < octets_min {
-                return Err(match first == out.len() {
-                    true => RdataFault::Missing(field.name),
-                    false => RdataFault::Truncated(field.name),
-                }
-                .into());
+                let fault = if first == out.len() {
+                    RdataFault::Missing(field.name)
+                } else {
+                    RdataFault::Truncated(field.name)
+                };
+                return Err(fault.into());
             }
         }
         Kind::Salt => {
@@ -264,12 +267,23 @@ fn scan_field(
             let token = words.next(field.name)?;
             counted(out, |out| encoding::scan_base32(token, out))?;
         }
-        Kind::Types => super::bitmap::scan(words.take_rest(), out)?,
+        Kind::Types => bitmap::scan(words.take_rest(), out)?,
         Kind::Eui(octets) => {
             let token = words.next(field.name)?;
             encoding::scan_eui(token, octets, out)?;
         }
         Kind::Groups => encoding::scan_groups(words.next(field.name)?, out)?,
+        Kind::Loc => loc::scan(words, out)?,
+        Kind::Prefixes => apl::scan(words.take_rest(), out)?,
+        Kind::SvcParams => svcb::scan(field.name, words, out)?,
+        Kind::Gateway(mask, _) => host::scan_gateway(field.name, mask, words, context, begin, out)?,
+        Kind::RelayType => host::scan_relay_type(words, out)?,
+        Kind::Hip => host::scan_hip(words, out)?,
+        Kind::Suffix => historic::scan_suffix(words, out)?,
+        Kind::Services => historic::scan_services(words.take_rest(), out)?,
+        Kind::NxtTypes => historic::scan_nxt_types(words.take_rest(), out)?,
+        Kind::Nsap => historic::scan_nsap(field.name, words, out)?,
+        Kind::Atma => historic::scan_atma(field.name, words, out)?,
     }
     Ok(())
 }

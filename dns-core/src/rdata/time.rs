@@ -21,8 +21,10 @@ pub(super) fn from_text(text: &[u8]) -> Option<u32> {
         && hour < 24
         && minute < 60
         && second < 60;
-    let seconds = (days_before(year, month) + day - 1) * 86_400 + hour * 3_600 + minute * 60 + second;
-    valid.then_some(seconds as u32)
+    valid.then(|| {
+        let days = days_before(year, month) + day - 1;
+        (days * 86_400 + hour * 3_600 + minute * 60 + second) as u32
+    })
 }
 
 pub(super) fn print(seconds: u32, out: &mut impl Write) -> fmt::Result {

@@ -1,8 +1,9 @@
 //! Walks over wire octets, field by field.
 
 use super::{
-    RdataFault, bitmap,
+    RdataFault, apl, bitmap,
     field::{Field, Kind, Layout, NameUse},
+    historic, host, loc, svcb,
 };
 use crate::name::wire_octets;
 
@@ -68,14 +69,16 @@ pub(super) fn walk(
 pub(super) fn shape(field: &Field, rdata: &[u8], at: usize) -> Result<Shape, RdataFault> {
     let rest = &rdata[at..];
     let octets = match field.kind {
-        Kind::U8 => 1,
+        Kind::U8 | Kind::RelayType => 1,
         Kind::U16 | Kind::RecordType => 2,
         Kind::U32 | Kind::Seconds | Kind::Time | Kind::Ipv4 => 4,
         Kind::U64 | Kind::Groups => 8,
         Kind::Ipv6 => 16,
         Kind::Eui(octets) => octets,
         Kind::Mnemonic(mnemonics) => mnemonics.octets,
-        Kind::Name(name) => return Ok(Shape::Name(name)),
+        // The address suffix before it has an octet at least.
+        Kind::PrefixName(_) if rdata[0] == 0 => 0,
+        Kind::Name(name) | Kind::PrefixName(name) => return Ok(Shape::Name(name)),
         Kind::Names(name) => return Ok(Shape::Names(name)),
         Kind::OptionalText if rest.is_empty() => 0,
         Kind::Text | Kind::OptionalText | Kind::Salt => counted(field, rest)?,
@@ -100,11 +103,24 @@ pub(super) fn shape(field: &Field, rdata: &[u8], at: usize) -> Result<Shape, Rda
         Kind::Base64(octets_min) | Kind::Hex(octets_min) if rest.len() < octets_min => {
             return Err(RdataFault::Truncated(field.name));
         }
-        Kind::LongText | Kind::Base64(_) | Kind::Base64OrDash | Kind::Hex(_) => rest.len(),
+        Kind::Nsap if rest.is_empty() => 1,
+        Kind::LongText | Kind::Nsap | Kind::Base64(_) | Kind::Base64OrDash | Kind::Hex(_) => rest.len(),
         Kind::Types => {
             bitmap::check(field.name, rest)?;
             rest.len()
         }
+        Kind::Loc => return loc::shape(field.name, rest, at),
+        Kind::Prefixes => return apl::shape(field.name, rest, at),
+        Kind::SvcParams => {
+            svcb::check(field.name, rest)?;
+            rest.len()
+        }
+        Kind::Gateway(mask, name) => return host::gateway_shape(field.name, mask, name, rdata, at),
+        Kind::Hip => host::hip_octets(field.name, rest)?,
+        Kind::Suffix => historic::suffix_octets(field.name, rest)?,
+        Kind::Services => return historic::services_shape(field.name, rest, at),
+        Kind::NxtTypes => return historic::nxt_shape(field.name, rest, at),
+        Kind::Atma => return historic::atma_shape(field.name, rest, at),
     };
     if octets > rest.len() {
         return Err(RdataFault::Truncated(field.name));
