@@ -1,7 +1,7 @@
 //! Zone files ([RFC 1035, section 5]): read, every mistake named with its place, and written.
 //!
-//! [`read`] hands each record to a function as it comes by, and returns a [`Report`]; [`write`] makes a tidy file of
-//! records, and what it writes reads back equal; [`format`] does both.
+//! [`read`] hands each record to a function as it comes by, and returns a [`Report`]; [`write`](fn@write) makes a tidy file of
+//! records, and what it writes reads back equal; [`format`](fn@format) does both.
 //! No file is opened here: whoever reads decides what `$INCLUDE` may reach.
 //!
 //! Read are `$ORIGIN`, `$INCLUDE`, `$TTL` ([RFC 2308, section 4]), BIND's `$GENERATE`, TTLs with units, and unknown types

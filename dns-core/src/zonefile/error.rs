@@ -118,7 +118,7 @@ pub enum Cause {
     #[error("entry is longer than {ENTRY_OCTETS_MAX} octets")]
     EntryTooLong,
 
-    /// The first entry begins with white space.
+    /// The first entry of a file begins with white space; reported once until an owner is stated.
     #[error("no owner: the line begins with white space, but no record stands before it in this file")]
     NoOwner,
     /// The owner is no name.
@@ -156,7 +156,7 @@ pub enum Cause {
     /// More than 31 bits.
     #[error("TTL '{0}' is larger than {TTL_MAX}")]
     TtlTooLarge(Word),
-    /// Nothing tells the TTL.
+    /// Nothing tells the TTL; reported for the first such record only.
     #[error("no TTL: the record has none, no record before it has one, and there is no $TTL")]
     NoTtl,
     /// A quote within a word, where no service parameter is expected.

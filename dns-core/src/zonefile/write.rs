@@ -80,7 +80,7 @@ pub enum FormatError {
     NoApex,
 }
 
-/// Reads a zone file and writes it anew, as [`write`] does; returns the text and what [`read`] reports, warnings at most.
+/// Reads a zone file and writes it anew, as [`write`](fn@write) does; returns the text and what [`read`] reports, warnings at most.
 ///
 /// The text is that of one file: what is included becomes part of it, and `$GENERATE` the records it makes. Comments are
 /// not kept. The apex is the owner of the first SOA record, else [`Options::origin`].

@@ -12,10 +12,7 @@ pub fn run(data: &[u8]) {
     if is_slow(data) {
         return;
     }
-    let options = Options {
-        origin: "example.org".parse().ok(),
-        ..Options::default()
-    };
+    let options = Options { origin: "example.org".parse().ok(), ..Options::default() };
     let (rows, report) = read(data, &options);
     check_places(data, &report);
     for (owner, _, rtype, octets) in &rows {
@@ -25,12 +22,8 @@ pub fn run(data: &[u8]) {
         assert_eq!(rdata::validate(*rtype, octets), Ok(()), "{rtype}");
     }
     let mut text = String::new();
-    let records = rows.iter().map(|(owner, ttl, rtype, rdata)| Record {
-        owner,
-        ttl: *ttl,
-        rtype: *rtype,
-        rdata,
-    });
+    let records =
+        rows.iter().map(|(owner, ttl, rtype, rdata)| Record { owner, ttl: *ttl, rtype: *rtype, rdata });
     zonefile::write(&Name::root(), records, &mut text).expect("a String takes everything");
     let (back, report) = read(text.as_bytes(), &Options::default());
     assert!(report.is_ok(), "{report}{text}");
@@ -48,12 +41,7 @@ fn read(text: &[u8], options: &Options) -> (Vec<Row>, Report) {
     };
     let mut rows = Vec::new();
     let report = zonefile::read("zone", text, options, &mut include, |record| {
-        rows.push((
-            record.owner.to_vec(),
-            record.ttl,
-            record.rtype,
-            record.rdata.to_vec(),
-        ));
+        rows.push((record.owner.to_vec(), record.ttl, record.rtype, record.rdata.to_vec()));
     });
     (rows, report)
 }
@@ -70,17 +58,12 @@ fn check_places(text: &[u8], report: &Report) {
     for error in &report.errors {
         let line = lines.get(error.position.line as usize - 1);
         let column = error.position.column as usize;
-        assert!(
-            line.is_some_and(|line| (1..=line.len()).contains(&column)),
-            "{error}"
-        );
+        assert!(line.is_some_and(|line| (1..=line.len()).contains(&column)), "{error}");
     }
 }
 
 /// `$GENERATE` makes up to 65,536 records of a line: correct, but no way to spend a fuzzer's time.
 fn is_slow(text: &[u8]) -> bool {
-    let generates = text
-        .windows(9)
-        .any(|octets| octets.eq_ignore_ascii_case(b"$GENERATE"));
+    let generates = text.windows(9).any(|octets| octets.eq_ignore_ascii_case(b"$GENERATE"));
     generates && text.windows(4).any(|octets| octets.iter().all(u8::is_ascii_digit))
 }
