@@ -1,5 +1,6 @@
 //! Commands for working on jw238dns: `cargo xtask <command>`.
 
+mod bench;
 mod fuzz;
 mod peers;
 mod shell;
@@ -26,6 +27,8 @@ enum Command {
     Tidy(tidy::Args),
     /// Fuzzes the parsers of untrusted bytes, for a bounded time.
     Fuzz(fuzz::Args),
+    /// Measures ours against the echo floor and other servers, side by side.
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Tidy(args) => tidy::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
+        Command::Bench(args) => bench::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
