@@ -31,7 +31,7 @@ struct Args {
     #[arg(long, default_value_t = 4)]
     sockets: u16,
     /// Questions on their way at any time, in all.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 128)]
     outstanding: u16,
     /// How long to ask.
     #[arg(long, default_value_t = 3.0, value_parser = seconds)]

@@ -61,7 +61,8 @@ pub fn udp(plan: &Plan, questions: &Questions) -> io::Result<Report> {
     }
 }
 
-/// Asks as many questions as the window and one batch allow; returns how many.
+/// Asks as many questions as the window and one batch allow; returns how many. Waits until a quarter of the window is
+/// free, so that a system call carries several.
 fn ask(batch: &mut Batch, socket: &UdpSocket, window: &mut Window<'_>, left: u64, now: Instant) -> u64 {
     batch.clear();
     let count = window

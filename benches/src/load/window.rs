@@ -71,6 +71,11 @@ impl<'q> Window<'q> {
         self.slots.len() - self.free.len()
     }
 
+    /// Questions that can be outstanding.
+    pub fn size(&self) -> usize {
+        self.slots.len()
+    }
+
     /// Questions that could be asked now.
     pub fn free(&self) -> usize {
         self.free.len()
