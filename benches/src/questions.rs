@@ -138,11 +138,7 @@ impl Questions {
         self.octets.extend(Class::IN.0.to_be_bytes());
         let octets = (self.octets.len() - start) as u16; // at most 12 + 255 + 4
         let expected = Expected { rcode, answers };
-        self.entries.push(Entry {
-            start: start as u32,
-            octets,
-            expected,
-        });
+        self.entries.push(Entry { start: start as u32, octets, expected });
     }
 }
 
@@ -164,9 +160,7 @@ mod tests {
     fn hits_ask_for_every_name_once() {
         let questions = Questions::new(PLAN, Mixture::Hits);
         assert_eq!(questions.len(), 10_000);
-        let different: HashSet<_> = (0..questions.len())
-            .map(|index| questions.packet(index))
-            .collect();
+        let different: HashSet<_> = (0..questions.len()).map(|index| questions.packet(index)).collect();
         assert_eq!(different.len(), 10_000);
         for index in 0..questions.len() {
             let packet = questions.packet(index);
@@ -200,18 +194,12 @@ mod tests {
         let below = |parent: &str| {
             let parent = Name::from_text(parent.as_bytes(), None).unwrap();
             move |packet: &[u8]| {
-                Name::split_from_wire(&packet[HEADER_OCTETS..])
-                    .unwrap()
-                    .0
-                    .is_at_or_below(&parent)
+                Name::split_from_wire(&packet[HEADER_OCTETS..]).unwrap().0.is_at_or_below(&parent)
             }
         };
         let (wild, cut) = (below(WILDCARD_PARENT), below(ZONE_CUT));
         let near = |share: f64, percent: f64| (share * 100.0 - percent).abs() < 1.5;
-        assert!(near(
-            share(&|expected, _| expected.rcode == ResponseCode::NXDOMAIN),
-            10.0
-        ));
+        assert!(near(share(&|expected, _| expected.rcode == ResponseCode::NXDOMAIN), 10.0));
         assert!(near(share(&|_, packet| wild(packet)), 3.0));
         assert!(near(share(&|_, packet| cut(packet)), 2.0));
         let empty = |expected: Expected, packet: &[u8]| {
@@ -229,10 +217,7 @@ mod tests {
     #[test]
     fn tiny_zones_have_questions_too() {
         for names in 1..40 {
-            assert_eq!(
-                Questions::new(ZonePlan { names }, Mixture::Mixed).len(),
-                names as usize
-            );
+            assert_eq!(Questions::new(ZonePlan { names }, Mixture::Mixed).len(), names as usize);
         }
     }
 }

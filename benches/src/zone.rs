@@ -63,11 +63,7 @@ impl Kind {
 impl ZonePlan {
     /// The owner of the records of name `index`, absolute.
     pub fn owner(self, index: u32) -> String {
-        let prefix = if Kind::of(index) == Kind::Service {
-            "_sip._tcp."
-        } else {
-            ""
-        };
+        let prefix = if Kind::of(index) == Kind::Service { "_sip._tcp." } else { "" };
         format!("{prefix}{}.{APEX}", label(index))
     }
 
@@ -93,14 +89,8 @@ impl ZonePlan {
     pub fn write(self, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "$ORIGIN {APEX}\n$TTL 300")?;
         writeln!(out, "@ IN SOA ns1 hostmaster 1 7200 3600 1209600 300")?;
-        writeln!(
-            out,
-            "@ IN NS ns1\n@ IN NS ns2\nns1 IN A 192.0.2.1\nns2 IN A 192.0.2.2"
-        )?;
-        writeln!(
-            out,
-            "*.wild IN A 192.0.2.3\nsub IN NS ns1.sub\nns1.sub IN A 192.0.2.4"
-        )?;
+        writeln!(out, "@ IN NS ns1\n@ IN NS ns2\nns1 IN A 192.0.2.1\nns2 IN A 192.0.2.2")?;
+        writeln!(out, "*.wild IN A 192.0.2.3\nsub IN NS ns1.sub\nns1.sub IN A 192.0.2.4")?;
         for index in 0..self.names {
             self.write_name(index, out)?;
         }
@@ -115,10 +105,7 @@ impl ZonePlan {
             Kind::Host => writeln!(out, "{owner} IN A 10.{b}.{c}.{d}"),
             Kind::Pair => writeln!(out, "{owner} IN A 10.{b}.{c}.{d}\n{owner} IN A 172.16.{c}.{d}"),
             Kind::Dual => {
-                writeln!(
-                    out,
-                    "{owner} IN A 10.{b}.{c}.{d}\n{owner} IN AAAA 2001:db8::{b:x}:{c:x}:{d:x}"
-                )
+                writeln!(out, "{owner} IN A 10.{b}.{c}.{d}\n{owner} IN AAAA 2001:db8::{b:x}:{c:x}:{d:x}")
             }
             Kind::Text => writeln!(out, "{owner} IN TXT \"v=spf1 ip4:10.{b}.{c}.{d} -all\""),
             Kind::Mail => writeln!(out, "{owner} IN MX 10 {target}"),
@@ -149,9 +136,7 @@ mod tests {
         let mut targets = HashSet::new();
         for line in file.lines().filter(|line| !line.starts_with('$')) {
             let words: Vec<_> = line.split(' ').collect();
-            *records
-                .entry((format!("{}.{APEX}", words[0]), words[2]))
-                .or_default() += 1;
+            *records.entry((format!("{}.{APEX}", words[0]), words[2])).or_default() += 1;
             if words[0].len() > 5 && ["MX", "CNAME", "SRV"].contains(&words[2]) {
                 targets.insert(format!("{}.{APEX}", words[words.len() - 1]));
             }

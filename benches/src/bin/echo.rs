@@ -21,11 +21,7 @@ struct Args {
 fn main() -> Result<()> {
     let args = Args::parse();
     // An open reflector on the network would serve the wrong people.
-    ensure!(
-        args.listen.ip().is_loopback(),
-        "{} is no loopback address",
-        args.listen
-    );
+    ensure!(args.listen.ip().is_loopback(), "{} is no loopback address", args.listen);
     let socket = echo::bind(args.listen).with_context(|| format!("cannot listen on {}", args.listen))?;
     let answered = echo::serve(&socket, Duration::from_secs(args.seconds))?;
     eprintln!("answered {answered}");

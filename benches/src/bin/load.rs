@@ -52,11 +52,7 @@ fn main() -> Result<()> {
         queries_max: args.queries,
         check: args.check,
     };
-    let report = if args.tcp {
-        load::tcp(&plan, &questions)
-    } else {
-        load::udp(&plan, &questions)
-    };
+    let report = if args.tcp { load::tcp(&plan, &questions) } else { load::udp(&plan, &questions) };
     let report = report.with_context(|| format!("asking {}", args.target))?;
     println!("{}", serde_json::to_string_pretty(&report)?);
     Ok(())

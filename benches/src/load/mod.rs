@@ -71,11 +71,7 @@ impl Report {
 
     fn finish(mut self, time: Duration) -> Self {
         self.seconds = time.as_secs_f64();
-        self.queries_per_second = if time.is_zero() {
-            0.0
-        } else {
-            self.answered as f64 / self.seconds
-        };
+        self.queries_per_second = if time.is_zero() { 0.0 } else { self.answered as f64 / self.seconds };
         self
     }
 }

@@ -38,13 +38,7 @@ pub fn tcp(plan: &Plan, questions: &Questions) -> io::Result<Report> {
         stream.set_nonblocking(true)?;
         let first = questions.len() * usize::from(number) / usize::from(plan.sockets);
         let window = Window::new(questions, plan.check, per_connection, first, start);
-        clients.push(Client {
-            stream,
-            window,
-            input: vec![0; BUFFER_OCTETS],
-            filled: 0,
-            output: Vec::new(),
-        });
+        clients.push(Client { stream, window, input: vec![0; BUFFER_OCTETS], filled: 0, output: Vec::new() });
     }
 
     let start = Instant::now();
@@ -112,10 +106,7 @@ impl Client<'_> {
             return Ok(false);
         };
         if read == 0 {
-            return Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the server closed the connection",
-            ));
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed the connection"));
         }
         self.filled += read;
         let mut rest = &self.input[..self.filled];
@@ -138,12 +129,7 @@ impl Client<'_> {
 fn ready(result: io::Result<usize>) -> io::Result<Option<usize>> {
     match result {
         Ok(octets) => Ok(Some(octets)),
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-            ) =>
-        {
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
             Ok(None)
         }
         Err(error) => Err(error),
@@ -189,14 +175,8 @@ mod tests {
         });
         let questions = Questions::new(ZonePlan { names: 300 }, Mixture::Hits);
         let time = Duration::from_secs(20);
-        let plan = Plan {
-            target,
-            sockets: 2,
-            outstanding: 40,
-            time,
-            queries_max: 3000,
-            check: Check::Question,
-        };
+        let plan =
+            Plan { target, sockets: 2, outstanding: 40, time, queries_max: 3000, check: Check::Question };
         let report = tcp(&plan, &questions).unwrap();
         server.join().unwrap();
         // The questions come back as they were: matched by id, and wrong, since they are no answers.
@@ -215,14 +195,7 @@ mod tests {
         let server = thread::spawn(move || drop(listener.accept().unwrap()));
         let questions = Questions::new(ZonePlan { names: 10 }, Mixture::Hits);
         let time = Duration::from_secs(5);
-        let plan = Plan {
-            target,
-            sockets: 1,
-            outstanding: 1,
-            time,
-            queries_max: 10,
-            check: Check::Full,
-        };
+        let plan = Plan { target, sockets: 1, outstanding: 1, time, queries_max: 10, check: Check::Full };
         assert!(tcp(&plan, &questions).is_err());
         server.join().unwrap();
     }

@@ -49,12 +49,7 @@ struct Slot {
 impl<'q> Window<'q> {
     /// Of `size` slots, which starts with the question `first`.
     pub fn new(questions: &'q Questions, check: Check, size: u16, first: usize, now: Instant) -> Self {
-        let slot = |id| Slot {
-            id,
-            waiting: false,
-            question: 0,
-            sent: now,
-        };
+        let slot = |id| Slot { id, waiting: false, question: 0, sent: now };
         Self {
             questions,
             check,
@@ -85,11 +80,7 @@ impl<'q> Window<'q> {
     pub fn ask(&mut self, now: Instant) -> Option<(u16, &'q [u8])> {
         let index = self.free.pop()?;
         let question = self.next;
-        self.next = if question + 1 == self.questions.len() {
-            0
-        } else {
-            question + 1
-        };
+        self.next = if question + 1 == self.questions.len() { 0 } else { question + 1 };
         let slot = &mut self.slots[usize::from(index)];
         slot.waiting = true;
         slot.question = question as u32;
@@ -182,9 +173,7 @@ impl<'q> Window<'q> {
 }
 
 fn hex(octets: &[u8]) -> String {
-    octets
-        .iter()
-        .fold(String::new(), |text, octet| format!("{text}{octet:02x}"))
+    octets.iter().fold(String::new(), |text, octet| format!("{text}{octet:02x}"))
 }
 
 #[cfg(test)]
@@ -217,10 +206,7 @@ mod tests {
             window.settle(&answer(&questions, index, id));
         }
         let report = window.finish();
-        assert_eq!(
-            (report.sent, report.answered, report.lost, report.wrong),
-            (7, 7, 0, 0)
-        );
+        assert_eq!((report.sent, report.answered, report.lost, report.wrong), (7, 7, 0, 0));
     }
 
     #[test]
@@ -238,10 +224,7 @@ mod tests {
         window.settle(&answer(&questions, 1, second));
         window.settle(&[1]);
         let report = window.finish();
-        assert_eq!(
-            (report.sent, report.answered, report.unexpected, report.lost),
-            (3, 1, 3, 2)
-        );
+        assert_eq!((report.sent, report.answered, report.unexpected, report.lost), (3, 1, 3, 2));
     }
 
     #[test]
@@ -269,10 +252,7 @@ mod tests {
         window.ask(now).unwrap();
         window.settle(&answer(&questions, 0, id));
         let report = window.finish();
-        assert_eq!(
-            (report.sent, report.lost, report.unexpected, report.answered),
-            (2, 2, 1, 0)
-        );
+        assert_eq!((report.sent, report.lost, report.unexpected, report.answered), (2, 2, 1, 0));
     }
 
     #[track_caller]

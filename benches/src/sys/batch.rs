@@ -53,11 +53,7 @@ impl Batch {
         // SAFETY: all fields of `Arena` are integers, arrays of them or raw pointers, for which zeros are valid.
         let arena = Box::new(unsafe { mem::zeroed::<Arena>() });
         let arena = NonNull::from(Box::leak(arena));
-        let mut batch = Self {
-            arena,
-            len: 0,
-            used: BATCH_PACKETS,
-        };
+        let mut batch = Self { arena, len: 0, used: BATCH_PACKETS };
         batch.reset();
         batch
     }
@@ -122,29 +118,15 @@ impl Batch {
     /// With `wait`, blocks until there is one; otherwise returns 0 if there is none.
     pub fn receive(&mut self, socket: &UdpSocket, wait: bool) -> io::Result<usize> {
         self.reset();
-        let flags = if wait {
-            libc::MSG_WAITFORONE
-        } else {
-            libc::MSG_DONTWAIT
-        };
+        let flags = if wait { libc::MSG_WAITFORONE } else { libc::MSG_DONTWAIT };
         // SAFETY: the headers and all they point to lie in the arena, which is ours for the length of the call.
         let received = unsafe {
             let headers = (&raw mut (*self.arena.as_ptr()).headers).cast::<libc::mmsghdr>();
-            libc::recvmmsg(
-                socket.as_raw_fd(),
-                headers,
-                BATCH_PACKETS as u32,
-                flags,
-                ptr::null_mut(),
-            )
+            libc::recvmmsg(socket.as_raw_fd(), headers, BATCH_PACKETS as u32, flags, ptr::null_mut())
         };
         let Ok(received) = usize::try_from(received) else {
             let error = io::Error::last_os_error();
-            return if error.kind() == io::ErrorKind::WouldBlock {
-                Ok(0)
-            } else {
-                Err(error)
-            };
+            return if error.kind() == io::ErrorKind::WouldBlock { Ok(0) } else { Err(error) };
         };
         for index in 0..received {
             let octets = self.header_mut(index).msg_len as usize;
