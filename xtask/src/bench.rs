@@ -50,11 +50,7 @@ pub struct Args {
 
 /// Builds, installs and measures; fails if a server could not be measured or answered wrongly.
 pub fn run(args: &Args) -> Result<()> {
-    let kinds = if args.servers.is_empty() {
-        Kind::ALL.to_vec()
-    } else {
-        args.servers.clone()
-    };
+    let kinds = if args.servers.is_empty() { Kind::ALL.to_vec() } else { args.servers.clone() };
     if kinds.contains(&Kind::Knot) {
         provide_knot()?;
     }
@@ -91,9 +87,7 @@ fn run_scenario(
     let folder = tempfile::tempdir().context("cannot make a folder for zones and configurations")?;
     let zone = folder.path().join("bench.zone");
     let mut command = Command::new(programs.join("zone"));
-    command
-        .args(["--names", &scenario.names.to_string(), "--out"])
-        .arg(&zone);
+    command.args(["--names", &scenario.names.to_string(), "--out"]).arg(&zone);
     shell::run(&mut command)?;
 
     let mut servers = Vec::new();
@@ -128,10 +122,7 @@ fn build(ours: bool) -> Result<PathBuf> {
 
 fn provide_knot() -> Result<()> {
     if !peers::KNOT.missing().is_empty() {
-        ensure!(
-            peers::can_install(),
-            "knotd is not installed (Debian package knot), and apt needs root"
-        );
+        ensure!(peers::can_install(), "knotd is not installed (Debian package knot), and apt needs root");
         peers::install(&[peers::KNOT])?;
     }
     Ok(())

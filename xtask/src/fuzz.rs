@@ -28,10 +28,7 @@ pub fn run(args: &Args) -> Result<()> {
         Some(target) => bail!("no fuzz target {target:?}; there are {}", all.join(", ")),
         None => all,
     };
-    ensure!(
-        shell::find_program("c++").is_some(),
-        "libFuzzer needs a C++ compiler (Debian package g++)"
-    );
+    ensure!(shell::find_program("c++").is_some(), "libFuzzer needs a C++ compiler (Debian package g++)");
     if !shell::succeeds(shell::cargo().args(["fuzz", "--version"])) {
         eprintln!("cargo-fuzz is not installed: installing it, which takes a minute or two");
         shell::run(shell::cargo().args(["install", "cargo-fuzz", "--locked"]))?;
@@ -47,20 +44,11 @@ pub fn run(args: &Args) -> Result<()> {
         if seeds.is_dir() {
             command.arg(seeds);
         }
-        command
-            .arg("--")
-            .arg(format!("-max_total_time={}", args.seconds))
-            .arg("-timeout=10");
-        command
-            .arg(format!("-max_len={INPUT_OCTETS_MAX}"))
-            .arg("-rss_limit_mb=2048");
+        command.arg("--").arg(format!("-max_total_time={}", args.seconds)).arg("-timeout=10");
+        command.arg(format!("-max_len={INPUT_OCTETS_MAX}")).arg("-rss_limit_mb=2048");
         shell::run(&mut command).with_context(|| format!("fuzz target {target} found something"))?;
     }
-    println!(
-        "fuzzed {} for {} s each: no crash",
-        chosen.join(", "),
-        args.seconds
-    );
+    println!("fuzzed {} for {} s each: no crash", chosen.join(", "), args.seconds);
     Ok(())
 }
 

@@ -16,19 +16,10 @@ pub struct Peer {
 
 /// Everything the tests use.
 pub const TEST_PEERS: &[Peer] = &[
-    Peer {
-        package: "bind9",
-        programs: &["named"],
-        suite: "conformance: answers compared with BIND",
-    },
+    Peer { package: "bind9", programs: &["named"], suite: "conformance: answers compared with BIND" },
     Peer {
         package: "bind9-utils",
-        programs: &[
-            "named-checkzone",
-            "named-compilezone",
-            "dnssec-signzone",
-            "dnssec-keygen",
-        ],
+        programs: &["named-checkzone", "named-compilezone", "dnssec-signzone", "dnssec-keygen"],
         suite: "conformance: zone checks compared with named-checkzone, zones signed by BIND's tools",
     },
     Peer {
@@ -42,11 +33,7 @@ pub const TEST_PEERS: &[Peer] = &[
         suite: "conformance: answers compared with NSD",
     },
     KNOT,
-    Peer {
-        package: "knot-dnsutils",
-        programs: &["kdig"],
-        suite: "interoperability: kdig as client",
-    },
+    Peer { package: "knot-dnsutils", programs: &["kdig"], suite: "interoperability: kdig as client" },
     Peer {
         package: "unbound",
         programs: &["unbound"],
@@ -60,11 +47,8 @@ pub const TEST_PEERS: &[Peer] = &[
 ];
 
 /// The peer of the benchmarks, and one of the tests'.
-pub const KNOT: Peer = Peer {
-    package: "knot",
-    programs: &["knotd"],
-    suite: "conformance: answers compared with Knot",
-};
+pub const KNOT: Peer =
+    Peer { package: "knot", programs: &["knotd"], suite: "conformance: answers compared with Knot" };
 
 /// Runs apt so that no installed service starts by itself.
 const INSTALL: &str = include_str!("install.sh");
@@ -72,10 +56,7 @@ const INSTALL: &str = include_str!("install.sh");
 impl Peer {
     /// Its programs that this machine lacks.
     pub fn missing(&self) -> Vec<&'static str> {
-        let missing = self
-            .programs
-            .iter()
-            .filter(|program| shell::find_program(program).is_none());
+        let missing = self.programs.iter().filter(|program| shell::find_program(program).is_none());
         missing.copied().collect()
     }
 }
@@ -87,27 +68,19 @@ pub fn can_install() -> bool {
 
 /// Installs the packages of those peers that lack a program; does nothing if none does.
 pub fn install(peers: &[Peer]) -> Result<()> {
-    let packages: BTreeSet<_> = peers
-        .iter()
-        .filter(|peer| !peer.missing().is_empty())
-        .map(|peer| peer.package)
-        .collect();
+    let packages: BTreeSet<_> =
+        peers.iter().filter(|peer| !peer.missing().is_empty()).map(|peer| peer.package).collect();
     if packages.is_empty() {
         return Ok(());
     }
-    eprintln!(
-        "installing {}",
-        packages.iter().copied().collect::<Vec<_>>().join(", ")
-    );
+    eprintln!("installing {}", packages.iter().copied().collect::<Vec<_>>().join(", "));
     install_packages(&packages, "/usr/sbin/policy-rc.d").context("cannot install the peers")
 }
 
 fn install_packages(packages: &BTreeSet<&str>, policy: &str) -> Result<()> {
     // The script is the argument of `-c`; what follows are its $0, $1, ...
     let mut command = Command::new("sh");
-    command
-        .args(["-c", INSTALL, "install-peers", policy])
-        .args(packages);
+    command.args(["-c", INSTALL, "install-peers", policy]).args(packages);
     let status = command.status().context("cannot start sh")?;
     anyhow::ensure!(status.success(), "apt-get: {status}");
     Ok(())
@@ -138,14 +111,7 @@ mod tests {
         let path = format!("{}:/usr/bin:/bin", bin.display());
         let status = Command::new("/bin/sh")
             .env("PATH", path)
-            .args([
-                "-c",
-                INSTALL,
-                "install-peers",
-                policy.to_str().unwrap(),
-                "nsd",
-                "knot",
-            ])
+            .args(["-c", INSTALL, "install-peers", policy.to_str().unwrap(), "nsd", "knot"])
             .status()
             .unwrap();
         (status.success(), fs::read_to_string(&log).unwrap_or_default())
@@ -156,10 +122,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (success, log) = run_script(folder.path(), "exit 0");
         assert!(success);
-        assert_eq!(
-            log,
-            "install --yes --no-install-recommends nsd knot\npolicy 101\n"
-        );
+        assert_eq!(log, "install --yes --no-install-recommends nsd knot\npolicy 101\n");
         assert!(!folder.path().join("policy-rc.d").exists());
     }
 
@@ -172,11 +135,7 @@ mod tests {
         let (success, log) = run_script(folder.path(), "exit 1");
         assert!(!success);
         // Fails, refreshes the lists, fails again.
-        assert_eq!(
-            log.lines().filter(|line| line.starts_with("update")).count(),
-            1,
-            "{log}"
-        );
+        assert_eq!(log.lines().filter(|line| line.starts_with("update")).count(), 1, "{log}");
         assert!(!log.contains("policy 7"), "{log}");
         assert_eq!(fs::read_to_string(&policy).unwrap(), "#!/bin/sh\nexit 7\n");
         assert_eq!(policy.metadata().unwrap().permissions().mode() & 0o777, 0o700);

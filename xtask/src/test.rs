@@ -56,14 +56,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     environment(&mut tests);
     let mut doc_tests = shell::cargo();
-    doc_tests.args([
-        "test",
-        "--workspace",
-        "--profile",
-        "ci",
-        "--no-fail-fast",
-        "--doc",
-    ]);
+    doc_tests.args(["test", "--workspace", "--profile", "ci", "--no-fail-fast", "--doc"]);
     environment(&mut doc_tests);
 
     // Both run, so that one look shows all that is broken.
@@ -75,14 +68,7 @@ pub fn run(args: &Args) -> Result<()> {
     if !failures.is_empty() {
         bail!("tests failed");
     }
-    println!(
-        "all tests passed{}",
-        if peers == "optional" {
-            "; see above for what was skipped"
-        } else {
-            ""
-        }
-    );
+    println!("all tests passed{}", if peers == "optional" { "; see above for what was skipped" } else { "" });
     Ok(())
 }
 
@@ -92,10 +78,7 @@ fn provide_peers() -> Result<&'static str> {
     if !asked_to_skip && peers::can_install() {
         peers::install(TEST_PEERS)?;
     }
-    let missing: Vec<_> = TEST_PEERS
-        .iter()
-        .filter(|peer| !peer.missing().is_empty())
-        .collect();
+    let missing: Vec<_> = TEST_PEERS.iter().filter(|peer| !peer.missing().is_empty()).collect();
     if missing.is_empty() {
         return Ok("required");
     }
@@ -108,10 +91,7 @@ fn provide_peers() -> Result<&'static str> {
     }
     for peer in missing {
         let programs = peer.missing().join(", ");
-        println!(
-            "SKIP {}: {programs} not found (Debian package {})",
-            peer.suite, peer.package
-        );
+        println!("SKIP {}: {programs} not found (Debian package {})", peer.suite, peer.package);
     }
     Ok("optional")
 }

@@ -72,9 +72,7 @@ fn collect_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     for entry in entries {
         let entry = entry?;
         let kind = entry.file_type()?;
-        let skipped = SKIPPED_FOLDERS
-            .iter()
-            .any(|skipped| entry.file_name() == *skipped);
+        let skipped = SKIPPED_FOLDERS.iter().any(|skipped| entry.file_name() == *skipped);
         if kind.is_dir() && !skipped {
             collect_files(&entry.path(), files)?;
         } else if kind.is_file() && !skipped {
@@ -94,11 +92,7 @@ mod tests {
 
     #[test]
     fn findings_name_their_place() {
-        let finding = Finding {
-            file: "a/b.rs".into(),
-            line: 7,
-            message: "is untidy".into(),
-        };
+        let finding = Finding { file: "a/b.rs".into(), line: 7, message: "is untidy".into() };
         assert_eq!(finding.to_string(), "a/b.rs:7: is untidy");
     }
 }

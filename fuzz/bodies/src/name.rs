@@ -27,9 +27,5 @@ fn round_trip(name: &Name) {
     assert_eq!(from_wire.as_ref(), Ok(name), "{text}");
     assert_eq!(from_wire.map(|again| again.hash64()), Ok(name.hash64()), "{text}");
     assert_eq!(name.labels().count(), name.label_count(), "{text}");
-    assert_eq!(
-        name.parent().map_or(0, |parent| parent.label_count() + 1),
-        name.label_count(),
-        "{text}"
-    );
+    assert_eq!(name.parent().map_or(0, |parent| parent.label_count() + 1), name.label_count(), "{text}");
 }

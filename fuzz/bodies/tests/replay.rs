@@ -13,28 +13,14 @@ fn fuzz_folder() -> PathBuf {
 /// The names in a folder, without their extensions.
 fn names(folder: &str) -> BTreeSet<String> {
     let entries = fs::read_dir(fuzz_folder().join(folder)).unwrap();
-    entries
-        .map(|entry| {
-            entry
-                .unwrap()
-                .path()
-                .file_stem()
-                .unwrap()
-                .to_string_lossy()
-                .into_owned()
-        })
-        .collect()
+    entries.map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()).collect()
 }
 
 #[test]
 fn every_target_has_its_corpus_its_binary_and_its_body() {
     let bodies: BTreeSet<_> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(names("corpus"), bodies, "folders in fuzz/corpus against TARGETS");
-    assert_eq!(
-        names("fuzz_targets"),
-        bodies,
-        "files in fuzz/fuzz_targets against TARGETS"
-    );
+    assert_eq!(names("fuzz_targets"), bodies, "files in fuzz/fuzz_targets against TARGETS");
     let manifest = fs::read_to_string(fuzz_folder().join("Cargo.toml")).unwrap();
     for target in &bodies {
         assert!(

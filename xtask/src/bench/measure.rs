@@ -26,22 +26,12 @@ pub struct Scenario {
 impl Scenario {
     /// Over UDP.
     pub const fn udp(name: &'static str, names: u32, mixture: &'static str) -> Self {
-        Self {
-            name,
-            names,
-            mixture,
-            tcp: false,
-        }
+        Self { name, names, mixture, tcp: false }
     }
 
     /// Over TCP.
     pub const fn tcp(name: &'static str, names: u32, mixture: &'static str) -> Self {
-        Self {
-            name,
-            names,
-            mixture,
-            tcp: true,
-        }
+        Self { name, names, mixture, tcp: true }
     }
 
     /// Whether the server can take part: the echo speaks UDP only.
@@ -88,10 +78,7 @@ pub struct Measurement {
 impl Measurement {
     /// The samples of a server.
     pub fn samples(&self, kind: Kind) -> Option<&[Sample]> {
-        self.servers
-            .iter()
-            .find(|(other, _)| *other == kind)
-            .map(|(_, samples)| &samples[..])
+        self.servers.iter().find(|(other, _)| *other == kind).map(|(_, samples)| &samples[..])
     }
 
     /// What makes numbers worthless: wrong answers, or none.
@@ -127,49 +114,25 @@ pub fn measure(
             samples.push(ask(scenario, server, programs, seconds)?);
         }
     }
-    Ok(Measurement {
-        scenario,
-        servers: samples,
-    })
+    Ok(Measurement { scenario, servers: samples })
 }
 
 /// Runs the load generator once.
 fn ask(scenario: Scenario, server: &Server, programs: &Path, seconds: u32) -> Result<Sample> {
     let mut command = process::pinned(LOAD_CORE, &programs.join("load"));
-    command.args([
-        "--target",
-        &server.address.to_string(),
-        "--check",
-        server.kind.check(),
-    ]);
-    command.args([
-        "--names",
-        &scenario.names.to_string(),
-        "--mixture",
-        scenario.mixture,
-    ]);
+    command.args(["--target", &server.address.to_string(), "--check", server.kind.check()]);
+    command.args(["--names", &scenario.names.to_string(), "--mixture", scenario.mixture]);
     command.args(["--seconds", &seconds.to_string()]);
     if scenario.tcp {
         command.args(["--tcp", "--sockets", "10"]);
     }
     let before = server.cpu_seconds()?;
-    let output = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot start load")?;
+    let output =
+        command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("cannot start load")?;
     let after = server.cpu_seconds()?;
-    ensure!(
-        output.status.success(),
-        "load on {}: {}",
-        server.kind.name(),
-        output.status
-    );
+    ensure!(output.status.success(), "load on {}: {}", server.kind.name(), output.status);
     let load = serde_json::from_slice(&output.stdout).context("the report of load")?;
-    Ok(Sample {
-        load,
-        cpu_seconds: after - before,
-    })
+    Ok(Sample { load, cpu_seconds: after - before })
 }
 
 #[cfg(test)]
@@ -180,17 +143,8 @@ pub mod tests {
     pub fn sample(answered: u64, wrong: u64, micros: f64) -> Sample {
         let first_wrong = (wrong > 0).then(|| "not what was asked for".to_owned());
         let queries_per_second = answered as f64;
-        let load = Load {
-            answered,
-            wrong,
-            queries_per_second,
-            first_wrong,
-            ..Load::default()
-        };
-        Sample {
-            load,
-            cpu_seconds: micros * (answered + wrong) as f64 / 1e6,
-        }
+        let load = Load { answered, wrong, queries_per_second, first_wrong, ..Load::default() };
+        Sample { load, cpu_seconds: micros * (answered + wrong) as f64 / 1e6 }
     }
 
     #[test]

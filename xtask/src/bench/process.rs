@@ -20,9 +20,7 @@ impl Process {
     /// Starts the command.
     pub fn start(command: &mut Command) -> Result<Self> {
         let child = command.spawn();
-        child
-            .map(Self)
-            .with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))
+        child.map(Self).with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))
     }
 
     /// Its id.
@@ -62,9 +60,7 @@ pub fn pinned(core: u32, program: &Path) -> Command {
 pub fn cpu_seconds(id: u32) -> Result<f64> {
     let file = format!("/proc/{id}/stat");
     let text = fs::read_to_string(&file).with_context(|| format!("{file}: the process is gone"))?;
-    ticks(&text)
-        .map(|ticks| ticks as f64 / TICKS_PER_SECOND)
-        .with_context(|| format!("{file}: {text:?}"))
+    ticks(&text).map(|ticks| ticks as f64 / TICKS_PER_SECOND).with_context(|| format!("{file}: {text:?}"))
 }
 
 /// User and system ticks together.

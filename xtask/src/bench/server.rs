@@ -70,16 +70,9 @@ impl Server {
         let log = folder.join(format!("{kind:?}.log"));
         let mut command = command(kind, address, programs, folder, zone)?;
         let output = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
-        command
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output);
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let process = Process::start(&mut command)?;
-        let mut server = Self {
-            kind,
-            address,
-            process,
-        };
+        let mut server = Self { kind, address, process };
         server.wait().with_context(|| {
             let text = fs::read(&log).unwrap_or_default();
             format!("cannot start; it said: {}", String::from_utf8_lossy(&text).trim())
@@ -128,28 +121,19 @@ fn command(kind: Kind, address: SocketAddr, programs: &Path, folder: &Path, zone
     Ok(match kind {
         Kind::Echo => {
             let mut command = process::pinned(SERVER_CORE, &programs.join("echo"));
-            command.args([
-                "--listen",
-                &address.to_string(),
-                "--seconds",
-                &LIFE_SECONDS.to_string(),
-            ]);
+            command.args(["--listen", &address.to_string(), "--seconds", &LIFE_SECONDS.to_string()]);
             command
         }
         Kind::Ours => {
             let mut command = process::pinned(SERVER_CORE, &programs.join("jw238dns"));
             command.args(["--listen", &address.to_string(), "--zone"]);
-            command
-                .arg(format!("bench.test.={}", zone.display()))
-                .env("JW238DNS_WORKERS", "1");
+            command.arg(format!("bench.test.={}", zone.display())).env("JW238DNS_WORKERS", "1");
             command
         }
         Kind::Knot => {
             let program = shell::find_program("knotd").context("knotd is not installed")?;
             let mut command = process::pinned(SERVER_CORE, &program);
-            command
-                .arg("--config")
-                .arg(write_knot_config(address, folder, zone)?);
+            command.arg("--config").arg(write_knot_config(address, folder, zone)?);
             command
         }
     })
@@ -218,12 +202,7 @@ mod tests {
     #[test]
     fn a_program_that_ends_says_why() {
         let folder = tempfile::tempdir().unwrap();
-        let error = Server::start(
-            Kind::Echo,
-            Path::new("no/such/folder"),
-            folder.path(),
-            Path::new("zone"),
-        );
+        let error = Server::start(Kind::Echo, Path::new("no/such/folder"), folder.path(), Path::new("zone"));
         let error = format!("{:#}", error.err().unwrap());
         assert!(error.contains("no/such/folder/echo"), "{error}");
     }

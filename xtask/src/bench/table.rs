@@ -10,15 +10,7 @@ use super::server::Kind;
 /// A scenario as a table: medians over the rounds, ratios taken within each round first.
 pub fn text(measurement: &Measurement) -> String {
     let mut out = format!("\n{}\n", measurement.scenario.name);
-    let header = [
-        "server",
-        "queries/s",
-        "lost",
-        "wrong",
-        "CPU us/query",
-        "to echo",
-        "to Knot",
-    ];
+    let header = ["server", "queries/s", "lost", "wrong", "CPU us/query", "to echo", "to Knot"];
     row(&mut out, &header.map(str::to_owned));
     for (kind, samples) in &measurement.servers {
         let sum = |count: fn(&Sample) -> u64| samples.iter().map(count).sum::<u64>().to_string();
@@ -108,14 +100,8 @@ mod tests {
             scenario: Scenario::udp("hits", 10, "hits"),
             // The machine was twice as slow in the second round.
             servers: vec![
-                (
-                    Kind::Echo,
-                    vec![sample(1000, 0, 1.0), sample(500, 0, 2.0), sample(1000, 0, 1.0)],
-                ),
-                (
-                    Kind::Ours,
-                    vec![sample(1000, 0, 1.5), sample(500, 0, 3.0), sample(1000, 2, 1.5)],
-                ),
+                (Kind::Echo, vec![sample(1000, 0, 1.0), sample(500, 0, 2.0), sample(1000, 0, 1.0)]),
+                (Kind::Ours, vec![sample(1000, 0, 1.5), sample(500, 0, 3.0), sample(1000, 2, 1.5)]),
             ],
         }
     }
@@ -133,11 +119,7 @@ mod tests {
     #[test]
     fn the_table_has_a_row_per_server() {
         let text = text(&measurement());
-        let rows: Vec<Vec<_>> = text
-            .lines()
-            .skip(2)
-            .map(|line| line.split_whitespace().collect())
-            .collect();
+        let rows: Vec<Vec<_>> = text.lines().skip(2).map(|line| line.split_whitespace().collect()).collect();
         assert_eq!(rows.len(), 3, "{text}");
         assert_eq!(rows[1], ["echo", "floor", "1000", "0", "0", "1.00", "1.00", "-"]);
         assert_eq!(rows[2], ["jw238dns", "1000", "0", "2", "1.50", "1.50", "-"]);

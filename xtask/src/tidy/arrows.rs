@@ -65,9 +65,7 @@ struct Dependency {
 /// Reads the manifests of the workspace and checks their dependencies.
 pub fn check(root: &Path) -> Result<Vec<Finding>> {
     let mut command = shell::cargo();
-    command
-        .args(["metadata", "--no-deps", "--format-version", "1"])
-        .stderr(Stdio::inherit());
+    command.args(["metadata", "--no-deps", "--format-version", "1"]).stderr(Stdio::inherit());
     let output = command.output().context("cannot start cargo metadata")?;
     ensure!(output.status.success(), "cargo metadata: {}", output.status);
     let metadata: Metadata = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
@@ -93,10 +91,7 @@ fn check_package(package: &Package, file: &str, manifest: &str, findings: &mut V
     for dependency in &package.dependencies {
         for (guarded, door) in ONE_DOOR {
             if dependency.name == *guarded && package.name != *door {
-                report(
-                    line_of(manifest, guarded),
-                    format!("only {door} may name {guarded}"),
-                );
+                report(line_of(manifest, guarded), format!("only {door} may name {guarded}"));
             }
         }
         // Tests may look at the whole from anywhere: what they import is not part of the crate.
@@ -106,20 +101,15 @@ fn check_package(package: &Package, file: &str, manifest: &str, findings: &mut V
         if let Some(target) = self::ring(&dependency.name)
             && !may_depend(ring, target)
         {
-            let message = format!(
-                "{} ({ring:?}) must not depend on {} ({target:?})",
-                package.name, dependency.name
-            );
+            let message =
+                format!("{} ({ring:?}) must not depend on {} ({target:?})", package.name, dependency.name);
             report(line_of(manifest, &dependency.name), message);
         }
     }
 }
 
 fn ring(package: &str) -> Option<Ring> {
-    RINGS
-        .iter()
-        .find(|(name, _)| *name == package)
-        .map(|(_, ring)| *ring)
+    RINGS.iter().find(|(name, _)| *name == package).map(|(_, ring)| *ring)
 }
 
 fn may_depend(from: Ring, on: Ring) -> bool {
@@ -152,33 +142,19 @@ mod tests {
     fn check(package: &str, dependencies: &[(&str, Option<&str>)], expected: &[&str]) {
         let dependencies = dependencies
             .iter()
-            .map(|(name, kind)| Dependency {
-                name: (*name).into(),
-                kind: kind.map(str::to_owned),
-            })
+            .map(|(name, kind)| Dependency { name: (*name).into(), kind: kind.map(str::to_owned) })
             .collect();
-        let package = Package {
-            name: package.into(),
-            manifest_path: "Cargo.toml".into(),
-            dependencies,
-        };
+        let package = Package { name: package.into(), manifest_path: "Cargo.toml".into(), dependencies };
         let manifest = "[dependencies]\ndns-core.workspace = true\ndns-files = { workspace = true }\n\
                         hickory-proto.workspace = true\n";
         let mut findings = Vec::new();
         check_package(&package, "x/Cargo.toml", manifest, &mut findings);
-        assert_eq!(
-            findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            expected
-        );
+        assert_eq!(findings.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
     }
 
     #[test]
     fn arrows_point_inward() {
-        check(
-            "jw238dns-api",
-            &[("jw238dns-core", None), ("jw238dns-store", None), ("axum", None)],
-            &[],
-        );
+        check("jw238dns-api", &[("jw238dns-core", None), ("jw238dns-store", None), ("axum", None)], &[]);
         check(
             "jw238dns-api",
             &[("jw238dns-files", None)],
@@ -211,10 +187,6 @@ mod tests {
 
     #[test]
     fn a_package_without_a_ring_is_reported() {
-        check(
-            "jw238dns-new",
-            &[],
-            &["x/Cargo.toml:1: jw238dns-new has no ring in xtask/src/tidy/arrows.rs"],
-        );
+        check("jw238dns-new", &[], &["x/Cargo.toml:1: jw238dns-new has no ring in xtask/src/tidy/arrows.rs"]);
     }
 }

@@ -18,11 +18,7 @@ pub fn check_comments(file: &str, text: &str, findings: &mut Vec<Finding>) {
             let name = line.split(['=', '.', ' ']).next().unwrap_or_default();
             let message =
                 format!("dependency {name} does not say what it is for, in a comment line above it");
-            findings.push(Finding {
-                file: file.to_owned(),
-                line: index + 1,
-                message,
-            });
+            findings.push(Finding { file: file.to_owned(), line: index + 1, message });
         }
     }
 }

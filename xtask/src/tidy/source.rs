@@ -9,27 +9,17 @@ const LONG_BECAUSE: &str = "// Long because: ";
 /// Where unsafe code is allowed, each place with the reason stated there.
 const UNSAFE_FOLDERS: [&str; 3] = ["dns-core/src/sys", "dns-frontend/src/sys", "benches/src/sys"];
 /// Paths that exist on one machine only; put together here so that this file does not say them either.
-const MACHINE_PATHS: [&str; 4] = [
-    concat!("/wo", "rk/"),
-    concat!("/ro", "ot/"),
-    concat!("/tmp/", "wt"),
-    concat!("/tmp/", "target-"),
-];
+const MACHINE_PATHS: [&str; 4] =
+    [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/tmp/", "wt"), concat!("/tmp/", "target-")];
 
 /// Finds files that are long without a stated reason.
 pub fn check_length(file: &str, text: &str, findings: &mut Vec<Finding>) {
     let lines = text.lines().count();
-    let reason = text
-        .lines()
-        .find_map(|line| line.trim_start().strip_prefix(LONG_BECAUSE));
+    let reason = text.lines().find_map(|line| line.trim_start().strip_prefix(LONG_BECAUSE));
     if lines > LINES_MAX && reason.is_none_or(|reason| reason.trim().is_empty()) {
         let message =
             format!("{lines} lines; over {LINES_MAX} a line \"{LONG_BECAUSE}...\" gives the reason");
-        findings.push(Finding {
-            file: file.to_owned(),
-            line: LINES_MAX + 1,
-            message,
-        });
+        findings.push(Finding { file: file.to_owned(), line: LINES_MAX + 1, message });
     }
 }
 
@@ -46,11 +36,7 @@ pub fn check_unsafe(file: &str, text: &str, findings: &mut Vec<Finding>) {
         let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
         if words.any(|word| word == "unsafe") {
             let message = format!("unsafe code belongs into {}", UNSAFE_FOLDERS.join(", "));
-            findings.push(Finding {
-                file: file.to_owned(),
-                line: index + 1,
-                message,
-            });
+            findings.push(Finding { file: file.to_owned(), line: index + 1, message });
         }
     }
 }
@@ -61,11 +47,7 @@ pub fn check_words(file: &str, text: &str, findings: &mut Vec<Finding>) {
         for path in MACHINE_PATHS {
             if line.contains(path) {
                 let message = format!("{path} exists on one machine only");
-                findings.push(Finding {
-                    file: file.to_owned(),
-                    line: index + 1,
-                    message,
-                });
+                findings.push(Finding { file: file.to_owned(), line: index + 1, message });
             }
         }
     }
@@ -146,8 +128,7 @@ fn raw_string(text: &str) -> usize {
         return 0;
     };
     let end = format!("\"{}", "#".repeat(hashes));
-    body.find(&end)
-        .map_or(text.len(), |at| 1 + hashes + 1 + at + end.len())
+    body.find(&end).map_or(text.len(), |at| 1 + hashes + 1 + at + end.len())
 }
 
 /// Octets of the character literal at the front; 0 for a lifetime.
@@ -179,18 +160,10 @@ mod tests {
 
     #[test]
     fn unsafe_code_is_allowed_in_its_folders() {
-        for file in [
-            "dns-core/src/sys/prefetch.rs",
-            "dns-core/src/sys.rs",
-            "benches/src/sys/batch.rs",
-        ] {
+        for file in ["dns-core/src/sys/prefetch.rs", "dns-core/src/sys.rs", "benches/src/sys/batch.rs"] {
             assert_eq!(lines(check_unsafe, file, "unsafe fn a() {}"), [0; 0], "{file}");
         }
-        for file in [
-            "dns-core/src/system.rs",
-            "dns-core/src/lib.rs",
-            "x/dns-core/src/sys/a.rs",
-        ] {
+        for file in ["dns-core/src/system.rs", "dns-core/src/lib.rs", "x/dns-core/src/sys/a.rs"] {
             assert_eq!(lines(check_unsafe, file, "unsafe fn a() {}"), [1], "{file}");
         }
     }
@@ -201,27 +174,15 @@ mod tests {
         let long = "\n".repeat(LINES_MAX + 1);
         assert_eq!(lines(check_length, "a.rs", &short), [0; 0]);
         assert_eq!(lines(check_length, "a.rs", &long), [LINES_MAX + 1]);
-        assert_eq!(
-            lines(check_length, "a.rs", &format!("{LONG_BECAUSE}one table.\n{long}")),
-            [0; 0]
-        );
-        assert_eq!(
-            lines(check_length, "a.rs", &format!("{LONG_BECAUSE}\n{long}")),
-            [LINES_MAX + 1]
-        );
+        assert_eq!(lines(check_length, "a.rs", &format!("{LONG_BECAUSE}one table.\n{long}")), [0; 0]);
+        assert_eq!(lines(check_length, "a.rs", &format!("{LONG_BECAUSE}\n{long}")), [LINES_MAX + 1]);
     }
 
     #[test]
     fn machine_paths_are_found() {
         for path in MACHINE_PATHS {
-            assert_eq!(
-                lines(check_words, "README.md", &format!("fine\nsee {path}x\n")),
-                [2]
-            );
+            assert_eq!(lines(check_words, "README.md", &format!("fine\nsee {path}x\n")), [2]);
         }
-        assert_eq!(
-            lines(check_words, "README.md", "/workload /var/tmp /etc/jw238dns\n"),
-            [0; 0]
-        );
+        assert_eq!(lines(check_words, "README.md", "/workload /var/tmp /etc/jw238dns\n"), [0; 0]);
     }
 }
