@@ -1,3 +1,48 @@
-//! Commands for working on jw238dns.
+//! Commands for working on jw238dns: `cargo xtask <command>`.
 
-fn main() {}
+mod bench;
+mod fuzz;
+mod peers;
+mod shell;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Commands for working on jw238dns.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs every test; as root with apt, installs the name servers that serve as peers first.
+    Test(test::Args),
+    /// Checks what the compiler cannot: crate arrows, file sizes, where unsafe code may stand.
+    Tidy(tidy::Args),
+    /// Fuzzes the parsers of untrusted bytes, for a bounded time.
+    Fuzz(fuzz::Args),
+    /// Measures ours against the echo floor and other servers, side by side.
+    Bench(bench::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Args::parse().command {
+        Command::Test(args) => test::run(&args),
+        Command::Tidy(args) => tidy::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
+        Command::Bench(args) => bench::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

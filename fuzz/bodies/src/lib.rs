@@ -1,0 +1,16 @@
+//! What the fuzz targets do: a function per target, which panics where something is wrong.
+//!
+//! The fuzzer calls them from `fuzz/fuzz_targets`; `tests/replay.rs` feeds them the committed corpora on the stable
+//! compiler, so that what a fuzzer once found stays found.
+//!
+//! A new target `x` is a module here with `pub fn run(data: &[u8])`, its line in [`TARGETS`], a `[[bin]]` in
+//! `fuzz/Cargo.toml` with `fuzz_targets/x.rs` (copy `name.rs`), and a folder `fuzz/corpus/x` with at least one small
+//! seed. The replay test tells which of these is missing.
+
+pub mod name;
+
+/// A fuzz target: takes any octets, and panics where the code under test breaks a promise.
+pub type Run = fn(&[u8]);
+
+/// Every target, by the name of its folder in `fuzz/corpus`.
+pub const TARGETS: &[(&str, Run)] = &[("name", name::run)];

@@ -1,0 +1,102 @@
+//! `cargo xtask test`: every test there is, peers included where they can be had.
+
+use std::env;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::peers::{self, Peer, TEST_PEERS};
+use crate::shell;
+
+/// Tells the tests whether a missing peer is a failure (`required`) or a named skip (`optional`).
+const PEERS_VARIABLE: &str = "JW238DNS_PEERS";
+/// Tells the slow suites to run at their full sizes.
+const HEAVY_VARIABLE: &str = "JW238DNS_HEAVY";
+/// Cases per property with `--heavy`; proptest's own default is 256.
+const HEAVY_PROPTEST_CASES: &str = "4096";
+
+/// What `cargo xtask test` takes.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Runs the slow suites at their full sizes: minutes become an hour.
+    #[arg(long)]
+    heavy: bool,
+}
+
+/// Installs what is missing, runs the tests of all crates, then the examples in their documentation.
+pub fn run(args: &Args) -> Result<()> {
+    let peers = provide_peers()?;
+    let environment = |command: &mut Command| {
+        command.env(PEERS_VARIABLE, peers);
+        if args.heavy {
+            command.env(HEAVY_VARIABLE, "1");
+            if env::var_os("PROPTEST_CASES").is_none() {
+                command.env("PROPTEST_CASES", HEAVY_PROPTEST_CASES);
+            }
+        }
+    };
+
+    // The replay of the fuzz corpora is a test of the workspace like any other (fuzz/bodies/tests/replay.rs).
+    let mut tests = shell::cargo();
+    if shell::succeeds(shell::cargo().args(["nextest", "--version"])) {
+        tests.args(["nextest", "run", "--workspace", "--cargo-profile", "ci"]);
+    } else {
+        eprintln!("cargo-nextest is not installed: the tests run under plain cargo test");
+        tests.args([
+            "test",
+            "--workspace",
+            "--profile",
+            "ci",
+            "--no-fail-fast",
+            "--lib",
+            "--bins",
+            "--tests",
+        ]);
+        tests.arg("--examples");
+    }
+    environment(&mut tests);
+    let mut doc_tests = shell::cargo();
+    doc_tests.args(["test", "--workspace", "--profile", "ci", "--no-fail-fast", "--doc"]);
+    environment(&mut doc_tests);
+
+    // Both run, so that one look shows all that is broken.
+    let outcomes = [shell::run(&mut tests), shell::run(&mut doc_tests)];
+    let failures: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
+    for failure in &failures {
+        eprintln!("{failure:#}");
+    }
+    if !failures.is_empty() {
+        bail!("tests failed");
+    }
+    println!("all tests passed{}", if peers == "optional" { "; see above for what was skipped" } else { "" });
+    Ok(())
+}
+
+/// Installs the peers where we may; the value to tell the tests.
+fn provide_peers() -> Result<&'static str> {
+    let asked_to_skip = env::var(PEERS_VARIABLE).is_ok_and(|value| value == "optional");
+    if !asked_to_skip && peers::can_install() {
+        peers::install(TEST_PEERS)?;
+    }
+    let missing: Vec<_> = TEST_PEERS.iter().filter(|peer| !peer.missing().is_empty()).collect();
+    if missing.is_empty() {
+        return Ok("required");
+    }
+    if asked_to_skip {
+        eprintln!("{PEERS_VARIABLE}=optional: missing peers are not installed");
+    } else if peers::can_install() {
+        bail!("still missing after installation: {}", names(&missing));
+    } else {
+        eprintln!("peers can only be installed as root on a system with apt");
+    }
+    for peer in missing {
+        let programs = peer.missing().join(", ");
+        println!("SKIP {}: {programs} not found (Debian package {})", peer.suite, peer.package);
+    }
+    Ok("optional")
+}
+
+fn names(peers: &[&Peer]) -> String {
+    let programs: Vec<_> = peers.iter().flat_map(|peer| peer.missing()).collect();
+    programs.join(", ")
+}
