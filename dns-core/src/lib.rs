@@ -15,6 +15,7 @@ mod sys;
 mod text;
 pub mod trie;
 pub mod zone;
+pub mod zonefile;
 
 pub use self::{
     catalog::{AnswerPolicy, AnyPolicy, Catalog, View, ZoneEntry, ZoneState, Zones},
