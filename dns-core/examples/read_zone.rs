@@ -14,10 +14,8 @@ fn main() -> ExitCode {
         eprintln!("usage: read_zone FILE [ORIGIN]");
         return ExitCode::FAILURE;
     };
-    let options = Options {
-        origin: arguments.next().and_then(|origin| origin.parse().ok()),
-        ..Options::default()
-    };
+    let options =
+        Options { origin: arguments.next().and_then(|origin| origin.parse().ok()), ..Options::default() };
     let octets = match std::fs::read(&file) {
         Ok(octets) => octets,
         Err(error) => {

@@ -10,21 +10,13 @@ type Row = (Vec<u8>, u32, RecordType, Vec<u8>);
 
 fn read(text: &[u8], origin: Option<Name>) -> (Vec<Row>, Report) {
     let mut rows = Vec::new();
-    let options = Options {
-        origin,
-        ..Options::default()
-    };
+    let options = Options { origin, ..Options::default() };
     let mut include = |path: &str, _: &str| match path {
         "a" => Ok(("a".to_owned(), text.to_vec())),
         _ => Err("no such file".to_owned()),
     };
     let report = zonefile::read("zone", text, &options, &mut include, |record| {
-        rows.push((
-            record.owner.to_vec(),
-            record.ttl,
-            record.rtype,
-            record.rdata.to_vec(),
-        ));
+        rows.push((record.owner.to_vec(), record.ttl, record.rtype, record.rdata.to_vec()));
     });
     (rows, report)
 }
@@ -82,9 +74,7 @@ fn rows(apex: Vec<u8>) -> impl Strategy<Value = Vec<Row>> {
     let owner = prop_oneof![4 => name_below(apex), 1 => name()].prop_map(|owner| owner.to_ascii_lowercase());
     let ttl = prop_oneof![3 => Just(3_600), 1 => 0..=TTL_MAX];
     vec((owner, ttl, rdata()), 0..20).prop_map(|rows| {
-        rows.into_iter()
-            .map(|(owner, ttl, (rtype, rdata))| (owner, ttl, rtype, rdata))
-            .collect()
+        rows.into_iter().map(|(owner, ttl, (rtype, rdata))| (owner, ttl, rtype, rdata)).collect()
     })
 }
 
@@ -150,10 +140,7 @@ fn check_places(text: &[u8], report: &Report) {
     for error in &report.errors {
         let line = lines.get(error.position.line as usize - 1);
         let column = error.position.column as usize;
-        assert!(
-            line.is_some_and(|line| (1..=line.len()).contains(&column)),
-            "{error}"
-        );
+        assert!(line.is_some_and(|line| (1..=line.len()).contains(&column)), "{error}");
         assert!(error.to_string().is_ascii(), "{error}");
     }
 }

@@ -13,10 +13,7 @@ fn read_with(text: &[u8], options: &Options) -> Vec<String> {
             "ttl" => "$TTL 77\ninc A 192.0.2.10\n",
             "from" => return Ok((path.to_owned(), format!("inc TXT {from}\n").into_bytes())),
             "nested" => "$INCLUDE from deeper\n",
-            path => match path
-                .strip_prefix("deep")
-                .and_then(|depth| depth.parse::<u32>().ok())
-            {
+            path => match path.strip_prefix("deep").and_then(|depth| depth.parse::<u32>().ok()) {
                 Some(depth) => {
                     let text = format!("d{depth} A 192.0.2.1\n$INCLUDE deep{}\n", depth + 1);
                     return Ok((path.to_owned(), text.into_bytes()));
@@ -27,9 +24,7 @@ fn read_with(text: &[u8], options: &Options) -> Vec<String> {
         Ok((path.to_owned(), text.as_bytes().to_vec()))
     };
     let mut lines = Vec::new();
-    let report = zonefile::read("zone", text, options, &mut include, |record| {
-        lines.push(line(&record))
-    });
+    let report = zonefile::read("zone", text, options, &mut include, |record| lines.push(line(&record)));
     lines.extend(report.to_string().lines().map(str::to_owned));
     lines
 }
@@ -44,20 +39,14 @@ fn line(record: &ZoneRecord<'_>) -> String {
 
 #[track_caller]
 fn check(text: &str, expected: &[&str]) {
-    let options = Options {
-        origin: Some("example.org".parse().unwrap()),
-        ..Options::default()
-    };
+    let options = Options { origin: Some("example.org".parse().unwrap()), ..Options::default() };
     assert_eq!(read_with(text.as_bytes(), &options), expected, "{text}");
 }
 
 #[test]
 fn owners() {
     check("www 60 A 192.0.2.1", &["www.example.org. 60 A 192.0.2.1"]);
-    check(
-        "WWW.Example.COM. 60 A 192.0.2.1",
-        &["www.example.com. 60 A 192.0.2.1"],
-    );
+    check("WWW.Example.COM. 60 A 192.0.2.1", &["www.example.com. 60 A 192.0.2.1"]);
     check("@ 60 A 192.0.2.1", &["example.org. 60 A 192.0.2.1"]);
     check(". 60 A 192.0.2.1", &[". 60 A 192.0.2.1"]);
     check("* 60 A 192.0.2.1", &["*.example.org. 60 A 192.0.2.1"]);
@@ -100,10 +89,7 @@ fn rdata_keeps_its_letter_case() {
 
 #[test]
 fn escapes() {
-    check(
-        r"a\.b\032c\;d 60 A 192.0.2.1",
-        &[r"a\.b\032c\;d.example.org. 60 A 192.0.2.1"],
-    );
+    check(r"a\.b\032c\;d 60 A 192.0.2.1", &[r"a\.b\032c\;d.example.org. 60 A 192.0.2.1"]);
     check(r"\$TTL 60 A 192.0.2.1", &[r"\$ttl.example.org. 60 A 192.0.2.1"]);
     check(r"\@ 60 A 192.0.2.1", &[r"\@.example.org. 60 A 192.0.2.1"]);
     check(
@@ -115,21 +101,12 @@ fn escapes() {
 #[test]
 fn classes_and_ttls_in_either_order() {
     for middle in ["60 IN", "IN 60", "60 in", "1m", "60 CLASS1", "class1 60", "0w60S"] {
-        check(
-            &format!("a {middle} A 192.0.2.1"),
-            &["a.example.org. 60 A 192.0.2.1"],
-        );
+        check(&format!("a {middle} A 192.0.2.1"), &["a.example.org. 60 A 192.0.2.1"]);
     }
-    check(
-        "a 2147483647 A 192.0.2.1",
-        &["a.example.org. 2147483647 A 192.0.2.1"],
-    );
+    check("a 2147483647 A 192.0.2.1", &["a.example.org. 2147483647 A 192.0.2.1"]);
     check("a 60 type1 \\# 4 c0000201", &["a.example.org. 60 A 192.0.2.1"]);
     check("a 60 aaaa 2001:db8::1", &["a.example.org. 60 AAAA 2001:db8::1"]);
-    check(
-        "a 60 TYPE65280 \\# 2 ab cd",
-        &[r"a.example.org. 60 TYPE65280 \# 2 ABCD"],
-    );
+    check("a 60 TYPE65280 \\# 2 ab cd", &[r"a.example.org. 60 TYPE65280 \# 2 ABCD"]);
 }
 
 #[test]
@@ -168,10 +145,7 @@ fn ttls_are_inherited() {
     );
     check(
         "@ 60 SOA ns h 1 2 3 4 500\na A 192.0.2.1",
-        &[
-            "example.org. 60 SOA ns.example.org. h.example.org. 1 2 3 4 500",
-            "a.example.org. 60 A 192.0.2.1",
-        ],
+        &["example.org. 60 SOA ns.example.org. h.example.org. 1 2 3 4 500", "a.example.org. 60 A 192.0.2.1"],
     );
 }
 
@@ -183,10 +157,7 @@ fn default_ttl_of_the_caller_comes_last() {
         ..Options::default()
     };
     assert_eq!(
-        read_with(
-            b"@ SOA ns h 1 2 3 4 500\na 60 A 192.0.2.1\nb A 192.0.2.2",
-            &options
-        ),
+        read_with(b"@ SOA ns h 1 2 3 4 500\na 60 A 192.0.2.1\nb A 192.0.2.2", &options),
         [
             "example.org. 300 SOA ns.example.org. h.example.org. 1 2 3 4 500",
             "a.example.org. 60 A 192.0.2.1",
@@ -199,10 +170,7 @@ fn default_ttl_of_the_caller_comes_last() {
 fn layout_does_not_matter() {
     let soa = "example.org. 60 SOA ns.example.org. h.example.org. 1 2 3 4 5";
     check("@ 60 SOA ns h (1 2 3 4 5)", &[soa]);
-    check(
-        "@ 60 SOA ns h (\r\n 1 ; serial )\r\n\t2 3\r\n\r\n4\r\n5 ) ; end\r\n",
-        &[soa],
-    );
+    check("@ 60 SOA ns h (\r\n 1 ; serial )\r\n\t2 3\r\n\r\n4\r\n5 ) ; end\r\n", &[soa]);
     check("@ ( 60 SOA ns\nh 1 2 3 4 ) 5", &[soa]);
     check("( @ 60\n SOA ns h 1 2 3 4 5 )", &[soa]);
     check("\u{feff}@ 60 SOA ns h 1 2 3 4 5", &[soa]);
@@ -214,11 +182,7 @@ fn layout_does_not_matter() {
 fn origins() {
     check(
         "$ORIGIN sub\na 60 A 192.0.2.1\n$origin b.a ; nested\n@ 60 A 192.0.2.2\n$ORIGIN .\norg 60 A 192.0.2.3",
-        &[
-            "a.sub.example.org. 60 A 192.0.2.1",
-            "b.a.sub.example.org. 60 A 192.0.2.2",
-            "org. 60 A 192.0.2.3",
-        ],
+        &["a.sub.example.org. 60 A 192.0.2.1", "b.a.sub.example.org. 60 A 192.0.2.2", "org. 60 A 192.0.2.3"],
     );
 }
 
@@ -245,17 +209,11 @@ fn includes() {
     );
     check(
         "$TTL 60\n$INCLUDE nested\n$INCLUDE from",
-        &[
-            "inc.deeper.example.org. 60 TXT \"nested\"",
-            "inc.example.org. 60 TXT \"zone\"",
-        ],
+        &["inc.deeper.example.org. 60 TXT \"nested\"", "inc.example.org. 60 TXT \"zone\""],
     );
     check(
         "$TTL 60\n$INCLUDE ttl\nb A 192.0.2.2",
-        &[
-            "inc.example.org. 77 A 192.0.2.10",
-            "b.example.org. 77 A 192.0.2.2",
-        ],
+        &["inc.example.org. 77 A 192.0.2.10", "b.example.org. 77 A 192.0.2.2"],
     );
     check(
         "$TTL 60\na A 192.0.2.1\n$INCLUDE inherit",
@@ -268,34 +226,18 @@ fn includes() {
 
 #[test]
 fn include_depth_is_bounded() {
-    let options = Options {
-        origin: Some("example.org".parse().unwrap()),
-        ..Options::default()
-    };
+    let options = Options { origin: Some("example.org".parse().unwrap()), ..Options::default() };
     let lines = read_with(b"$TTL 60\n$INCLUDE deep1\nlast A 192.0.2.2", &options);
     assert_eq!(lines.len(), zonefile::INCLUDE_DEPTH_MAX + 2, "{lines:?}");
-    assert_eq!(
-        lines[zonefile::INCLUDE_DEPTH_MAX],
-        "last.example.org. 60 A 192.0.2.2"
-    );
-    assert_eq!(
-        lines.last().unwrap(),
-        "deep10:2:10: $INCLUDE goes more than 10 files deep"
-    );
+    assert_eq!(lines[zonefile::INCLUDE_DEPTH_MAX], "last.example.org. 60 A 192.0.2.2");
+    assert_eq!(lines.last().unwrap(), "deep10:2:10: $INCLUDE goes more than 10 files deep");
 }
 
 #[test]
 fn records_know_their_file_and_place() {
-    let mut include = |path: &str, _: &str| {
-        Ok((
-            path.to_owned(),
-            b"\nb 60 A 192.0.2.1 ; x\nc 60 A 192.0.2.1".to_vec(),
-        ))
-    };
-    let options = Options {
-        origin: Some("example.org".parse().unwrap()),
-        ..Options::default()
-    };
+    let mut include =
+        |path: &str, _: &str| Ok((path.to_owned(), b"\nb 60 A 192.0.2.1 ; x\nc 60 A 192.0.2.1".to_vec()));
+    let options = Options { origin: Some("example.org".parse().unwrap()), ..Options::default() };
     let mut places = Vec::new();
     let report = zonefile::read(
         "zone",
@@ -304,10 +246,7 @@ fn records_know_their_file_and_place() {
         &mut include,
         |record| places.push(format!("{}:{}", record.file, record.position)),
     );
-    assert_eq!(
-        report.files.iter().map(|file| &**file).collect::<Vec<_>>(),
-        ["zone", "inc"]
-    );
+    assert_eq!(report.files.iter().map(|file| &**file).collect::<Vec<_>>(), ["zone", "inc"]);
     assert_eq!(places, ["0:1:1", "1:2:1", "1:3:1", "1:2:1", "1:3:1", "0:5:3"]);
     assert!(report.is_ok(), "{report}");
 }
@@ -331,18 +270,12 @@ fn generate() {
         ],
     );
     // As BIND wants several words.
-    check(
-        r#"$GENERATE 1-1 a$ IN 30 MX "$0 mail$""#,
-        &["a1.example.org. 30 MX 10 mail1.example.org."],
-    );
+    check(r#"$GENERATE 1-1 a$ IN 30 MX "$0 mail$""#, &["a1.example.org. 30 MX 10 mail1.example.org."]);
     check(
         r#"$GENERATE 1-1 a$ 30 TXT "\"one $\" two\$ $$""#,
         &[r#"a1.example.org. 30 TXT "one 1" "two$" "$""#],
     );
-    check(
-        r#"$GENERATE 1-1 a$ 30 TXT "one $" "two""#,
-        &[r#"a1.example.org. 30 TXT "one 1" "two""#],
-    );
+    check(r#"$GENERATE 1-1 a$ 30 TXT "one $" "two""#, &[r#"a1.example.org. 30 TXT "one 1" "two""#]);
     check(
         "$GENERATE 26-26 ${0,7,n}.ip6 30 PTR host-${-16,4,x}",
         &["a.1.0.0.ip6.example.org. 30 PTR host-000a.example.org."],
@@ -350,26 +283,17 @@ fn generate() {
     // It does not become the last owner.
     check(
         "x 30 A 192.0.2.9\n$GENERATE 1-1 a$ A 192.0.2.$\n  A 192.0.2.8",
-        &[
-            "x.example.org. 30 A 192.0.2.9",
-            "a1.example.org. 30 A 192.0.2.1",
-            "x.example.org. 30 A 192.0.2.8",
-        ],
+        &["x.example.org. 30 A 192.0.2.9", "a1.example.org. 30 A 192.0.2.1", "x.example.org. 30 A 192.0.2.8"],
     );
 }
 
 #[test]
 fn errors_are_counted_beyond_the_limit() {
-    let options = Options {
-        errors_max: 2,
-        ..Options::default()
-    };
+    let options = Options { errors_max: 2, ..Options::default() };
     let mut text = b"a.b. 60 A x\n".repeat(5);
     text.extend(b"a.b. 60 A 192.0.2.1\n");
     let mut records = 0;
-    let report = zonefile::read("zone", &text, &options, &mut zonefile::no_includes, |_| {
-        records += 1
-    });
+    let report = zonefile::read("zone", &text, &options, &mut zonefile::no_includes, |_| records += 1);
     assert_eq!((report.errors.len(), report.errors_omitted, records), (2, 3, 1));
     assert!(report.to_string().ends_with("and 3 more errors\n"), "{report}");
     assert!(!report.is_ok());
@@ -381,11 +305,5 @@ fn a_long_line_is_one_error_and_the_rest_is_read() {
     text.resize(10_000_000, b'x');
     text.extend(b"\na.b. 60 A 192.0.2.1\n");
     let lines = read_with(&text, &Options::default());
-    assert_eq!(
-        lines,
-        [
-            "a.b. 60 A 192.0.2.1",
-            "zone:1:1: entry is longer than 1048576 octets"
-        ]
-    );
+    assert_eq!(lines, ["a.b. 60 A 192.0.2.1", "zone:1:1: entry is longer than 1048576 octets"]);
 }

@@ -12,10 +12,7 @@ fn check(text: &str, expected: &str) {
 }
 
 fn options() -> Options {
-    Options {
-        origin: Some("example.org".parse().unwrap()),
-        ..Options::default()
-    }
+    Options { origin: Some("example.org".parse().unwrap()), ..Options::default() }
 }
 
 fn format(text: &str, options: &Options) -> Result<String, FormatError> {
@@ -89,15 +86,9 @@ org          NS        ns.org.
 
 #[test]
 fn the_same_ttl_everywhere_makes_no_column_and_none_no_directive() {
-    check(
-        "@ 60 A 192.0.2.1\n",
-        "$ORIGIN example.org.\n$TTL 60\n@ A 192.0.2.1\n",
-    );
+    check("@ 60 A 192.0.2.1\n", "$ORIGIN example.org.\n$TTL 60\n@ A 192.0.2.1\n");
     check("", "$ORIGIN example.org.\n");
-    assert!(matches!(
-        format("", &Options::default()),
-        Err(FormatError::NoApex)
-    ));
+    assert!(matches!(format("", &Options::default()), Err(FormatError::NoApex)));
 }
 
 #[test]
@@ -126,20 +117,9 @@ fn a_file_with_errors_is_not_formatted() {
 fn malformed_rdata_are_written_in_generic_form() {
     let apex: Name = "example.org".parse().unwrap();
     let mut text = String::new();
-    let records = [
-        (RecordType::SOA, &b"\0\0\0"[..]),
-        (RecordType::A, b"\xc0\0\x02\x01"),
-        (RecordType::A, b"\xc0"),
-    ];
-    let records = records.map(|(rtype, rdata)| Record {
-        owner: apex.as_wire(),
-        ttl: 60,
-        rtype,
-        rdata,
-    });
+    let records =
+        [(RecordType::SOA, &b"\0\0\0"[..]), (RecordType::A, b"\xc0\0\x02\x01"), (RecordType::A, b"\xc0")];
+    let records = records.map(|(rtype, rdata)| Record { owner: apex.as_wire(), ttl: 60, rtype, rdata });
     zonefile::write(&apex, records, &mut text).unwrap();
-    assert_eq!(
-        text,
-        "$ORIGIN example.org.\n$TTL 60\n@ SOA \\# 3 000000\n  A   192.0.2.1\n  A   \\# 1 C0\n"
-    );
+    assert_eq!(text, "$ORIGIN example.org.\n$TTL 60\n@ SOA \\# 3 000000\n  A   192.0.2.1\n  A   \\# 1 C0\n");
 }

@@ -38,12 +38,7 @@ impl<S: FnMut(ZoneRecord<'_>)> Reader<'_, '_, S> {
         let (path, origin) = if let [path, origin] = arguments {
             (path, Some(origin_from_text(origin, file.origin.as_deref())?))
         } else {
-            let [path] = arguments_of(
-                name,
-                "$INCLUDE",
-                ["a path"],
-                arguments.get(..1).unwrap_or_default(),
-            )?;
+            let [path] = arguments_of(name, "$INCLUDE", ["a path"], arguments.get(..1).unwrap_or_default())?;
             if let Some(extra) = arguments.get(2) {
                 return Err(extra_argument("$INCLUDE", extra));
             }
@@ -109,11 +104,7 @@ fn text_of(raw: &[u8]) -> Option<String> {
     let mut octets = Vec::with_capacity(raw.len());
     let mut rest = raw;
     while let [first, tail @ ..] = rest {
-        let (octet, tail) = if *first == b'\\' {
-            unescape(tail)?
-        } else {
-            (*first, tail)
-        };
+        let (octet, tail) = if *first == b'\\' { unescape(tail)? } else { (*first, tail) };
         octets.push(octet);
         rest = tail;
     }

@@ -27,11 +27,7 @@ impl<S: FnMut(ZoneRecord<'_>)> Reader<'_, '_, S> {
             (name.position, Cause::MissingArgument { directive, what })
         };
         let [range, owner, rest @ ..] = arguments else {
-            return Err(missing(if arguments.is_empty() {
-                "a range"
-            } else {
-                "an owner"
-            }));
+            return Err(missing(if arguments.is_empty() { "a range" } else { "an owner" }));
         };
         let values = values(range.raw).map_err(|cause| (range.position, cause))?;
         let (fields, rdata) = fields(rest, owner.position)?;
@@ -54,8 +50,7 @@ impl<S: FnMut(ZoneRecord<'_>)> Reader<'_, '_, S> {
                 .map_err(|cause| fail((owner.position, cause)))?;
             expand(&template, value, &mut text).map_err(|cause| fail((first.position, cause)))?;
             let tokens = tokens(&text, first).map_err(fail)?;
-            self.emit(file, Some(&owner_wire), name.position, &fields, &tokens)
-                .map_err(fail)?;
+            self.emit(file, Some(&owner_wire), name.position, &fields, &tokens).map_err(fail)?;
         }
         Ok(())
     }
@@ -89,12 +84,7 @@ fn values(raw: &[u8]) -> Result<impl Iterator<Item = u32> + use<>, Cause> {
 /// RDATA as text: what stands within the one pair of quotes, or all the words.
 fn template(rdata: &[Token<'_>]) -> Vec<u8> {
     let mut text = Vec::new();
-    if let [
-        Token {
-            raw, quoted: true, ..
-        },
-    ] = rdata
-    {
+    if let [Token { raw, quoted: true, .. }] = rdata {
         let mut rest = *raw;
         while let [first, tail @ ..] = rest {
             // `\"` is a quote of the text within; every other escape is that text's own.
@@ -293,19 +283,7 @@ mod tests {
         assert_eq!(list("5-5").unwrap(), [5]);
         assert_eq!(list("2147483646-2147483647").unwrap().len(), 2);
         assert_eq!(list("0-65535").unwrap().len(), 65_536);
-        for wrong in [
-            "",
-            "1",
-            "1-",
-            "-1",
-            "3-1",
-            "1-3/0",
-            "1-3/",
-            "a-b",
-            "+1-3",
-            "0-2147483648",
-            "1-2-3",
-        ] {
+        for wrong in ["", "1", "1-", "-1", "3-1", "1-3/0", "1-3/", "a-b", "+1-3", "0-2147483648", "1-2-3"] {
             assert!(matches!(list(wrong), Err(Cause::GenerateRange(_))), "{wrong}");
         }
         assert!(matches!(list("0-65536"), Err(Cause::GenerateCount(65_537))));

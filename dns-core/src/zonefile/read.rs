@@ -30,11 +30,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            origin: None,
-            default_ttl: None,
-            errors_max: 1_000,
-        }
+        Self { origin: None, default_ttl: None, errors_max: 1_000 }
     }
 }
 
@@ -186,11 +182,7 @@ impl<S: FnMut(ZoneRecord<'_>)> Reader<'_, '_, S> {
 
     pub(super) fn fail(&mut self, file: &File, (position, cause): Failure) {
         if self.report.errors.len() < self.options.errors_max {
-            self.report.errors.push(ZoneFileError {
-                file: Arc::clone(&file.name),
-                position,
-                cause,
-            });
+            self.report.errors.push(ZoneFileError { file: Arc::clone(&file.name), position, cause });
         } else {
             self.report.errors_omitted += 1;
         }
@@ -244,11 +236,7 @@ impl<S: FnMut(ZoneRecord<'_>)> Reader<'_, '_, S> {
         if fields.ttl.is_some() {
             self.last_ttl = fields.ttl;
         }
-        let known = fields
-            .ttl
-            .or(self.default_ttl)
-            .or(self.last_ttl)
-            .or(self.options.default_ttl);
+        let known = fields.ttl.or(self.default_ttl).or(self.last_ttl).or(self.options.default_ttl);
         let ttl = match (known, self.rdata.last_chunk()) {
             (Some(ttl), _) => ttl,
             (None, Some(minimum)) if rtype == RecordType::SOA => {
@@ -269,14 +257,7 @@ impl<S: FnMut(ZoneRecord<'_>)> Reader<'_, '_, S> {
             }
         };
         if let Some(owner) = owner {
-            (self.sink)(ZoneRecord {
-                owner,
-                ttl,
-                rtype,
-                rdata: &self.rdata,
-                file: file.index,
-                position,
-            });
+            (self.sink)(ZoneRecord { owner, ttl, rtype, rdata: &self.rdata, file: file.index, position });
         }
         Ok(())
     }
@@ -298,10 +279,7 @@ impl File {
 
 /// Appends an owner name as lower-case wire form.
 pub(super) fn owner_from_text(raw: &[u8], origin: Option<&[u8]>, owner: &mut Vec<u8>) -> Result<(), Cause> {
-    wire_from_text(raw, origin, owner).map_err(|source| Cause::Owner {
-        owner: Word::of(raw),
-        source,
-    })?;
+    wire_from_text(raw, origin, owner).map_err(|source| Cause::Owner { owner: Word::of(raw), source })?;
     owner.make_ascii_lowercase(); // length octets are below 64 and so never letters
     Ok(())
 }
@@ -364,10 +342,7 @@ fn class_from_text(raw: &[u8]) -> Option<bool> {
         return Some(true);
     }
     match raw.len() {
-        2 => [b"CH", b"HS", b"CS"]
-            .iter()
-            .any(|class| raw.eq_ignore_ascii_case(*class))
-            .then_some(false),
+        2 => [b"CH", b"HS", b"CS"].iter().any(|class| raw.eq_ignore_ascii_case(*class)).then_some(false),
         // RFC 3597, section 5
         6..=10 if raw[..5].eq_ignore_ascii_case(b"CLASS") => {
             let number: u16 = std::str::from_utf8(&raw[5..]).ok()?.parse().ok()?;

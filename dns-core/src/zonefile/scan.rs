@@ -46,29 +46,15 @@ type Pending = (Cursor, Cause);
 impl<'a> Scanner<'a> {
     /// Begins at the first line of a file; a byte order mark before it is passed over.
     pub fn new(octets: &'a [u8]) -> Self {
-        let at = if octets.starts_with(BYTE_ORDER_MARK) {
-            BYTE_ORDER_MARK.len()
-        } else {
-            0
-        };
-        Self {
-            octets,
-            cursor: Cursor {
-                at,
-                line: 1,
-                line_at: at,
-            },
-        }
+        let at = if octets.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        Self { octets, cursor: Cursor { at, line: 1, line_at: at } }
     }
 
     /// Fills `tokens` with the words of the next entry that has any; `None` at the end of the file.
     pub fn next(&mut self, tokens: &mut Vec<Token<'a>>) -> Option<Result<Entry, ScanError>> {
         tokens.clear();
         let mut entry_at = self.cursor;
-        let mut entry = Entry {
-            owner_blank: self.class() == Some(BLANK),
-            quote_in_word: false,
-        };
+        let mut entry = Entry { owner_blank: self.class() == Some(BLANK), quote_in_word: false };
         let mut open: Option<Cursor> = None;
         let mut pending: Option<Pending> = None;
         while let Some(class) = self.class() {
@@ -95,9 +81,7 @@ impl<'a> Scanner<'a> {
                 }
                 OPEN => {
                     if let Some(first) = open {
-                        let cause = Cause::NestedParenthesis {
-                            second: here.position(),
-                        };
+                        let cause = Cause::NestedParenthesis { second: here.position() };
                         return Some(Err(self.unclosed(first, pending, cause)));
                     }
                     open = Some(here);
@@ -142,18 +126,13 @@ impl<'a> Scanner<'a> {
     }
 
     fn class(&self) -> Option<u8> {
-        self.octets
-            .get(self.cursor.at)
-            .map(|&octet| CLASSES[usize::from(octet)])
+        self.octets.get(self.cursor.at).map(|&octet| CLASSES[usize::from(octet)])
     }
 
     /// Moves to the end of the line, before its newline.
     fn skip_line(&mut self) {
         let rest = &self.octets[self.cursor.at..];
-        self.cursor.at += rest
-            .iter()
-            .position(|&octet| octet == b'\n')
-            .unwrap_or(rest.len());
+        self.cursor.at += rest.iter().position(|&octet| octet == b'\n').unwrap_or(rest.len());
     }
 
     /// Passes a newline, or stays at the end of the file.
@@ -170,10 +149,8 @@ impl<'a> Scanner<'a> {
         let begin = self.cursor.at;
         loop {
             let rest = &self.octets[self.cursor.at..];
-            self.cursor.at += rest
-                .iter()
-                .position(|&octet| CLASSES[usize::from(octet)] != WORD)
-                .unwrap_or(rest.len());
+            self.cursor.at +=
+                rest.iter().position(|&octet| CLASSES[usize::from(octet)] != WORD).unwrap_or(rest.len());
             match self.class() {
                 Some(ESCAPE) => self.escape(),
                 // `key="a value"`, as service parameters are written (RFC 9460, section 2.1).
@@ -203,10 +180,8 @@ impl<'a> Scanner<'a> {
         self.cursor.at += 1;
         loop {
             let rest = &self.octets[self.cursor.at..];
-            self.cursor.at += rest
-                .iter()
-                .position(|octet| matches!(octet, b'"' | b'\\' | b'\n'))
-                .unwrap_or(rest.len());
+            self.cursor.at +=
+                rest.iter().position(|octet| matches!(octet, b'"' | b'\\' | b'\n')).unwrap_or(rest.len());
             match self.octets.get(self.cursor.at) {
                 Some(b'"') => {
                     self.cursor.at += 1;
@@ -247,19 +222,13 @@ impl<'a> Scanner<'a> {
 
 impl Cursor {
     fn position(&self) -> Position {
-        Position {
-            line: self.line,
-            column: u32::try_from(self.at - self.line_at + 1).unwrap_or(u32::MAX),
-        }
+        Position { line: self.line, column: u32::try_from(self.at - self.line_at + 1).unwrap_or(u32::MAX) }
     }
 }
 
 impl From<Pending> for ScanError {
     fn from((cursor, cause): Pending) -> Self {
-        Self {
-            position: cursor.position(),
-            cause,
-        }
+        Self { position: cursor.position(), cause }
     }
 }
 
@@ -307,11 +276,7 @@ mod tests {
                     }
                     words.extend(tokens.iter().map(|token| {
                         let raw = String::from_utf8_lossy(token.raw);
-                        if token.quoted {
-                            format!("\"{raw}\"")
-                        } else {
-                            raw.into_owned()
-                        }
+                        if token.quoted { format!("\"{raw}\"") } else { raw.into_owned() }
                     }));
                     words.join(" ")
                 }
@@ -346,18 +311,9 @@ mod tests {
         check(r#"a "b\"c" "d\\" "#, &[r#"a "b\"c" "d\\""#]);
         check(r#"a "b""c" d"e"f"#, &[r#"a "b" "c" d "e" f"#]);
         check(r#"a alpn="h2, h3" x"#, &[r#"a alpn="h2, h3" x"#]);
-        check(
-            "a \"b c\nd e",
-            &["1:3: quoted string is not closed on its line", "d e"],
-        );
-        check(
-            "a \"b\\\nd e",
-            &["1:3: quoted string is not closed on its line", "d e"],
-        );
-        check(
-            "a b=\"c\nd e",
-            &["1:5: quoted string is not closed on its line", "d e"],
-        );
+        check("a \"b c\nd e", &["1:3: quoted string is not closed on its line", "d e"]);
+        check("a \"b\\\nd e", &["1:3: quoted string is not closed on its line", "d e"]);
+        check("a b=\"c\nd e", &["1:5: quoted string is not closed on its line", "d e"]);
     }
 
     #[test]
@@ -369,22 +325,11 @@ mod tests {
         check("a ( b\nc d\n e", &["1:3: '(' is never closed", "c d", "_ e"]);
         check(
             "a ( b\nc d\ne ( f )\ng",
-            &[
-                "1:3: '(' is not closed before the next '(' at 3:3",
-                "c d",
-                "e f",
-                "g",
-            ],
+            &["1:3: '(' is not closed before the next '(' at 3:3", "c d", "e f", "g"],
         );
         // The quote swallowed the closing parenthesis: one error, not two.
-        check(
-            "a ( b\n \"c )\nd e",
-            &["2:2: quoted string is not closed on its line", "d e"],
-        );
-        check(
-            "a ( \"b\n \"c\" )\nd e",
-            &["1:5: quoted string is not closed on its line", "d e"],
-        );
+        check("a ( b\n \"c )\nd e", &["2:2: quoted string is not closed on its line", "d e"]);
+        check("a ( \"b\n \"c\" )\nd e", &["1:5: quoted string is not closed on its line", "d e"]);
     }
 
     #[test]

@@ -15,9 +15,9 @@ pub(super) fn parse(raw: &[u8]) -> Result<u32, Cause> {
         if digits == 0 {
             return Err(not_a_ttl());
         }
-        let number = rest[..digits].iter().fold(0u64, |number, digit| {
-            number.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
-        });
+        let number = rest[..digits]
+            .iter()
+            .fold(0u64, |number, digit| number.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
         let unit = match rest.get(digits).map(u8::to_ascii_lowercase) {
             // `1h30`: BIND, too, wants a unit behind each number once there is one.
             None if with_units => return Err(not_a_ttl()),
@@ -59,16 +59,8 @@ mod tests {
         for text in ["", "h", "1x", "1h30", "1 h", "-1", "1.5h", "1hh"] {
             assert!(matches!(parse(text.as_bytes()), Err(Cause::Ttl(_))), "{text}");
         }
-        for text in [
-            "2147483648",
-            "99999999999999999999999999",
-            "3551w",
-            "99999999999999999999w",
-        ] {
-            assert!(
-                matches!(parse(text.as_bytes()), Err(Cause::TtlTooLarge(_))),
-                "{text}"
-            );
+        for text in ["2147483648", "99999999999999999999999999", "3551w", "99999999999999999999w"] {
+            assert!(matches!(parse(text.as_bytes()), Err(Cause::TtlTooLarge(_))), "{text}");
         }
     }
 }

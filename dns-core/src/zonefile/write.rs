@@ -106,9 +106,7 @@ pub fn format(
     if !report.is_ok() {
         return Err(FormatError::Wrong(report));
     }
-    let apex = apex
-        .or_else(|| options.origin.clone())
-        .ok_or(FormatError::NoApex)?;
+    let apex = apex.or_else(|| options.origin.clone()).ok_or(FormatError::NoApex)?;
     let records = rows.iter().map(|&(ttl, rtype, owner_at, rdata_at, end)| Record {
         owner: &data[owner_at..rdata_at],
         ttl,
@@ -143,9 +141,7 @@ fn most_common_ttl(records: &[Record<'_>]) -> Option<u32> {
     for record in records {
         *counts.entry(record.ttl).or_default() += 1;
     }
-    let (ttl, _) = counts
-        .into_iter()
-        .max_by_key(|&(ttl, count)| (count, u32::MAX - ttl))?;
+    let (ttl, _) = counts.into_iter().max_by_key(|&(ttl, count)| (count, u32::MAX - ttl))?;
     Some(ttl)
 }
 
@@ -176,11 +172,7 @@ impl Columns {
         }
         let ttl_at = owner + 1;
         let type_at = if ttl == 0 { ttl_at } else { ttl_at + ttl + 1 };
-        Self {
-            ttl: ttl_at,
-            rtype: type_at,
-            rdata: type_at + rtype + 1,
-        }
+        Self { ttl: ttl_at, rtype: type_at, rdata: type_at + rtype + 1 }
     }
 }
 
