@@ -1,5 +1,7 @@
 //! What holds for every zone file, and for every list of records.
 
+use std::fmt::Write as _;
+
 use dns_core::zonefile::{self, ENTRY_OCTETS_MAX, Options, Record, Report};
 use dns_core::{Name, RecordType, TTL_MAX};
 use proptest::collection::vec;
@@ -198,7 +200,7 @@ fn entries_just_below_the_limit_are_read() {
     let mut octets = 0;
     while octets < 65_535 {
         let length = (65_535 - octets - 1).min(255);
-        text.push_str(&format!("\"{}\"\n", "\\255".repeat(length)));
+        writeln!(text, "\"{}\"", "\\255".repeat(length)).unwrap();
         octets += length + 1;
     }
     text.push(')');

@@ -1,5 +1,7 @@
 //! What zone files mean, by topic.
 
+use std::fmt::Write as _;
+
 use dns_core::rdata;
 use dns_core::zonefile::{self, Options, ZoneRecord};
 
@@ -32,7 +34,7 @@ fn read_with(text: &[u8], options: &Options) -> Vec<String> {
 fn line(record: &ZoneRecord<'_>) -> String {
     let mut line = String::new();
     dns_core::name::write_wire(record.owner, &mut line).unwrap();
-    line.push_str(&format!(" {} {} ", record.ttl, record.rtype));
+    write!(line, " {} {} ", record.ttl, record.rtype).unwrap();
     rdata::write_text(record.rtype, record.rdata, &mut line).unwrap();
     line
 }
