@@ -1,0 +1,187 @@
+//! Commands and flags.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum, builder::PossibleValue};
+use clap_complete::Shell;
+use dns_core::Name;
+use dns_server::config::{LogFormat, LogLevel};
+
+/// A DNS server for people who run platforms.
+///
+/// Without a command it serves. Without a configuration file it serves a sample zone, example.test., on port 5300 of the loopback
+/// addresses.
+#[derive(Debug, Parser)]
+#[command(name = "jw238dns", version, args_conflicts_with_subcommands = true)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+impl Args {
+    /// The command; serving is the one that may be left out.
+    pub fn into_command(self) -> Command {
+        self.command.unwrap_or(Command::Serve(self.serve))
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Answer queries until told to stop.
+    Serve(ServeArgs),
+    /// List everything that is wrong with the configuration and its zones.
+    Check(SourceArgs),
+    /// Write a zone file to the standard output, tidied up.
+    Format {
+        /// The zone file.
+        file: PathBuf,
+        /// Origin of relative names where the file has no $ORIGIN.
+        #[arg(long, value_name = "NAME", value_parser = zone_name)]
+        origin: Option<Name>,
+    },
+    /// Write completions for a shell to the standard output.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// What to serve.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct SourceArgs {
+    /// Configuration file [default: /etc/jw238dns/config.yaml if it is there, else a built-in sample].
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Serve a zone from a zone file, in addition to those of the configuration file.
+    #[arg(long = "zone", value_name = "NAME=FILE", value_parser = zone_file)]
+    pub zones: Vec<ZoneFile>,
+}
+
+/// How to serve.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// Address to listen on for DNS, in place of those of the configuration file; may be repeated.
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
+    pub listen: Vec<SocketAddr>,
+    /// Refuse to start when a zone fails to load.
+    #[arg(long)]
+    pub strict: bool,
+    /// The least important messages that are still logged.
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<LogLevelArg>,
+    /// Form of the log.
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<LogFormatArg>,
+}
+
+/// `NAME=FILE`.
+#[derive(Clone, Debug)]
+pub struct ZoneFile {
+    pub name: Name,
+    pub file: PathBuf,
+}
+
+fn zone_file(text: &str) -> Result<ZoneFile, String> {
+    match text.split_once('=') {
+        Some((_, "")) => Err("no file follows the '='".to_owned()),
+        Some((name, file)) => Ok(ZoneFile { name: zone_name(name)?, file: file.into() }),
+        None => Err("expected NAME=FILE, such as example.com=example.com.zone".to_owned()),
+    }
+}
+
+/// A name that needs no dot at its end, since nothing could come behind it.
+fn zone_name(text: &str) -> Result<Name, String> {
+    Name::from_text(text.as_bytes(), Some(&Name::root())).map_err(|error| format!("not a name: {error}"))
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "not an IP address with a port, such as 127.0.0.1:5300 or [::1]:5300".to_owned())
+}
+
+/// [`LogLevel`] as a flag.
+#[derive(Clone, Copy, Debug)]
+pub struct LogLevelArg(pub LogLevel);
+
+impl ValueEnum for LogLevelArg {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            Self(LogLevel::Off),
+            Self(LogLevel::Error),
+            Self(LogLevel::Warn),
+            Self(LogLevel::Info),
+            Self(LogLevel::Debug),
+            Self(LogLevel::Trace),
+        ]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.label()))
+    }
+}
+
+/// [`LogFormat`] as a flag.
+#[derive(Clone, Copy, Debug)]
+pub struct LogFormatArg(pub LogFormat);
+
+impl ValueEnum for LogFormatArg {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self(LogFormat::Text), Self(LogFormat::Json)]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self.0 {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn command(words: &[&str]) -> Result<Command, clap::Error> {
+        Args::try_parse_from([&["jw238dns"], words].concat()).map(Args::into_command)
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn serving_needs_no_word() {
+        for words in
+            [&["--listen", "127.0.0.1:0", "--strict"][..], &["serve", "--listen", "127.0.0.1:0", "--strict"]]
+        {
+            let Ok(Command::Serve(serve)) = command(words) else {
+                panic!("{words:?}");
+            };
+            assert_eq!(serve.listen, ["127.0.0.1:0".parse().unwrap()]);
+            assert!(serve.strict);
+        }
+    }
+
+    #[test]
+    fn zones_are_a_name_and_a_file() {
+        let Ok(Command::Check(source)) =
+            command(&["check", "--zone", "example.com=a=b.zone", "--zone", ".=root.zone"])
+        else {
+            panic!("check");
+        };
+        assert_eq!(source.zones[0].name.to_string(), "example.com.");
+        assert_eq!(source.zones[0].file, PathBuf::from("a=b.zone"));
+        assert!(source.zones[1].name.is_root());
+        for wrong in ["example.com", "example.com=", "=a.zone", "a..b=a.zone"] {
+            let error = command(&["check", "--zone", wrong]).unwrap_err();
+            assert!(error.to_string().contains("invalid value"), "{error}");
+        }
+    }
+}
