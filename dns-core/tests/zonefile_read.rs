@@ -101,6 +101,14 @@ fn escapes() {
 }
 
 #[test]
+fn service_parameters_have_quotes_within_words() {
+    for value in [r#"alpn="h2,h3" port=443"#, r#""alpn=h2,h3" port="443""#, "alpn=h2,h3 port=443"] {
+        check(&format!("a 60 HTTPS 1 . {value} ; x"), &["a.example.org. 60 HTTPS 1 . alpn=h2,h3 port=443"]);
+    }
+    check(r#"a 60 SVCB 1 . key65280="b c;(""#, &[r"a.example.org. 60 SVCB 1 . key65280=b\032c\;\("]);
+}
+
+#[test]
 fn classes_and_ttls_in_either_order() {
     for middle in ["60 IN", "IN 60", "60 in", "1m", "60 CLASS1", "class1 60", "0w60S"] {
         check(&format!("a {middle} A 192.0.2.1"), &["a.example.org. 60 A 192.0.2.1"]);
