@@ -22,19 +22,45 @@ pub(crate) struct Answerer<'c> {
     pub dnssec_ok: bool,
 }
 
+/// Names that are read on the way; kept from query to query, as they are too large to be made anew each time.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    /// The name that aliases have led to.
+    target: HashedName,
+    /// A name that records tell of: a host, a zone cut.
+    mentioned: HashedName,
+}
+
 /// The name that is being looked up: the question's, or what aliases have led to.
 #[derive(Clone, Copy)]
 struct Current<'n> {
     name: &'n HashedName,
     /// Where it stands in the message.
     at: usize,
+    /// It is the question's.
+    is_first: bool,
 }
 
-/// What following an alias has come to.
-enum Step {
+/// What looking one name up has come to.
+enum Step<'c> {
+    /// The reply is complete.
     Done,
-    /// The target stands at this offset of the message.
-    Follow(usize),
+    /// The name is an alias: nothing but answer records has been written, and more may come.
+    Alias {
+        /// Where the target stands in the message.
+        target_at: usize,
+        owed: Option<Owed<'c>>,
+    },
+}
+
+/// A name on the way was made from a wildcard. Why nothing matches it better is to be proven in the authority section,
+/// which begins only after the last answer record.
+#[derive(Clone, Copy)]
+struct Owed<'c> {
+    place: Place<'c>,
+    /// Where the name stands in the message.
+    at: usize,
+    encloser_labels: usize,
 }
 
 /// A zone with its place in the message.
@@ -51,7 +77,7 @@ impl<'c> Answerer<'c> {
         &self,
         qname: &HashedName,
         entry: Option<&'c ZoneEntry>,
-        target: &mut HashedName,
+        scratch: &mut Scratch,
         reply: &mut Reply<'_>,
     ) {
         let Some(entry) = entry else { return reply.set_rcode(ResponseCode::REFUSED) };
@@ -62,20 +88,13 @@ impl<'c> Answerer<'c> {
         if let Err(rcode) = check_qtype(self.qtype) {
             return reply.set_rcode(rcode);
         }
-        if self.qtype == RecordType::ANY
-            && self.policy.any == AnyPolicy::Tcp
-            && self.transport == Transport::Udp
-        {
-            reply.set_authoritative(true);
-            return reply.truncate();
-        }
         reply.set_authoritative(true);
         let apex_at = HEADER_OCTETS + qname.offset(zone.apex().label_count());
         let origin = Origin { apex: zone.apex().as_wire(), apex_at: Some(apex_at as u16) };
-        let current = Current { name: qname, at: HEADER_OCTETS };
-        let done = match self.step(Place { zone, origin }, current, true, reply) {
-            Ok(Step::Follow(at)) if self.policy.resolve_cname_chain => self.follow(qname, at, target, reply),
-            Ok(Step::Done | Step::Follow(_)) => Ok(()),
+        let current = Current { name: qname, at: HEADER_OCTETS, is_first: true };
+        let done = match self.step(Place { zone, origin }, current, &[], &mut scratch.mentioned, reply) {
+            Ok(Step::Done) => Ok(()),
+            Ok(Step::Alias { target_at, owed }) => self.follow(qname, target_at, owed, scratch, reply),
             Err(full) => Err(full),
         };
         if done == Err(Full) {
@@ -88,85 +107,140 @@ impl<'c> Answerer<'c> {
     fn follow(
         &self,
         qname: &HashedName,
-        at: usize,
-        target: &mut HashedName,
+        target_at: usize,
+        owed: Option<Owed<'c>>,
+        scratch: &mut Scratch,
         reply: &mut Reply<'_>,
     ) -> Result<(), Full> {
-        let mut visited = [0u64; AnswerPolicy::CNAME_DEPTH_LIMIT as usize + 1];
+        const DEPTH_LIMIT: usize = AnswerPolicy::CNAME_DEPTH_LIMIT as usize;
+        let Scratch { target, mentioned } = scratch;
+        let mut visited = [0u64; DEPTH_LIMIT + 1];
         visited[0] = qname.hash(qname.labels());
-        let mut at = at;
-        let depth = usize::from(self.policy.max_cname_depth.min(AnswerPolicy::CNAME_DEPTH_LIMIT));
+        let mut all_owed = [None; DEPTH_LIMIT + 1];
+        all_owed[0] = owed;
+        let mut depth = usize::from(self.policy.max_cname_depth).min(DEPTH_LIMIT);
+        if !self.policy.resolve_cname_chain {
+            depth = 0;
+        }
+        let mut at = target_at;
         for followed in 1..=depth {
             let mut wire = [0u8; NAME_OCTETS_MAX];
-            let read =
+            let is_name =
                 read_name(reply.written(), at, &mut wire).is_some_and(|name| target.read(name).is_ok());
             let hash = target.hash(target.labels());
-            if !read || visited[..followed].contains(&hash) {
-                return Ok(());
+            if !is_name || visited[..followed].contains(&hash) {
+                break;
             }
             visited[followed] = hash;
             let zone = match find_zone(self.view, target, self.qtype).map(|entry| &entry.state) {
-                None => return Ok(()),
+                None => break,
                 Some(ZoneState::Failed(_)) => {
                     reply.set_rcode(ResponseCode::SERVFAIL);
-                    return Ok(());
+                    break;
                 }
                 Some(ZoneState::Serving(zone)) => zone,
             };
             let apex_at = find_suffix(reply.written(), at, target, zone.apex().label_count());
             let origin = Origin { apex: zone.apex().as_wire(), apex_at };
-            match self.step(Place { zone, origin }, Current { name: target, at }, false, reply)? {
+            let current = Current { name: target, at, is_first: false };
+            match self.step(Place { zone, origin }, current, &all_owed[..followed], mentioned, reply)? {
                 Step::Done => return Ok(()),
-                Step::Follow(next) => at = next,
+                Step::Alias { target_at, owed } => (at, all_owed[followed]) = (target_at, owed),
             }
         }
-        Ok(())
+        self.prove_syntheses(&all_owed, mentioned, reply)
     }
 
-    /// Looks one name up and writes what comes of it.
+    /// Looks one name up and writes what comes of it. `owed` are the proofs for the names before it in the chain.
     #[inline]
     fn step(
         &self,
         place: Place<'c>,
         current: Current<'_>,
-        is_first: bool,
+        owed: &[Option<Owed<'c>>],
+        mentioned: &mut HashedName,
         reply: &mut Reply<'_>,
-    ) -> Result<Step, Full> {
+    ) -> Result<Step<'c>, Full> {
         let Place { zone, origin } = place;
         let found = lookup(zone, current.name, self.qtype);
         let owner = Owner::At(current.at);
         match found.outcome {
             Outcome::Answer(rrset) => {
                 let copy_at = reply.put(Section::Answer, &rrset, owner, origin, self.dnssec_ok)?;
-                self.prove_synthesis(place, current.name, &found, reply)?;
+                self.prove_syntheses(owed, mentioned, reply)?;
+                self.prove_synthesis(place, current, &found, reply)?;
                 if !self.policy.minimal_responses {
-                    additional::add_targets(self, place, &rrset, copy_at, reply);
+                    additional::add_targets(self, place, &rrset, copy_at, mentioned, reply);
                 }
-                Ok(Step::Done)
-            }
-            Outcome::NxDomain => {
-                reply.set_rcode(ResponseCode::NXDOMAIN);
-                self.negative(place, current.name, &found, reply).map(|()| Step::Done)
-            }
-            Outcome::NoData => self.negative(place, current.name, &found, reply).map(|()| Step::Done),
-            Outcome::Alias(cname) => {
-                let copy_at = reply.put(Section::Answer, &cname, owner, origin, self.dnssec_ok)?;
-                self.prove_synthesis(place, current.name, &found, reply)?;
-                Ok(Step::Follow(copy_at + RECORD_HEADER_OCTETS))
-            }
-            Outcome::Redirect(node, dname) => self.redirect(place, current, node, &dname, reply),
-            Outcome::Referral(cut) => {
-                if is_first {
-                    reply.set_authoritative(false);
-                }
-                self.refer(place, cut, reply).map(|()| Step::Done)
             }
             Outcome::Node(node) => {
+                if self.qtype == RecordType::ANY && self.is_refused_any() {
+                    return Err(Full);
+                }
                 self.whole_node(place, node, owner, reply)?;
-                self.prove_synthesis(place, current.name, &found, reply)?;
-                Ok(Step::Done)
+                self.prove_syntheses(owed, mentioned, reply)?;
+                self.prove_synthesis(place, current, &found, reply)?;
+            }
+            Outcome::Alias(cname) => {
+                let copy_at = reply.put(Section::Answer, &cname, owner, origin, self.dnssec_ok)?;
+                let is_owed = found.wildcard.is_some() && self.has_proofs(zone);
+                let owed =
+                    is_owed.then_some(Owed { place, at: current.at, encloser_labels: found.encloser_labels });
+                return Ok(Step::Alias { target_at: copy_at + RECORD_HEADER_OCTETS, owed });
+            }
+            Outcome::Redirect(node, dname) => {
+                if let Some(target_at) = self.redirect(place, current, node, &dname, reply)? {
+                    return Ok(Step::Alias { target_at, owed: None });
+                }
+                self.prove_syntheses(owed, mentioned, reply)?;
+            }
+            Outcome::NxDomain | Outcome::NoData => {
+                if matches!(found.outcome, Outcome::NxDomain) {
+                    reply.set_rcode(ResponseCode::NXDOMAIN);
+                }
+                self.prove_syntheses(owed, mentioned, reply)?;
+                self.negative(place, current, &found, reply)?;
+            }
+            Outcome::Referral(cut) => {
+                if current.is_first {
+                    reply.set_authoritative(false);
+                }
+                self.prove_syntheses(owed, mentioned, reply)?;
+                self.refer(place, current, cut, mentioned, reply)?;
             }
         }
+        Ok(Step::Done)
+    }
+
+    /// ANY is not answered over UDP, so that nobody can have large answers sent to others
+    /// ([RFC 8482, section 4.4](https://www.rfc-editor.org/rfc/rfc8482#section-4.4)).
+    fn is_refused_any(&self) -> bool {
+        self.policy.any == AnyPolicy::Tcp && self.transport == Transport::Udp
+    }
+
+    /// The client wants to know why things are not there, and the zone can tell.
+    #[inline]
+    fn has_proofs(&self, zone: &Zone) -> bool {
+        self.dnssec_ok && *zone.signing() != Signing::Unsigned
+    }
+
+    /// Proves what is owed for names on the way here.
+    #[inline]
+    fn prove_syntheses(
+        &self,
+        owed: &[Option<Owed<'c>>],
+        mentioned: &mut HashedName,
+        reply: &mut Reply<'_>,
+    ) -> Result<(), Full> {
+        for owed in owed.iter().flatten() {
+            let mut wire = [0u8; NAME_OCTETS_MAX];
+            let name = read_name(reply.written(), owed.at, &mut wire);
+            if name.is_some_and(|name| mentioned.read(name).is_ok()) {
+                denial::Proof::new(owed.place, true, reply)
+                    .wildcard_answer(mentioned, owed.encloser_labels)?;
+            }
+        }
+        Ok(())
     }
 
     /// The answer was made from a wildcard: proves that there was nothing closer.
@@ -174,12 +248,13 @@ impl<'c> Answerer<'c> {
     fn prove_synthesis(
         &self,
         place: Place<'c>,
-        name: &HashedName,
+        current: Current<'_>,
         found: &Lookup<'c>,
         reply: &mut Reply<'_>,
     ) -> Result<(), Full> {
-        if self.dnssec_ok && found.wildcard.is_some() && *place.zone.signing() != Signing::Unsigned {
-            denial::Proof::new(place, reply).wildcard_answer(name, found.encloser_labels)?;
+        if found.wildcard.is_some() && self.has_proofs(place.zone) {
+            denial::Proof::new(place, !current.is_first, reply)
+                .wildcard_answer(current.name, found.encloser_labels)?;
         }
         Ok(())
     }
@@ -188,33 +263,34 @@ impl<'c> Answerer<'c> {
     fn negative(
         &self,
         place: Place<'c>,
-        name: &HashedName,
+        current: Current<'_>,
         found: &Lookup<'c>,
         reply: &mut Reply<'_>,
     ) -> Result<(), Full> {
         let is_nxdomain = matches!(found.outcome, Outcome::NxDomain);
-        if is_nxdomain && !self.policy.return_soa_on_nxdomain {
-            return Ok(());
-        }
-        if let Some(soa) = place.zone.negative_soa() {
+        let with_soa = !is_nxdomain || self.policy.return_soa_on_nxdomain;
+        if let Some(soa) = place.zone.negative_soa().filter(|_| with_soa) {
             let owner = match place.origin.apex_at {
                 Some(apex_at) => Owner::At(usize::from(apex_at)),
                 None => Owner::Name(place.origin.apex),
             };
             reply.put(Section::Authority, &soa, owner, place.origin, self.dnssec_ok)?;
         }
-        if self.dnssec_ok && *place.zone.signing() != Signing::Unsigned {
-            let mut proof = denial::Proof::new(place, reply);
+        if self.has_proofs(place.zone) {
+            let mut proof = denial::Proof::new(place, !current.is_first, reply);
             match (is_nxdomain, found.wildcard) {
-                (true, _) => proof.nxdomain(name, found.encloser_labels)?,
-                (false, None) => proof.nodata(name, self.qtype)?,
-                (false, Some(wildcard)) => proof.wildcard_nodata(name, found.encloser_labels, wildcard)?,
+                (true, _) => proof.nxdomain(current.name, found.encloser_labels)?,
+                (false, None) => proof.nodata(current.name)?,
+                (false, Some(wildcard)) => {
+                    proof.wildcard_nodata(current.name, found.encloser_labels, wildcard)?;
+                }
             }
         }
         Ok(())
     }
 
-    /// Answers with a DNAME record and the CNAME record it stands for ([RFC 6672, section 3.2]).
+    /// Answers with a DNAME record and the CNAME record it stands for ([RFC 6672, section 3.2]); tells where the target
+    /// stands in the message, if it is to be followed.
     ///
     /// [RFC 6672, section 3.2]: https://www.rfc-editor.org/rfc/rfc6672#section-3.2
     fn redirect(
@@ -224,10 +300,13 @@ impl<'c> Answerer<'c> {
         node: Node<'c>,
         dname: &PackedRrset<'c>,
         reply: &mut Reply<'_>,
-    ) -> Result<Step, Full> {
-        let owner =
-            owner_in_message(reply, &current, node.name()).map_or(Owner::Name(node.name()), Owner::At);
-        reply.put(Section::Answer, dname, owner, place.origin, self.dnssec_ok)?;
+    ) -> Result<Option<usize>, Full> {
+        // A chain may come by the same DNAME record twice; an RRset is a set (RFC 2181, section 5).
+        if current.is_first || !reply.has(Section::Answer, node.name(), RecordType::DNAME) {
+            let owner =
+                owner_in_message(reply, &current, node.name()).map_or(Owner::Name(node.name()), Owner::At);
+            reply.put(Section::Answer, dname, owner, place.origin, self.dnssec_ok)?;
+        }
         let (name, owner) = (current.name.wire(), node.name());
         let prefix = &name[..name.len() - owner.len()];
         let mut target = [0u8; NAME_OCTETS_MAX];
@@ -243,29 +322,33 @@ impl<'c> Answerer<'c> {
         });
         let Some(octets) = octets else {
             reply.set_rcode(ResponseCode::YXDOMAIN);
-            return Ok(Step::Done);
+            return Ok(None);
         };
-        let at = reply.put_cname(current.at, dname.ttl(), &target[..octets])?;
-        Ok(if self.qtype == RecordType::CNAME { Step::Done } else { Step::Follow(at) })
+        let target_at = reply.put_cname(current.at, dname.ttl(), &target[..octets])?;
+        Ok((self.qtype != RecordType::CNAME).then_some(target_at))
     }
 
     /// Sends the client to the servers of a child zone.
-    fn refer(&self, place: Place<'c>, cut: Node<'c>, reply: &mut Reply<'_>) -> Result<(), Full> {
+    fn refer(
+        &self,
+        place: Place<'c>,
+        current: Current<'_>,
+        cut: Node<'c>,
+        mentioned: &mut HashedName,
+        reply: &mut Reply<'_>,
+    ) -> Result<(), Full> {
         let Some(ns) = cut.rrset(RecordType::NS) else { return Ok(()) };
         let owner = Owner::Name(cut.name());
         let copy_at = reply.put(Section::Authority, &ns, owner, place.origin, false)?;
-        if self.dnssec_ok && *place.zone.signing() != Signing::Unsigned {
+        if self.has_proofs(place.zone) {
             if let Some(ds) = cut.rrset(RecordType::DS) {
                 reply.put(Section::Authority, &ds, owner, place.origin, true)?;
-            } else {
-                // The cut as a name of its own: what was asked for may lie below it.
-                let mut name = HashedName::default();
-                if name.read(cut.name()).is_ok() {
-                    denial::Proof::new(place, reply).nodata(&name, RecordType::DS)?;
-                }
+            } else if mentioned.read(cut.name()).is_ok() {
+                // It is the cut that has no DS records: what was asked for may lie below it.
+                denial::Proof::new(place, !current.is_first, reply).nodata(mentioned)?;
             }
         }
-        additional::add_glue(self, place, cut, &ns, copy_at, reply);
+        additional::add_glue(self, place, cut, &ns, copy_at, mentioned, reply);
         Ok(())
     }
 

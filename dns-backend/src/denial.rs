@@ -20,11 +20,14 @@ pub(crate) struct Proof<'r, 'b, 'z> {
     place: Place<'z>,
     reply: &'r mut Reply<'b>,
     written: [Option<*const u8>; RECORDS_MAX],
+    /// Other proofs may stand in the section already.
+    is_further: bool,
 }
 
 impl<'r, 'b, 'z> Proof<'r, 'b, 'z> {
-    pub(crate) fn new(place: Place<'z>, reply: &'r mut Reply<'b>) -> Self {
-        Self { place, reply, written: [None; RECORDS_MAX] }
+    /// Begins a proof; `is_further` tells that there may be others in the reply.
+    pub(crate) fn new(place: Place<'z>, is_further: bool, reply: &'r mut Reply<'b>) -> Self {
+        Self { place, reply, written: [None; RECORDS_MAX], is_further }
     }
 
     /// The name does not exist, nor does a wildcard that would match it.
@@ -44,12 +47,12 @@ impl<'r, 'b, 'z> Proof<'r, 'b, 'z> {
         }
     }
 
-    /// The name exists without the type; for DS at an unsigned delegation it may lie in an opt-out span instead.
-    pub(crate) fn nodata(&mut self, name: &HashedName, qtype: RecordType) -> Result<(), Full> {
+    /// The name exists without the type. An unsigned delegation, and an empty non-terminal that only leads to such, may
+    /// lie in an opt-out span instead ([RFC 5155, section 7.2.4](https://www.rfc-editor.org/rfc/rfc5155#section-7.2.4)).
+    pub(crate) fn nodata(&mut self, name: &HashedName) -> Result<(), Full> {
         if self.is_nsec() {
             return self.nsec(name.wire());
         }
-        debug_assert!(qtype != RecordType::NSEC3, "NSEC3 records have no names in the zone");
         match self.nsec3_match(name.wire()) {
             Nsec3Match::Matching(node) => self.put(node, RecordType::NSEC3),
             _ => self.closest_provable_encloser(name, name.labels().saturating_sub(1)).map(drop),
@@ -140,6 +143,9 @@ impl<'r, 'b, 'z> Proof<'r, 'b, 'z> {
             return Ok(());
         }
         *free = Some(identity);
+        if self.is_further && self.reply.has(Section::Authority, node.name(), rtype) {
+            return Ok(());
+        }
         let Some(rrset) = node.rrset(rtype) else { return Ok(()) };
         // Proofs live as long as negative answers do (RFC 9077, section 3); signers see to that, and we copy.
         self.reply

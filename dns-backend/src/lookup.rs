@@ -86,7 +86,6 @@ fn at_node(node: Node<'_>, qtype: RecordType) -> Outcome<'_> {
     match qtype {
         RecordType::ANY if !node.is_empty_non_terminal() => Outcome::Node(node),
         RecordType::RRSIG if node.rrsets().any(|rrset| !rrset.signatures.is_empty()) => Outcome::Node(node),
-        RecordType::RRSIG => Outcome::NoData,
         _ => match node.has_cname().then(|| node.rrset(RecordType::CNAME)).flatten() {
             Some(cname) => Outcome::Alias(cname),
             None => Outcome::NoData,

@@ -184,7 +184,7 @@ pub(crate) fn opcode(header: &[u8; HEADER_OCTETS]) -> Opcode {
 }
 
 /// What follows a name, which may be compressed; where its pointer leads does not matter here.
-fn skip_name(mut rest: &[u8]) -> Option<&[u8]> {
+pub(crate) fn skip_name(mut rest: &[u8]) -> Option<&[u8]> {
     loop {
         match *rest.first()? {
             0 => return rest.get(1..),

@@ -4,10 +4,12 @@ use dns_core::name::{HashedName, NAME_OCTETS_MAX};
 use dns_core::zone::{PackedRrset, RECORD_HEADER_OCTETS, Records};
 use dns_core::{Class, RecordType, ResponseCode};
 
-use crate::query::{Edns, HEADER_OCTETS};
+use crate::query::{Edns, HEADER_OCTETS, skip_name};
 
 /// Offsets from here on are out of a compression pointer's reach.
 const POINTER_REACH: usize = 0x4000;
+/// The two octets of a pointer; the rest is the offset.
+const POINTER: u16 = 0xc000;
 /// Octets of an OPT record without options.
 const OPT_OCTETS: usize = 11;
 /// Octets of the keepalive option of a response.
@@ -151,6 +153,36 @@ impl<'b> Reply<'b> {
         &self.buffer[..self.at]
     }
 
+    /// Records of this owner and type stand in the section already. Walks the message: for chains of aliases, which can
+    /// come by the same record twice.
+    #[cold]
+    pub fn has(&self, section: Section, owner: &[u8], rtype: RecordType) -> bool {
+        let sections = &self.counts[..=section as usize];
+        let mut before: usize = sections[..section as usize].iter().copied().map(usize::from).sum();
+        let mut rest = &self.written()[self.question_end..];
+        for _ in 0..sections.iter().copied().map(usize::from).sum() {
+            let owner_at = self.at - rest.len();
+            let Some((header, after)) = skip_name(rest).and_then(|rest| rest.split_first_chunk::<10>())
+            else {
+                return false;
+            };
+            let mut name = [0u8; NAME_OCTETS_MAX];
+            let is_in_section = before == 0;
+            before = before.saturating_sub(1);
+            if is_in_section
+                && header[..2] == rtype.0.to_be_bytes()
+                && read_name(self.written(), owner_at, &mut name)
+                    .is_some_and(|name| name.eq_ignore_ascii_case(owner))
+            {
+                return true;
+            }
+            let rdlength = usize::from(u16::from_be_bytes([header[8], header[9]]));
+            let Some(next) = after.get(rdlength..) else { return false };
+            rest = next;
+        }
+        false
+    }
+
     /// Writes an RRset, with its signatures if asked; tells where in the message its first record would begin if its
     /// owner took two octets, which is what offsets into `rrset.records` count from.
     ///
@@ -192,7 +224,7 @@ impl<'b> Reply<'b> {
             if owner_at >= POINTER_REACH {
                 return self.put_expanded(section, rrset, owner, origin, signatures);
             }
-            let pointer = (0xc000 | owner_at as u16).to_be_bytes();
+            let pointer = (POINTER | owner_at as u16).to_be_bytes();
             let mut at = copy_at;
             if let Owner::Name(_) = owner {
                 at += Records::new(records).next().map_or(0, <[u8]>::len);
@@ -264,19 +296,25 @@ impl<'b> Reply<'b> {
 
     /// Writes the CNAME record that a DNAME record stands for; its owner stands at `owner_at`. Tells where its target stands.
     pub fn put_cname(&mut self, owner_at: usize, ttl: u32, target: &[u8]) -> Result<usize, Full> {
-        let owner_at = self.pointer_target(owner_at);
-        let end = self.at + RECORD_HEADER_OCTETS + target.len();
-        if end > self.limit || owner_at >= POINTER_REACH {
+        let pointer_to = self.pointer_target(owner_at);
+        let mut name = [0u8; NAME_OCTETS_MAX];
+        let pointer = (POINTER | pointer_to as u16).to_be_bytes();
+        let owner = if pointer_to < POINTER_REACH {
+            &pointer[..]
+        } else {
+            read_name(self.written(), owner_at, &mut name).ok_or(Full)?
+        };
+        let [rtype, class] = [RecordType::CNAME.0, Class::IN.0].map(u16::to_be_bytes);
+        let rdlength = (target.len() as u16).to_be_bytes();
+        let parts = [owner, &rtype, &class, &ttl.to_be_bytes(), &rdlength, target];
+        let end = self.at + parts.iter().map(|part| part.len()).sum::<usize>();
+        if end > self.limit {
             return Err(Full);
         }
-        let record = &mut self.buffer[self.at..end];
-        record[..2].copy_from_slice(&(0xc000 | owner_at as u16).to_be_bytes());
-        record[2..4].copy_from_slice(&RecordType::CNAME.0.to_be_bytes());
-        record[4..6].copy_from_slice(&Class::IN.0.to_be_bytes());
-        record[6..10].copy_from_slice(&ttl.to_be_bytes());
-        record[10..12].copy_from_slice(&(target.len() as u16).to_be_bytes());
-        record[RECORD_HEADER_OCTETS..].copy_from_slice(target);
-        self.at = end;
+        for part in parts {
+            self.buffer[self.at..self.at + part.len()].copy_from_slice(part);
+            self.at += part.len();
+        }
         self.counts[Section::Answer as usize] += 1;
         Ok(end - target.len())
     }
@@ -326,7 +364,7 @@ impl<'b> Reply<'b> {
         self.buffer[self.at..self.at + labels.len()].copy_from_slice(labels);
         if let Some(pointer) = pointer {
             self.buffer[self.at + labels.len()..self.at + octets]
-                .copy_from_slice(&(0xc000 | pointer).to_be_bytes());
+                .copy_from_slice(&(POINTER | pointer).to_be_bytes());
         }
         Ok(octets)
     }

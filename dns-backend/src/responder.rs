@@ -2,10 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use dns_core::name::HashedName;
 use dns_core::{AnswerPolicy, Catalog, Class, ResponseCode, ZoneEntry};
 
-use crate::answer::{Answerer, find_zone};
+use crate::answer::{Answerer, Scratch, find_zone};
 use crate::counters::Counters;
 use crate::packets::{Packets, Respond, Responder, Transport};
 use crate::query::{Edns, HEADER_OCTETS, Query, RequestError};
@@ -78,7 +77,7 @@ impl<C: Catalogs> Respond for Authoritative<C> {
             catalog: self.catalogs.reader(),
             transport,
             queries: (0..BATCH_MAX).map(|_| Query::default()).collect(),
-            target: HashedName::default(),
+            scratch: Scratch::default(),
             counters,
         }
     }
@@ -89,13 +88,13 @@ pub struct Worker<R> {
     catalog: R,
     transport: Transport,
     queries: Box<[Query]>,
-    target: HashedName,
+    scratch: Scratch,
     counters: Arc<Counters>,
 }
 
 impl<R: CatalogReader> Responder for Worker<R> {
     fn respond(&mut self, packets: &mut impl Packets) {
-        let Self { catalog, transport, queries, target, counters } = self;
+        let Self { catalog, transport, queries, scratch, counters } = self;
         let catalog = catalog.current();
         let mut found = [Ok(None); BATCH_MAX];
         let count = packets.len().min(BATCH_MAX);
@@ -118,7 +117,7 @@ impl<R: CatalogReader> Responder for Worker<R> {
         for ((index, query), found) in (0..count).zip(queries.iter()).zip(found) {
             let (request, buffer) = packets.exchange(index);
             let made = match found {
-                Ok(entry) => Some(answer(catalog, *transport, query, entry, target, request, buffer)),
+                Ok(entry) => Some(answer(catalog, *transport, query, entry, scratch, request, buffer)),
                 Err(error) => refuse(catalog.policy(), *transport, query, error, request, buffer),
             };
             match made {
@@ -159,7 +158,7 @@ fn answer(
     transport: Transport,
     query: &Query,
     entry: Option<&ZoneEntry>,
-    target: &mut HashedName,
+    scratch: &mut Scratch,
     request: &[u8],
     buffer: &mut [u8],
 ) -> Made {
@@ -172,11 +171,11 @@ fn answer(
         Some(view) => {
             let answerer =
                 Answerer { policy, view, transport, qtype: query.qtype(), dnssec_ok: query.dnssec_ok() };
-            answerer.answer(&query.qname, entry, target, &mut reply);
+            answerer.answer(&query.qname, entry, scratch, &mut reply);
         }
         None => reply.set_rcode(ResponseCode::REFUSED),
     }
-    // An answer to a question about all classes is no authority for any ([RFC 1035, section 3.7.1 of RFC 1034]).
+    // RFC 1035, section 6.2: an answer to a question about all classes is no authority, as we know of one class only.
     if query.qclass() != Class::IN {
         reply.set_authoritative(false);
     }
