@@ -165,6 +165,9 @@ impl<'c> Answerer<'c> {
         let found = lookup(zone, current.name, self.qtype);
         let owner = Owner::At(current.at);
         match found.outcome {
+            Outcome::Answer(rrset) if is_repeated(&rrset, current, reply) => {
+                self.prove_syntheses(owed, mentioned, reply)?;
+            }
             Outcome::Answer(rrset) => {
                 let copy_at = reply.put(Section::Answer, &rrset, owner, origin, self.dnssec_ok)?;
                 self.prove_syntheses(owed, mentioned, reply)?;
@@ -177,7 +180,7 @@ impl<'c> Answerer<'c> {
                 if self.qtype == RecordType::ANY && self.is_refused_any() {
                     return Err(Full);
                 }
-                self.whole_node(place, node, owner, reply)?;
+                self.whole_node(place, current, node, reply)?;
                 self.prove_syntheses(owed, mentioned, reply)?;
                 self.prove_synthesis(place, current, &found, reply)?;
             }
@@ -301,7 +304,7 @@ impl<'c> Answerer<'c> {
         dname: &PackedRrset<'c>,
         reply: &mut Reply<'_>,
     ) -> Result<Option<usize>, Full> {
-        // A chain may come by the same DNAME record twice; an RRset is a set (RFC 2181, section 5).
+        // A chain may come by the same record twice; an RRset is a set (RFC 2181, section 5).
         if current.is_first || !reply.has(Section::Answer, node.name(), RecordType::DNAME) {
             let owner =
                 owner_in_message(reply, &current, node.name()).map_or(Owner::Name(node.name()), Owner::At);
@@ -357,11 +360,15 @@ impl<'c> Answerer<'c> {
     fn whole_node(
         &self,
         place: Place<'c>,
+        current: Current<'_>,
         node: Node<'c>,
-        owner: Owner<'_>,
         reply: &mut Reply<'_>,
     ) -> Result<(), Full> {
+        let owner = Owner::At(current.at);
         for rrset in node.rrsets() {
+            if is_repeated(&rrset, current, reply) && (self.dnssec_ok || self.qtype == RecordType::ANY) {
+                continue;
+            }
             if self.qtype == RecordType::RRSIG {
                 let only = rrset.signatures_only();
                 if !only.records.is_empty() {
@@ -377,6 +384,14 @@ impl<'c> Answerer<'c> {
         }
         Ok(())
     }
+}
+
+/// The RRset stands in the answer already: a DNAME record can lead to its own owner.
+#[inline]
+fn is_repeated(rrset: &PackedRrset<'_>, current: Current<'_>, reply: &Reply<'_>) -> bool {
+    !current.is_first
+        && rrset.rtype == RecordType::DNAME
+        && reply.has(Section::Answer, current.name.wire(), RecordType::DNAME)
 }
 
 /// Types that no zone can answer for.

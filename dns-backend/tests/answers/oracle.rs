@@ -32,6 +32,13 @@ pub fn judge(server: &Server, zones: &[ZoneData], case: &Case, options: &Options
     let reply = server.exchange(transport, &request).expect("a reply");
     let response = Response::parse(&reply).unwrap();
     let expected = answer(zones, &case.question(), options);
+    let is_bare = response.answer.is_empty() && response.authority.is_empty();
+    if response.truncated && is_bare && !expected.truncated {
+        // Nothing is said yet, so nothing can be wrong but that it would have fitted.
+        let whole = server.exchange(Transport::Tcp, &request).expect("a reply");
+        let limit = if case.transport == Way::UdpPlain { 512 } else { 1232 };
+        return (whole.len() <= limit).then(|| format!("{case}: {} octets would fit", whole.len()));
+    }
     let wrong = expected.check(&response);
     (!wrong.is_empty()).then(|| {
         let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();

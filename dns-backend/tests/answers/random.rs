@@ -102,13 +102,13 @@ fn zones(apex: &str) -> impl Strategy<Value = ZoneData> + use<> {
 }
 
 fn settings() -> impl Strategy<Value = (AnswerPolicy, Options)> {
-    let any = select(vec![
+    let any_types = select(vec![
         (AnyPolicy::Tcp, AnyMode::Tcp),
         (AnyPolicy::Full, AnyMode::Full),
         (AnyPolicy::Minimal, AnyMode::Minimal),
     ]);
     let depth = select(vec![1u8, 2, 3, 10, 32]);
-    (any, depth, prop::bool::weighted(0.9), any::<bool>(), any::<bool>()).prop_map(
+    (any_types, depth, prop::bool::weighted(0.9), any::<bool>(), any::<bool>()).prop_map(
         |((any, any_mode), depth, follow, soa, minimal)| {
             let policy = AnswerPolicy {
                 any,

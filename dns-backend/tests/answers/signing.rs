@@ -24,7 +24,7 @@ const TYPES: [u8; 3] = [0, 1, 0x40];
 /// Adds a DNSKEY record, the chain, and a signature to every RRset that the zone is the authority for.
 pub fn sign(zone: &mut ZoneData, chain: Chain) {
     let apex = zone.apex.clone();
-    let mut add = |zone: &mut ZoneData, owner: &Name, rtype, rdata: Vec<u8>| {
+    let add = |zone: &mut ZoneData, owner: &Name, rtype, rdata: Vec<u8>| {
         zone.records.push(Record { owner: owner.clone(), rtype, ttl: TTL, rdata });
     };
     add(zone, &apex, RecordType::DNSKEY, vec![1, 1, 3, 13, 1, 2, 3, 4]);
@@ -40,8 +40,13 @@ pub fn sign(zone: &mut ZoneData, chain: Chain) {
             add(zone, owner, RecordType::NSEC, [next.as_wire(), &TYPES].concat());
         }
     } else {
-        let is_opted_out =
-            |name: &Name| chain == Chain::OptOut && is_cut(zone, name) && !zone.has(name, RecordType::DS);
+        // A wildcard with NS records is no delegation that anybody defined (RFC 4592, section 4.2), so it is not passed over.
+        let is_opted_out = |name: &Name| {
+            chain == Chain::OptOut
+                && is_cut(zone, name)
+                && !zone.has(name, RecordType::DS)
+                && !name.is_wildcard()
+        };
         let hashed = names.iter().filter(|name| !is_opted_out(name));
         let with_ancestors = hashed
             .flat_map(|name| (apex.label_count()..=name.label_count()).map(|labels| name.suffix(labels)));
