@@ -281,12 +281,10 @@ impl<'c> Answerer<'c> {
         }
         if self.has_proofs(place.zone) {
             let mut proof = denial::Proof::new(place, !current.is_first, reply);
-            match (is_nxdomain, found.wildcard) {
-                (true, _) => proof.nxdomain(current.name, found.encloser_labels)?,
-                (false, None) => proof.nodata(current.name)?,
-                (false, Some(wildcard)) => {
-                    proof.wildcard_nodata(current.name, found.encloser_labels, wildcard)?;
-                }
+            if is_nxdomain || found.wildcard.is_some() {
+                proof.no_name(current.name, found.encloser_labels)?;
+            } else {
+                proof.no_type(current.name)?;
             }
         }
         Ok(())
@@ -305,7 +303,7 @@ impl<'c> Answerer<'c> {
         reply: &mut Reply<'_>,
     ) -> Result<Option<usize>, Full> {
         // A chain may come by the same record twice; an RRset is a set (RFC 2181, section 5).
-        if current.is_first || !reply.has(Section::Answer, node.name(), RecordType::DNAME) {
+        if current.is_first || !reply.has(Section::Answer, node.name(), dname) {
             let owner =
                 owner_in_message(reply, &current, node.name()).map_or(Owner::Name(node.name()), Owner::At);
             reply.put(Section::Answer, dname, owner, place.origin, self.dnssec_ok)?;
@@ -348,7 +346,7 @@ impl<'c> Answerer<'c> {
                 reply.put(Section::Authority, &ds, owner, place.origin, true)?;
             } else if mentioned.read(cut.name()).is_ok() {
                 // It is the cut that has no DS records: what was asked for may lie below it.
-                denial::Proof::new(place, !current.is_first, reply).nodata(mentioned)?;
+                denial::Proof::new(place, !current.is_first, reply).no_type(mentioned)?;
             }
         }
         additional::add_glue(self, place, cut, &ns, copy_at, mentioned, reply);
@@ -391,7 +389,7 @@ impl<'c> Answerer<'c> {
 fn is_repeated(rrset: &PackedRrset<'_>, current: Current<'_>, reply: &Reply<'_>) -> bool {
     !current.is_first
         && rrset.rtype == RecordType::DNAME
-        && reply.has(Section::Answer, current.name.wire(), RecordType::DNAME)
+        && reply.has(Section::Answer, current.name.wire(), rrset)
 }
 
 /// Types that no zone can answer for.

@@ -30,26 +30,27 @@ impl<'r, 'b, 'z> Proof<'r, 'b, 'z> {
         Self { place, reply, written: [None; RECORDS_MAX], is_further }
     }
 
-    /// The name does not exist, nor does a wildcard that would match it.
-    pub(crate) fn nxdomain(&mut self, name: &HashedName, encloser_labels: usize) -> Result<(), Full> {
-        let mut wildcard = [0u8; NAME_OCTETS_MAX];
-        let wildcard = wildcard_of(name.suffix(encloser_labels), &mut wildcard);
-        if self.is_nsec() {
+    /// The name does not exist, and the wildcard in its place does not either, or does not have the type.
+    pub(crate) fn no_name(&mut self, name: &HashedName, encloser_labels: usize) -> Result<(), Full> {
+        let encloser_labels = if self.is_nsec() {
             self.nsec(name.wire())?;
-            // A wildcard that would be too long to exist needs no proof.
-            return wildcard.map_or(Ok(()), |wildcard| self.nsec(wildcard));
-        }
-        let encloser_labels = self.closest_provable_encloser(name, encloser_labels)?;
+            encloser_labels
+        } else {
+            // What cannot be proven to exist, because it lies in an opt-out span, is no place for a wildcard either.
+            self.closest_provable_encloser(name, encloser_labels)?
+        };
         let mut wildcard = [0u8; NAME_OCTETS_MAX];
         match wildcard_of(name.suffix(encloser_labels), &mut wildcard) {
+            Some(wildcard) if self.is_nsec() => self.nsec(wildcard),
             Some(wildcard) => self.nsec3(wildcard),
+            // A wildcard that would be too long to exist needs no proof.
             None => Ok(()),
         }
     }
 
     /// The name exists without the type. An unsigned delegation, and an empty non-terminal that only leads to such, may
     /// lie in an opt-out span instead ([RFC 5155, section 7.2.4](https://www.rfc-editor.org/rfc/rfc5155#section-7.2.4)).
-    pub(crate) fn nodata(&mut self, name: &HashedName) -> Result<(), Full> {
+    pub(crate) fn no_type(&mut self, name: &HashedName) -> Result<(), Full> {
         if self.is_nsec() {
             return self.nsec(name.wire());
         }
@@ -57,21 +58,6 @@ impl<'r, 'b, 'z> Proof<'r, 'b, 'z> {
             Nsec3Match::Matching(node) => self.put(node, RecordType::NSEC3),
             _ => self.closest_provable_encloser(name, name.labels().saturating_sub(1)).map(drop),
         }
-    }
-
-    /// The name does not exist, and the wildcard in its place does not have the type.
-    pub(crate) fn wildcard_nodata(
-        &mut self,
-        name: &HashedName,
-        encloser_labels: usize,
-        wildcard: Node<'z>,
-    ) -> Result<(), Full> {
-        if self.is_nsec() {
-            self.nsec(wildcard.name())?;
-            return self.nsec(name.wire());
-        }
-        self.closest_provable_encloser(name, encloser_labels)?;
-        self.nsec3(wildcard.name())
     }
 
     /// The answer comes from a wildcard: nothing that matches the name better exists.
@@ -143,10 +129,10 @@ impl<'r, 'b, 'z> Proof<'r, 'b, 'z> {
             return Ok(());
         }
         *free = Some(identity);
-        if self.is_further && self.reply.has(Section::Authority, node.name(), rtype) {
+        let Some(rrset) = node.rrset(rtype) else { return Ok(()) };
+        if self.is_further && self.reply.has(Section::Authority, node.name(), &rrset) {
             return Ok(());
         }
-        let Some(rrset) = node.rrset(rtype) else { return Ok(()) };
         // Proofs live as long as negative answers do (RFC 9077, section 3); signers see to that, and we copy.
         self.reply
             .put(Section::Authority, &rrset, Owner::Name(node.name()), self.place.origin, true)

@@ -153,31 +153,28 @@ impl<'b> Reply<'b> {
         &self.buffer[..self.at]
     }
 
-    /// Records of this owner and type stand in the section already. Walks the message: for chains of aliases, which can
-    /// come by the same record twice.
+    /// The RRset, which has no names that are compressed, stands in the section under this owner already. Walks the
+    /// message: for chains of aliases, which can come by the same records twice.
     #[cold]
-    pub fn has(&self, section: Section, owner: &[u8], rtype: RecordType) -> bool {
-        let sections = &self.counts[..=section as usize];
-        let mut before: usize = sections[..section as usize].iter().copied().map(usize::from).sum();
+    pub fn has(&self, section: Section, owner: &[u8], rrset: &PackedRrset<'_>) -> bool {
+        let Some(wanted) = Records::new(rrset.records).next() else { return false };
+        let count_of = |sections: &[u16]| sections.iter().copied().map(usize::from).sum::<usize>();
+        let first = count_of(&self.counts[..section as usize]);
         let mut rest = &self.written()[self.question_end..];
-        for _ in 0..sections.iter().copied().map(usize::from).sum() {
+        for index in 0..count_of(&self.counts[..=section as usize]) {
             let owner_at = self.at - rest.len();
-            let Some((header, after)) = skip_name(rest).and_then(|rest| rest.split_first_chunk::<10>())
-            else {
-                return false;
-            };
+            let Some(after_owner) = skip_name(rest) else { return false };
             let mut name = [0u8; NAME_OCTETS_MAX];
-            let is_in_section = before == 0;
-            before = before.saturating_sub(1);
-            if is_in_section
-                && header[..2] == rtype.0.to_be_bytes()
+            if index >= first
+                && after_owner.starts_with(&wanted[2..])
                 && read_name(self.written(), owner_at, &mut name)
                     .is_some_and(|name| name.eq_ignore_ascii_case(owner))
             {
                 return true;
             }
-            let rdlength = usize::from(u16::from_be_bytes([header[8], header[9]]));
-            let Some(next) = after.get(rdlength..) else { return false };
+            let Some(rdlength) = after_owner.get(8..10) else { return false };
+            let octets = 10 + usize::from(u16::from_be_bytes([rdlength[0], rdlength[1]]));
+            let Some(next) = after_owner.get(octets..) else { return false };
             rest = next;
         }
         false

@@ -219,7 +219,7 @@ fn check_minimal_any(all: &[Record], found: &[Record], wrong: &mut Vec<Mismatch>
         wrong.extend(all.first().map(|record| Mismatch::Missing("answer", record.clone())));
         return;
     };
-    let whole = all.iter().filter(|record| record.rtype == first.rtype);
+    let whole = all.iter().filter(|record| (&record.owner, record.rtype) == (&first.owner, first.rtype));
     if !whole.clone().all(|record| found.contains(record)) {
         wrong.push(Mismatch::PartOfRrset);
     }

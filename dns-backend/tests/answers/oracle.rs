@@ -7,8 +7,8 @@ use conformance::oracle::{Options, answer};
 use conformance::scenario::Scenario;
 use conformance::zone::ZoneData;
 use dns_backend::Transport;
-use dns_core::AnswerPolicy;
 use dns_core::zone::{Place, SourceTag, Zone, ZoneBuilder};
+use dns_core::{AnswerPolicy, RecordType};
 
 use crate::server::Server;
 
@@ -37,7 +37,9 @@ pub fn judge(server: &Server, zones: &[ZoneData], case: &Case, options: &Options
         // Nothing is said yet, so nothing can be wrong but that it would have fitted.
         let whole = server.exchange(Transport::Tcp, &request).expect("a reply");
         let limit = if case.transport == Way::UdpPlain { 512 } else { 1232 };
-        return (whole.len() <= limit).then(|| format!("{case}: {} octets would fit", whole.len()));
+        // ANY may have been met at the end of a chain that is longer than the oracle follows it.
+        let would_fit = whole.len() <= limit && case.qtype != RecordType::ANY;
+        return would_fit.then(|| format!("{case}: {} octets would fit", whole.len()));
     }
     let wrong = expected.check(&response);
     (!wrong.is_empty()).then(|| {
