@@ -8,9 +8,10 @@
 //! seed. The replay test tells which of these is missing.
 
 pub mod name;
+pub mod rdata;
 
 /// A fuzz target: takes any octets, and panics where the code under test breaks a promise.
 pub type Run = fn(&[u8]);
 
 /// Every target, by the name of its folder in `fuzz/corpus`.
-pub const TARGETS: &[(&str, Run)] = &[("name", name::run)];
+pub const TARGETS: &[(&str, Run)] = &[("name", name::run), ("rdata", rdata::run)];
