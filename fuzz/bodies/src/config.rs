@@ -7,7 +7,7 @@ pub fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    let lines = text.lines().count() + 1;
+    let lines = text.split(['\n', '\r']).count() + 1;
     match Config::parse("config.yaml", text, []) {
         Ok(loaded) => {
             let config = &loaded.config;
