@@ -12,3 +12,5 @@ pub use self::{
     config::Config,
     spec::{ConfigErrors, Finding, Loaded, Place, json_schema, key_table},
 };
+/// Names, records and zone files, as a [`Config`] holds them.
+pub use dns_core;
