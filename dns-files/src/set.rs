@@ -106,6 +106,12 @@ impl ZoneFiles {
         report
     }
 
+    /// The zones whose files lie in a folder.
+    pub fn zones_below(&self, folder: &Path) -> Vec<ZoneFile> {
+        let zones = self.known.values().map(|known| &known.zone);
+        zones.filter(|zone| zone.path.starts_with(folder)).cloned().collect()
+    }
+
     /// The files that were read, or should have been.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.known

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 /// Watches the folders of files. What comes of it is no more than a hint to look: editors and Kubernetes replace files in
 /// many ways (a ConfigMap changes by the renaming of a link), so the folder is watched and the files are looked at anew.
 pub struct Watcher {
-    watcher: RecommendedWatcher,
+    notify: RecommendedWatcher,
     folders: BTreeSet<PathBuf>,
     changes: watch::Receiver<u64>,
 }
@@ -29,13 +29,13 @@ impl Watcher {
     /// Watches nothing yet.
     pub fn new() -> Result<Self, notify::Error> {
         let (sender, changes) = watch::channel(0);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let notify = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             // Reading a file is an event, too; ours would never end.
             if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
-                sender.send_modify(|count| *count = count.wrapping_add(1));
+                sender.send_modify(|count: &mut u64| *count = count.wrapping_add(1));
             }
         })?;
-        Ok(Self { watcher, folders: BTreeSet::new(), changes })
+        Ok(Self { notify, folders: BTreeSet::new(), changes })
     }
 
     /// Watches the folders of these files and these folders, and no others. Folders that cannot be watched are returned;
@@ -52,7 +52,7 @@ impl Watcher {
         let wanted: BTreeSet<PathBuf> = parents.chain(folders.into_iter().map(Path::to_owned)).collect();
         for gone in self.folders.difference(&wanted) {
             // A folder that has vanished is no longer watched anyway.
-            let _ = self.watcher.unwatch(gone);
+            let _ = self.notify.unwatch(gone);
         }
         let mut errors = Vec::new();
         let mut watched = BTreeSet::new();
@@ -61,7 +61,7 @@ impl Watcher {
                 watched.insert(folder);
                 continue;
             }
-            match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
+            match self.notify.watch(&folder, RecursiveMode::NonRecursive) {
                 Ok(()) => drop(watched.insert(folder)),
                 Err(source) => errors.push(WatchError { path: folder, source }),
             }
