@@ -1,0 +1,187 @@
+//! How each server is told its zones: as alike as their settings allow.
+//!
+//! No recursion, no rate limits, no cookies, payload 1232, whole (not minimal) responses, nothing outside the folder.
+
+use std::fmt::Write;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::{Kind, ZoneFile};
+
+/// How long a server may take to stop when asked politely.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Our binary: `JW238DNS_BIN`, or `jw238dns` in the folder above the test executables.
+pub(super) fn subject() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("JW238DNS_BIN") {
+        return Some(path.into());
+    }
+    let executable = std::env::current_exe().ok()?;
+    executable
+        .ancestors()
+        .skip(1)
+        .take(3)
+        .map(|folder| folder.join("jw238dns"))
+        .find(|candidate| candidate.is_file())
+}
+
+/// Writes the configuration into `folder` and sets the arguments.
+pub(super) fn configure(
+    kind: Kind,
+    command: &mut Command,
+    folder: &Path,
+    address: SocketAddr,
+    zones: &[ZoneFile],
+) -> Result<()> {
+    let config = folder.join("config");
+    match kind {
+        Kind::Subject => {
+            command.args(["--listen", &address.to_string()]);
+            for zone in zones {
+                command
+                    .arg("--zone")
+                    .arg(format!("{}={}", zone.apex, zone.path.display()));
+            }
+            return Ok(());
+        }
+        Kind::Bind => {
+            fs::write(&config, bind(folder, address, zones)?)?;
+            command.args(["-g", "-n", "1", "-c"]).arg(&config);
+        }
+        Kind::Nsd => {
+            fs::write(&config, nsd(folder, address, zones)?)?;
+            command.args(["-d", "-c"]).arg(&config);
+        }
+        Kind::Knot => {
+            fs::write(&config, knot(folder, address, zones)?)?;
+            command.arg("-c").arg(&config);
+        }
+    }
+    Ok(())
+}
+
+fn bind(folder: &Path, address: SocketAddr, zones: &[ZoneFile]) -> Result<String> {
+    let mut text = format!(
+        r#"options {{
+    directory "{folder}"; pid-file "named.pid"; session-keyfile "session.key"; lock-file none;
+    listen-on port {port} {{ {ip}; }}; listen-on-v6 {{ none; }};
+    recursion no; allow-query {{ any; }}; allow-transfer {{ none; }}; notify no; dnssec-validation no;
+    minimal-responses no; minimal-any no; answer-cookie no; empty-zones-enable no;
+    check-names primary ignore; check-integrity no; check-sibling no; check-mx ignore; check-wildcard no;
+    edns-udp-size 1232; max-udp-size 1232; querylog no; tcp-clients 100;
+}};
+controls {{ }};
+"#,
+        folder = folder.display(),
+        port = address.port(),
+        ip = address.ip(),
+    );
+    for zone in zones {
+        writeln!(
+            text,
+            r#"zone "{}" {{ type primary; file "{}"; }};"#,
+            zone.apex,
+            zone.path.display()
+        )?;
+    }
+    Ok(text)
+}
+
+fn nsd(folder: &Path, address: SocketAddr, zones: &[ZoneFile]) -> Result<String> {
+    let mut text = format!(
+        r#"server:
+    ip-address: {ip}@{port}
+    username: ""
+    chroot: ""
+    zonesdir: "{folder}"
+    database: ""
+    pidfile: "{folder}/nsd.pid"
+    xfrdfile: "{folder}/xfrd.state"
+    zonelistfile: "{folder}/zone.list"
+    xfrdir: "{folder}"
+    server-count: 1
+    rrl-ratelimit: 0
+    minimal-responses: no
+    refuse-any: no
+    answer-cookie: no
+    ipv4-edns-size: 1232
+    tcp-query-count: 0
+remote-control:
+    control-enable: no
+"#,
+        folder = folder.display(),
+        port = address.port(),
+        ip = address.ip(),
+    );
+    for zone in zones {
+        writeln!(
+            text,
+            "zone:\n    name: \"{}\"\n    zonefile: \"{}\"",
+            zone.apex,
+            zone.path.display()
+        )?;
+    }
+    Ok(text)
+}
+
+fn knot(folder: &Path, address: SocketAddr, zones: &[ZoneFile]) -> Result<String> {
+    let mut text = format!(
+        r#"server:
+    rundir: "{folder}"
+    listen: {ip}@{port}
+    udp-workers: 1
+    tcp-workers: 1
+    background-workers: 1
+    udp-max-payload: 1232
+log:
+  - target: stderr
+    any: warning
+database:
+    storage: "{folder}"
+template:
+  - id: default
+    storage: "{folder}"
+    zonefile-sync: -1
+    zonefile-load: whole
+    journal-content: none
+    semantic-checks: off
+zone:
+"#,
+        folder = folder.display(),
+        port = address.port(),
+        ip = address.ip(),
+    );
+    for zone in zones {
+        writeln!(
+            text,
+            "  - domain: \"{}\"\n    file: \"{}\"",
+            zone.apex,
+            zone.path.display()
+        )?;
+    }
+    Ok(text)
+}
+
+/// Asks the process to stop, so that it can stop its own children, and kills it if it does not.
+pub(super) fn stop(child: &mut Child) {
+    let asked = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .stdin(Stdio::null())
+        .status();
+    if asked.is_ok_and(|status| status.success()) {
+        let deadline = Instant::now() + STOP_PATIENCE;
+        while Instant::now() < deadline {
+            if matches!(child.try_wait(), Ok(Some(_)) | Err(_)) {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}
