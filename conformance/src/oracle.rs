@@ -41,6 +41,18 @@ pub enum AnyMode {
     Minimal,
 }
 
+/// What becomes of an alias whose target is in another of our zones.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum AcrossZones {
+    /// It is followed: step 3a says to go back to step 1, which chooses a zone.
+    #[default]
+    Follow,
+    /// The chain ends there.
+    Stop,
+    /// The first zone alone is asked, even for names that a zone below it has.
+    Stay,
+}
+
 /// Settings of the server that change what is right.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -54,6 +66,12 @@ pub struct Options {
     pub minimal_responses: bool,
     /// NXDOMAIN comes with the SOA record.
     pub soa_on_nxdomain: bool,
+    /// What becomes of aliases into our other zones.
+    pub across_zones: AcrossZones,
+    /// A CNAME is followed when RRSIG or NSEC is asked for and not there; otherwise that is NODATA.
+    pub follow_for_dnssec_types: bool,
+    /// Asked for ANY, a CNAME made from a DNAME is followed; otherwise it is one of "any".
+    pub any_follows_dname: bool,
 }
 
 impl Default for Options {
@@ -64,6 +82,9 @@ impl Default for Options {
             any: AnyMode::Tcp,
             minimal_responses: false,
             soa_on_nxdomain: true,
+            across_zones: AcrossZones::Follow,
+            follow_for_dnssec_types: true,
+            any_follows_dname: true,
         }
     }
 }
@@ -76,10 +97,8 @@ pub fn answer(zones: &[ZoneData], question: &Question, options: &Options) -> Exp
         options,
         expected: Expected::default(),
         visited: Vec::new(),
+        first_zone: None,
     };
-    if question.qtype == RecordType::ANY && options.any == AnyMode::Tcp && !question.tcp {
-        walk.expected.truncated = find_zone(zones, &question.qname, question.qtype).is_some();
-    }
     walk.run(question.qname.clone());
     let mut expected = walk.expected;
     if options.minimal_responses {
@@ -131,6 +150,8 @@ struct Walk<'a> {
     expected: Expected,
     /// Names looked up so far, to notice loops.
     visited: Vec<Name>,
+    /// Apex of the zone in which the walk began.
+    first_zone: Option<Name>,
 }
 
 /// What a step came to.
@@ -149,7 +170,11 @@ impl Walk<'_> {
                 Next::Done => return,
                 Next::Restart(target) => {
                     let aliases = self.visited.len();
-                    if !self.options.resolve_cname_chain || self.visited.contains(&target) {
+                    if !self.options.resolve_cname_chain {
+                        return;
+                    }
+                    if self.visited.contains(&target) {
+                        self.expected.looped = true;
                         return;
                     }
                     if aliases >= self.options.max_cname_depth {
@@ -170,6 +195,7 @@ impl Walk<'_> {
             options: self.options,
             expected: Expected::default(),
             visited: Vec::new(),
+            first_zone: self.first_zone.clone(),
         };
         let _ = further.step(target);
         self.expected.depth_reached = true;
@@ -198,13 +224,23 @@ impl Walk<'_> {
     fn step(&mut self, qname: &Name) -> Next {
         let first = self.expected.answer.is_empty();
         let qtype = self.question.qtype;
-        let Some(zone) = find_zone(self.zones, qname, qtype) else {
+        let nearest = find_zone(self.zones, qname, qtype);
+        let zone = match (&self.first_zone, self.options.across_zones) {
+            (None, _) | (_, AcrossZones::Follow) => nearest,
+            (Some(apex), AcrossZones::Stop) => nearest.filter(|zone| zone.apex == *apex),
+            (Some(apex), AcrossZones::Stay) => self
+                .zones
+                .iter()
+                .find(|zone| zone.apex == *apex && qname.is_at_or_below(apex)),
+        };
+        let Some(zone) = zone else {
             if first {
                 self.expected.rcode = ResponseCode::REFUSED;
             }
             // The target of an alias that leaves our zones: the answer so far is all we know.
             return Next::Done;
         };
+        self.first_zone.get_or_insert_with(|| zone.apex.clone());
         // AA tells about the first owner in the answer, RFC 1035, section 4.1.1.
         if first {
             self.expected.authoritative = true;
@@ -252,7 +288,10 @@ impl Walk<'_> {
         }
         let found = zone.rrset(node, qtype);
         let alias = zone.rrset(node, RecordType::CNAME);
-        if let (true, Some(alias)) = (found.is_empty(), alias.first()) {
+        // RFC 2181, section 10.1, and RFC 4035, section 2.5: these stand beside a CNAME, so asking for them may mean them.
+        let asks_alias_itself =
+            !self.options.follow_for_dnssec_types && matches!(qtype, RecordType::RRSIG | RecordType::NSEC);
+        if let (true, false, Some(alias)) = (found.is_empty(), asks_alias_itself, alias.first()) {
             let target = alias.target();
             self.add_answer(zone, vec![alias.clone()], qname);
             if expanded {
@@ -298,6 +337,8 @@ impl Walk<'_> {
             );
             return;
         }
+        // Aliases on the way there are answered by the server that is asked again.
+        self.expected.truncated = self.options.any == AnyMode::Tcp && !self.question.tcp;
         self.expected.minimal_any = self.options.any == AnyMode::Minimal;
         for record in all {
             self.add_additional_for(zone, &record);
@@ -340,7 +381,9 @@ impl Walk<'_> {
         };
         self.expected.answer.push(synthesised);
         // Section 2.3 and 3.2: asked for CNAME, the synthesised one is the answer.
-        if self.question.qtype == RecordType::CNAME {
+        let qtype = self.question.qtype;
+        if qtype == RecordType::CNAME || (qtype == RecordType::ANY && !self.options.any_follows_dname) {
+            self.add_apex_servers(zone);
             return Next::Done;
         }
         Next::Restart(new_name)
@@ -445,6 +488,10 @@ impl Walk<'_> {
         for &rtype in further {
             let found = zone.rrset(&target, rtype);
             let signatures = signatures(zone, &found);
+            // What SRV and SVCB records name in turn may come along.
+            for address in found.iter().filter_map(Record::target) {
+                self.add_addresses(zone, &address);
+            }
             self.expected
                 .additional
                 .optional

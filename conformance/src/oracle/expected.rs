@@ -34,6 +34,8 @@ pub struct Expected {
     ///
     /// [RFC 8482, section 4]: https://www.rfc-editor.org/rfc/rfc8482#section-4
     pub minimal_any: bool,
+    /// The chain of aliases came back to where it was.
+    pub looped: bool,
     /// The chain of aliases was cut off at the limit.
     pub depth_reached: bool,
     /// The response code if the server looks up one name more than the limit says.
@@ -53,6 +55,7 @@ impl Default for Expected {
             answer: Vec::new(),
             answer_optional: Vec::new(),
             minimal_any: false,
+            looped: false,
             depth_reached: false,
             rcode_at_depth: None,
             authority: Section::default(),

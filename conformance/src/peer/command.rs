@@ -73,6 +73,7 @@ fn bind(folder: &Path, address: SocketAddr, zones: &[ZoneFile]) -> Result<String
     recursion no; allow-query {{ any; }}; allow-transfer {{ none; }}; notify no; dnssec-validation no;
     minimal-responses no; minimal-any no; answer-cookie no; empty-zones-enable no;
     check-names primary ignore; check-integrity no; check-sibling no; check-mx ignore; check-wildcard no;
+    max-records-per-type 0; max-types-per-name 0; zero-no-soa-ttl no;
     edns-udp-size 1232; max-udp-size 1232; querylog no; tcp-clients 100;
 }};
 controls {{ }};
