@@ -62,10 +62,7 @@ pub fn all(zones: &[ZoneData]) -> Vec<Case> {
     let mut types: BTreeMap<Name, BTreeSet<RecordType>> = BTreeMap::new();
     for zone in zones {
         for record in zone.records.iter().filter(|record| !is_of_nsec3(record)) {
-            types
-                .entry(record.owner.clone())
-                .or_default()
-                .insert(record.rtype);
+            types.entry(record.owner.clone()).or_default().insert(record.rtype);
             for name in around(&record.owner, &zone.apex) {
                 types.entry(name).or_default();
             }
@@ -76,12 +73,7 @@ pub fn all(zones: &[ZoneData]) -> Vec<Case> {
         let asked: BTreeSet<RecordType> = present.into_iter().chain(TYPES).collect();
         for qtype in asked {
             for transport in Transport::ALL {
-                let case = |dnssec_ok| Case {
-                    qname: qname.clone(),
-                    qtype,
-                    transport,
-                    dnssec_ok,
-                };
+                let case = |dnssec_ok| Case { qname: qname.clone(), qtype, transport, dnssec_ok };
                 cases.push(case(false));
                 if transport != Transport::UdpPlain {
                     cases.push(case(true));

@@ -31,10 +31,7 @@ impl Transport {
 
     /// The EDNS of a query on this way; DO needs EDNS.
     pub fn edns(self, dnssec_ok: bool) -> Option<Edns> {
-        (self != Self::UdpPlain).then_some(Edns {
-            payload_octets: 1232,
-            dnssec_ok,
-        })
+        (self != Self::UdpPlain).then_some(Edns { payload_octets: 1232, dnssec_ok })
     }
 }
 
@@ -44,6 +41,7 @@ pub struct Client {
     udp: UdpSocket,
     tcp: Option<TcpStream>,
     id: u16,
+    recursive: bool,
 }
 
 impl Client {
@@ -51,12 +49,12 @@ impl Client {
     pub fn new(server: SocketAddr) -> Result<Self> {
         ensure!(server.ip().is_loopback(), "{server} is not on loopback");
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("binding a client socket")?;
-        Ok(Self {
-            server,
-            udp,
-            tcp: None,
-            id: 0,
-        })
+        Ok(Self { server, udp, tcp: None, id: 0, recursive: false })
+    }
+
+    /// A client of a resolver: its queries have RD set.
+    pub fn recursive(server: SocketAddr) -> Result<Self> {
+        Ok(Self { recursive: true, ..Self::new(server)? })
     }
 
     /// Asks and waits for the answer, a few times if need be.
@@ -91,7 +89,8 @@ impl Client {
         patience: Duration,
     ) -> Result<Response> {
         self.id = self.id.wrapping_add(1);
-        let message = query(self.id, qname, qtype, transport.edns(dnssec_ok));
+        let mut message = query(self.id, qname, qtype, transport.edns(dnssec_ok));
+        message[2] |= u8::from(self.recursive);
         let response = if transport == Transport::Tcp {
             Response::parse(&self.exchange_tcp(&message, patience)?)?
         } else {
@@ -99,15 +98,9 @@ impl Client {
         };
         ensure!(response.id == self.id, "answer to another query");
         if let Some((name, rtype)) = &response.question {
-            ensure!(
-                name == qname && *rtype == qtype,
-                "the question came back as {name} {rtype}"
-            );
+            ensure!(name == qname && *rtype == qtype, "the question came back as {name} {rtype}");
         }
-        ensure!(
-            response.edns == transport.edns(dnssec_ok).is_some(),
-            "OPT only answers OPT"
-        );
+        ensure!(response.edns == transport.edns(dnssec_ok).is_some(), "OPT only answers OPT");
         if let (Some(edns), true) = (transport.edns(dnssec_ok), transport != Transport::Tcp) {
             ensure!(
                 response.octets <= usize::from(edns.payload_octets),

@@ -88,10 +88,7 @@ fn check(
     options: &Options,
 ) -> (Expected, Vec<Mismatch>) {
     let check = |any: AnyMode| {
-        let options = Options {
-            any,
-            ..options.clone()
-        };
+        let options = Options { any, ..options.clone() };
         let expected = oracle::answer(zones, &case.question(), &options);
         let mismatches = expected.check(answer);
         (expected, mismatches)
@@ -100,11 +97,7 @@ fn check(
         return check(AnyMode::Tcp);
     }
     let (full, minimal) = (check(AnyMode::Full), check(AnyMode::Minimal));
-    if weight(&minimal.1) < weight(&full.1) {
-        minimal
-    } else {
-        full
-    }
+    if weight(&minimal.1) < weight(&full.1) { minimal } else { full }
 }
 
 fn is_denial(rtype: RecordType) -> bool {
@@ -138,20 +131,13 @@ pub const RULES: &[Rule] = &[
         who: &[Kind::Nsd, Kind::Bind],
         how: How::Reading(|options| options.max_cname_depth = 127),
     },
-    Rule {
-        id: "alias-limit",
-        who: &[Kind::Knot],
-        how: How::Reading(|options| options.max_cname_depth = 5),
-    },
+    Rule { id: "alias-limit", who: &[Kind::Knot], how: How::Reading(|options| options.max_cname_depth = 5) },
     Rule {
         id: "alias-loop-servfail",
         who: &[Kind::Bind],
         how: How::Mismatch(|_, expected, mismatch| {
             let servfail = Mismatch::Rcode(ResponseCode::NOERROR, ResponseCode::SERVFAIL);
-            let aliases = expected
-                .answer
-                .iter()
-                .filter(|record| record.rtype == RecordType::CNAME);
+            let aliases = expected.answer.iter().filter(|record| record.rtype == RecordType::CNAME);
             *mismatch == servfail && (expected.looped || expected.depth_reached || aliases.count() > 10)
         }),
     },
@@ -170,9 +156,7 @@ pub const RULES: &[Rule] = &[
             let below_dname = expected.answer.iter().any(|record| {
                 record.rtype == RecordType::DNAME
                     && case.qname.is_at_or_below(&record.owner)
-                    && record
-                        .target()
-                        .is_some_and(|target| target.is_at_or_below(&record.owner))
+                    && record.target().is_some_and(|target| target.is_at_or_below(&record.owner))
             });
             below_dname
                 && match mismatch {
@@ -229,10 +213,7 @@ pub const RULES: &[Rule] = &[
         who: &[Kind::Nsd],
         how: How::Mismatch(|case, expected, mismatch| {
             case.dnssec_ok
-                && expected
-                    .answer
-                    .iter()
-                    .any(|record| record.rtype == RecordType::DNAME)
+                && expected.answer.iter().any(|record| record.rtype == RecordType::DNAME)
                 && matches!(mismatch, Mismatch::Missing("authority", record) if is_denial(record.rtype))
         }),
     },

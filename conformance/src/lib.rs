@@ -14,4 +14,5 @@ pub mod peer;
 pub mod record;
 pub mod scenario;
 pub mod signing;
+pub mod validator;
 pub mod zone;

@@ -27,6 +27,8 @@ pub struct Response {
     pub truncated: bool,
     /// RA.
     pub recursion_available: bool,
+    /// AD: a resolver has validated the answer.
+    pub authentic: bool,
     /// Response code with the upper bits of the OPT record.
     pub rcode: ResponseCode,
     /// The question, if there is one.
@@ -84,6 +86,7 @@ impl Response {
             authoritative: flags & 0x0400 != 0,
             truncated: flags & 0x0200 != 0,
             recursion_available: flags & 0x0080 != 0,
+            authentic: flags & 0x0020 != 0,
             rcode: ResponseCode(flags & 15),
             question,
             answer: Vec::new(),
@@ -110,14 +113,9 @@ impl Response {
 
     /// Every record with the name of its section.
     pub fn records(&self) -> impl Iterator<Item = (&'static str, &Record)> {
-        let sections = [
-            ("answer", &self.answer),
-            ("authority", &self.authority),
-            ("additional", &self.additional),
-        ];
-        sections
-            .into_iter()
-            .flat_map(|(label, records)| records.iter().map(move |record| (label, record)))
+        let sections =
+            [("answer", &self.answer), ("authority", &self.authority), ("additional", &self.additional)];
+        sections.into_iter().flat_map(|(label, records)| records.iter().map(move |record| (label, record)))
     }
 }
 
@@ -146,10 +144,8 @@ impl<'m> Reader<'m> {
         let mut end = None;
         let mut lowest = at;
         loop {
-            let octet = *self
-                .message
-                .get(at)
-                .with_context(|| format!("name runs out of the message at {at}"))?;
+            let octet =
+                *self.message.get(at).with_context(|| format!("name runs out of the message at {at}"))?;
             match octet {
                 0 => {
                     wire.push(0);
@@ -166,10 +162,7 @@ impl<'m> Reader<'m> {
                     at += label.len();
                 }
                 0xc0.. => {
-                    let low = *self
-                        .message
-                        .get(at + 1)
-                        .context("pointer runs out of the message")?;
+                    let low = *self.message.get(at + 1).context("pointer runs out of the message")?;
                     end.get_or_insert(at + 2);
                     at = usize::from(octet & 0x3f) << 8 | usize::from(low);
                     ensure!(at < lowest, "pointer to {at} does not lead to the front");
@@ -193,10 +186,7 @@ impl<'m> Reader<'m> {
         let ttl = u32::from(self.u16()?) << 16 | u32::from(self.u16()?);
         let octets = usize::from(self.u16()?);
         let end = self.at + octets;
-        ensure!(
-            end <= self.message.len(),
-            "RDATA of {owner} {rtype} runs out of the message"
-        );
+        ensure!(end <= self.message.len(), "RDATA of {owner} {rtype} runs out of the message");
         if rtype == RecordType::OPT {
             ensure!(!response.edns, "two OPT records");
             response.edns = true;
@@ -215,12 +205,7 @@ impl<'m> Reader<'m> {
         ensure!(self.at <= end, "RDATA of {owner} {rtype} is longer than it says");
         rdata.extend_from_slice(self.take(end - self.at)?);
         fold_names(rtype, &mut rdata);
-        Ok(Some(Record {
-            owner,
-            rtype,
-            ttl,
-            rdata,
-        }))
+        Ok(Some(Record { owner, rtype, ttl, rdata }))
     }
 }
 

@@ -115,9 +115,7 @@ pub fn signatures(zone: &ZoneData, records: &[Record]) -> Vec<Record> {
         .iter()
         .filter(|signature| {
             signature.covered().is_some_and(|covered| {
-                records
-                    .iter()
-                    .any(|record| record.rtype == covered && record.owner == signature.owner)
+                records.iter().any(|record| record.rtype == covered && record.owner == signature.owner)
             })
         })
         .cloned()
@@ -136,11 +134,7 @@ fn find_zone<'z>(zones: &'z [ZoneData], qname: &Name, qtype: RecordType) -> Opti
             .filter(|zone| qname.is_at_or_below(&zone.apex) && !(skip_apex && zone.apex == *qname))
             .max_by_key(|zone| zone.apex.label_count())
     };
-    if qtype == RecordType::DS {
-        nearest(true).or_else(|| nearest(false))
-    } else {
-        nearest(false)
-    }
+    if qtype == RecordType::DS { nearest(true).or_else(|| nearest(false)) } else { nearest(false) }
 }
 
 struct Walk<'a> {
@@ -199,24 +193,13 @@ impl Walk<'_> {
         };
         let _ = further.step(target);
         self.expected.depth_reached = true;
-        let Expected {
-            rcode,
-            answer,
-            answer_optional,
-            authority,
-            additional,
-            ..
-        } = further.expected;
+        let Expected { rcode, answer, answer_optional, authority, additional, .. } = further.expected;
         self.expected.rcode_at_depth = Some(rcode);
-        self.expected
-            .answer_optional
-            .extend(answer.into_iter().chain(answer_optional));
-        for (into, from) in [
-            (&mut self.expected.authority, authority),
-            (&mut self.expected.additional, additional),
-        ] {
-            into.optional
-                .extend(from.required.into_iter().chain(from.optional));
+        self.expected.answer_optional.extend(answer.into_iter().chain(answer_optional));
+        for (into, from) in
+            [(&mut self.expected.authority, authority), (&mut self.expected.additional, additional)]
+        {
+            into.optional.extend(from.required.into_iter().chain(from.optional));
         }
     }
 
@@ -228,10 +211,9 @@ impl Walk<'_> {
         let zone = match (&self.first_zone, self.options.across_zones) {
             (None, _) | (_, AcrossZones::Follow) => nearest,
             (Some(apex), AcrossZones::Stop) => nearest.filter(|zone| zone.apex == *apex),
-            (Some(apex), AcrossZones::Stay) => self
-                .zones
-                .iter()
-                .find(|zone| zone.apex == *apex && qname.is_at_or_below(apex)),
+            (Some(apex), AcrossZones::Stay) => {
+                self.zones.iter().find(|zone| zone.apex == *apex && qname.is_at_or_below(apex))
+            }
         };
         let Some(zone) = zone else {
             if first {
@@ -326,15 +308,7 @@ impl Walk<'_> {
             .map(|record| record.at(qname))
             .collect();
         if all.is_empty() {
-            self.deny(
-                zone,
-                qname,
-                if expanded {
-                    Denied::WildcardType
-                } else {
-                    Denied::Type
-                },
-            );
+            self.deny(zone, qname, if expanded { Denied::WildcardType } else { Denied::Type });
             return;
         }
         // Aliases on the way there are answered by the server that is asked again.
@@ -419,11 +393,7 @@ impl Walk<'_> {
     /// Puts an RRset into the answer under the name that was asked, with its signatures if wanted.
     fn add_answer(&mut self, zone: &ZoneData, records: Vec<Record>, owner: &Name) {
         // Asked for RRSIG, the records are signatures already.
-        let signatures = if self.question.dnssec_ok {
-            signatures(zone, &records)
-        } else {
-            Vec::new()
-        };
+        let signatures = if self.question.dnssec_ok { signatures(zone, &records) } else { Vec::new() };
         for record in &records {
             self.add_additional_for(zone, record);
         }
@@ -492,21 +462,13 @@ impl Walk<'_> {
             for address in found.iter().filter_map(Record::target) {
                 self.add_addresses(zone, &address);
             }
-            self.expected
-                .additional
-                .optional
-                .extend(found.into_iter().chain(signatures));
+            self.expected.additional.optional.extend(found.into_iter().chain(signatures));
         }
     }
 
     /// Every address record for the name that any of our zones has, by itself or by a wildcard.
     fn add_addresses(&mut self, zone: &ZoneData, target: &Name) {
-        for zone in self
-            .zones
-            .iter()
-            .chain([zone])
-            .filter(|zone| target.is_at_or_below(&zone.apex))
-        {
+        for zone in self.zones.iter().chain([zone]).filter(|zone| target.is_at_or_below(&zone.apex)) {
             let mut found = addresses(zone, target);
             found.extend(signatures(zone, &found));
             if let Ok(wildcard) = closest_encloser(zone, target).child(b"*")
@@ -528,9 +490,7 @@ fn addresses(zone: &ZoneData, name: &Name) -> Vec<Record> {
 }
 
 fn soa_minimum(soa: &Record) -> u32 {
-    soa.rdata
-        .last_chunk::<4>()
-        .map_or(0, |minimum| u32::from_be_bytes(*minimum))
+    soa.rdata.last_chunk::<4>().map_or(0, |minimum| u32::from_be_bytes(*minimum))
 }
 
 /// NSEC3 records are no data of the name they happen to stand at.

@@ -2,6 +2,8 @@
 
 mod command;
 
+pub(crate) use self::command::stop;
+
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
@@ -91,9 +93,7 @@ impl Server {
     /// # Errors
     /// The program is missing or exits, or does not answer in time; its last words are part of the error.
     pub fn start(kind: Kind, zones: &[ZoneFile]) -> Result<Self> {
-        let program = kind
-            .program()
-            .with_context(|| format!("{} is not here", kind.label()))?;
+        let program = kind.program().with_context(|| format!("{} is not here", kind.label()))?;
         let mut problem = None;
         // Another process can take the port between our looking and the server's binding: try another then.
         for _ in 0..3 {
@@ -118,12 +118,7 @@ impl Server {
             .stderr(log)
             .spawn()
             .with_context(|| format!("starting {}", program.display()))?;
-        let mut server = Self {
-            kind,
-            address,
-            child,
-            folder,
-        };
+        let mut server = Self { kind, address, child, folder };
         server.wait_until_ready(zones)?;
         Ok(server)
     }
@@ -133,30 +128,16 @@ impl Server {
         let mut client = Client::new(self.address)?;
         for zone in zones {
             loop {
-                let probe = client.ask_once(
-                    &zone.apex,
-                    RecordType::SOA,
-                    Transport::UdpEdns,
-                    false,
-                    PROBE_PATIENCE,
-                );
+                let probe =
+                    client.ask_once(&zone.apex, RecordType::SOA, Transport::UdpEdns, false, PROBE_PATIENCE);
                 if probe.is_ok_and(|answer| answer.rcode == ResponseCode::NOERROR && answer.authoritative) {
                     break;
                 }
                 if let Some(status) = self.child.try_wait()? {
-                    bail!(
-                        "{} exited with {status}:\n{}",
-                        self.kind.label(),
-                        self.last_words()
-                    );
+                    bail!("{} exited with {status}:\n{}", self.kind.label(), self.last_words());
                 }
                 if Instant::now() > deadline {
-                    bail!(
-                        "{} does not answer for {}:\n{}",
-                        self.kind.label(),
-                        zone.apex,
-                        self.last_words()
-                    );
+                    bail!("{} does not answer for {}:\n{}", self.kind.label(), zone.apex, self.last_words());
                 }
             }
         }
@@ -175,12 +156,12 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // NSD's workers notice by themselves that their parent is gone; its data is in a folder that goes too.
-        command::stop(&mut self.child);
+        stop(&mut self.child);
     }
 }
 
 /// A loopback port that is free over UDP and TCP right now.
-fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     for _ in 0..20 {
         let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = tcp.local_addr()?;

@@ -26,10 +26,7 @@ impl Record {
     /// The same record at another name, as a wildcard makes it.
     #[must_use]
     pub fn at(&self, owner: &Name) -> Self {
-        Self {
-            owner: owner.clone(),
-            ..self.clone()
-        }
+        Self { owner: owner.clone(), ..self.clone() }
     }
 
     /// The same record with another TTL.
@@ -101,10 +98,7 @@ pub fn fold_names(rtype: RecordType, rdata: &mut [u8]) {
         return;
     };
     for _ in 0..names {
-        let Some(octets) = rdata
-            .get(at..)
-            .and_then(|rest| dns_core::name::wire_octets(rest).ok())
-        else {
+        let Some(octets) = rdata.get(at..).and_then(|rest| dns_core::name::wire_octets(rest).ok()) else {
             return;
         };
         rdata[at..at + octets].make_ascii_lowercase(); // length octets are below 64 and so never letters

@@ -36,16 +36,10 @@ impl Scenario {
         let folder = folder();
         for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
             let path = entry?.path();
-            let stem = path
-                .file_stem()
-                .and_then(|stem| stem.to_str())
-                .unwrap_or_default();
+            let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
             // `root` and `signed` are not served under their own names.
             if stem.contains('.') && path.extension().is_some_and(|extension| extension == "zone") {
-                files.push(ZoneFile {
-                    apex: stem.parse()?,
-                    path,
-                });
+                files.push(ZoneFile { apex: stem.parse()?, path });
             }
         }
         files.sort_by(|left, right| left.apex.cmp(&right.apex));
@@ -54,22 +48,14 @@ impl Scenario {
 
     /// The root zone alone.
     pub fn root() -> Result<Self> {
-        Self::load(vec![ZoneFile {
-            apex: Name::root(),
-            path: folder().join("root.zone"),
-        }])
+        Self::load(vec![ZoneFile { apex: Name::root(), path: folder().join("root.zone") }])
     }
 
     /// The zone `signed`, signed into `target` with each kind of denial.
     pub fn signed(target: &Path) -> Result<Self> {
         let mut files = Vec::new();
         for denial in Denial::ALL {
-            files.push(sign(
-                &folder().join("signed.zone"),
-                &denial.apex().parse()?,
-                denial,
-                target,
-            )?);
+            files.push(sign(&folder().join("signed.zone"), &denial.apex().parse()?, denial, target)?);
         }
         Self::load(files)
     }

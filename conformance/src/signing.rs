@@ -41,19 +41,11 @@ pub fn sign(text: &Path, apex: &Name, denial: Denial, folder: &Path) -> Result<Z
     let origin = apex.to_string();
     for flags in [&["-f", "KSK"][..], &[]] {
         let mut command = tool("dnssec-keygen")?;
-        run(
-            command
-                .args(["-q", "-a", "ECDSAP256SHA256"])
-                .args(flags)
-                .arg(&origin),
-            folder,
-        )?;
+        run(command.args(["-q", "-a", "ECDSAP256SHA256"]).args(flags).arg(&origin), folder)?;
     }
     let signed = folder.join(format!("{origin}signed"));
     let mut command = tool("dnssec-signzone")?;
-    command
-        .args(["-q", "-S", "-O", "full", "-o", &origin, "-f"])
-        .arg(&signed);
+    command.args(["-q", "-S", "-O", "full", "-o", &origin, "-f"]).arg(&signed);
     match denial {
         Denial::Nsec => &mut command,
         Denial::Nsec3 => command.args(["-3", "AABBCCDD", "-H", "0"]),
@@ -61,10 +53,7 @@ pub fn sign(text: &Path, apex: &Name, denial: Denial, folder: &Path) -> Result<Z
     };
     run(command.arg(text), folder)?;
     ensure!(signed.is_file(), "{} was not made", signed.display());
-    Ok(ZoneFile {
-        apex: apex.clone(),
-        path: signed,
-    })
+    Ok(ZoneFile { apex: apex.clone(), path: signed })
 }
 
 /// The DNSKEY records of the key-signing keys in `folder`, one per line, as trust anchors.
@@ -83,9 +72,7 @@ pub fn trust_anchors(folder: &Path) -> Result<Vec<String>> {
 }
 
 fn tool(name: &str) -> Result<Command> {
-    Ok(Command::new(
-        find_program(name).with_context(|| format!("{name} is not here"))?,
-    ))
+    Ok(Command::new(find_program(name).with_context(|| format!("{name} is not here"))?))
 }
 
 /// Runs a program to its end; its output, or an error that holds it.
@@ -97,11 +84,7 @@ pub fn run(command: &mut Command, folder: &Path) -> Result<String> {
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text).into_owned();
     if !output.status.success() {
-        bail!(
-            "{} ended with {}:\n{text}",
-            command.get_program().display(),
-            output.status
-        );
+        bail!("{} ended with {}:\n{text}", command.get_program().display(), output.status);
     }
     Ok(text)
 }

@@ -53,10 +53,7 @@ impl ZoneData {
         }
         records.sort();
         records.dedup();
-        Ok(Self {
-            apex: apex.clone(),
-            records,
-        })
+        Ok(Self { apex: apex.clone(), records })
     }
 
     /// Reads a zone file.
@@ -76,9 +73,7 @@ impl ZoneData {
 
     /// The owner has records of this type.
     pub fn has(&self, owner: &Name, rtype: RecordType) -> bool {
-        self.records
-            .iter()
-            .any(|record| record.rtype == rtype && record.owner == *owner)
+        self.records.iter().any(|record| record.rtype == rtype && record.owner == *owner)
     }
 
     /// The name is an owner, or an empty non-terminal above one ([RFC 8020, section 2]).
@@ -88,9 +83,7 @@ impl ZoneData {
     /// [RFC 8020, section 2]: https://www.rfc-editor.org/rfc/rfc8020#section-2
     /// [RFC 5155, section 7.2.8]: https://www.rfc-editor.org/rfc/rfc5155#section-7.2.8
     pub fn exists(&self, name: &Name) -> bool {
-        self.records
-            .iter()
-            .any(|record| !is_of_nsec3(record) && record.owner.is_at_or_below(name))
+        self.records.iter().any(|record| !is_of_nsec3(record) && record.owner.is_at_or_below(name))
     }
 
     /// The zone has signatures.

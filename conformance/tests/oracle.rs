@@ -20,11 +20,8 @@ fn describe(expected: &Expected) -> String {
         ("authority", &expected.authority.required),
         ("additional", &expected.additional.required),
     ] {
-        let mut lines: Vec<String> = records
-            .iter()
-            .filter(|record| record.rtype != RecordType::RRSIG)
-            .map(line)
-            .collect();
+        let mut lines: Vec<String> =
+            records.iter().filter(|record| record.rtype != RecordType::RRSIG).map(line).collect();
         lines.dedup();
         if label != "answer" {
             lines.sort();
@@ -58,11 +55,7 @@ fn check_with(zones: &[ZoneData], question: &str, options: &Options, expected: &
         dnssec_ok: words.contains(&"DO"),
         tcp: words.contains(&"tcp"),
     };
-    assert_eq!(
-        describe(&answer(zones, &question, options)),
-        expected,
-        "{question:?}"
-    );
+    assert_eq!(describe(&answer(zones, &question, options)), expected, "{question:?}");
 }
 
 #[track_caller]
@@ -92,24 +85,13 @@ fn rfc_1034_section_6_2() {
     check_with(
         &zones,
         "SRI-NIC.ARPA. ANY",
-        &Options {
-            any: AnyMode::Full,
-            ..Options::default()
-        },
+        &Options { any: AnyMode::Full, ..Options::default() },
         "noerror aa; answer: sri-nic.arpa. A, sri-nic.arpa. MX sri-nic.arpa.",
     );
-    check(
-        &zones,
-        "SRI-NIC.ARPA. MX",
-        "noerror aa; answer: sri-nic.arpa. MX sri-nic.arpa.",
-    );
+    check(&zones, "SRI-NIC.ARPA. MX", "noerror aa; answer: sri-nic.arpa. MX sri-nic.arpa.");
     check(&zones, "SRI-NIC.ARPA. NS", "noerror aa; authority: . SOA");
     check(&zones, "SIR-NIC.ARPA. A", "nxdomain aa; authority: . SOA");
-    check(
-        &zones,
-        "BRL.MIL. A",
-        "noerror; authority: mil. NS a.isi.edu., mil. NS sri-nic.arpa.",
-    );
+    check(&zones, "BRL.MIL. A", "noerror; authority: mil. NS a.isi.edu., mil. NS sri-nic.arpa.");
     // C.ISI.EDU lies below the cut EDU, so its address is in-domain glue.
     check(
         &zones,
@@ -117,11 +99,7 @@ fn rfc_1034_section_6_2() {
         "noerror aa; answer: usc-isic.arpa. CNAME c.isi.edu.; \
          authority: edu. NS c.isi.edu., edu. NS sri-nic.arpa.; additional: c.isi.edu. A",
     );
-    check(
-        &zones,
-        "USC-ISIC.ARPA. CNAME",
-        "noerror aa; answer: usc-isic.arpa. CNAME c.isi.edu.",
-    );
+    check(&zones, "USC-ISIC.ARPA. CNAME", "noerror aa; answer: usc-isic.arpa. CNAME c.isi.edu.");
 }
 
 #[test]
@@ -135,34 +113,14 @@ fn rfc_4592_section_2_2_1() {
          subdel.example. NS ns.example.com.\n",
     )];
     let nodata = "noerror aa; authority: example. SOA";
-    check(
-        &zones,
-        "host3.example. MX",
-        "noerror aa; answer: host3.example. MX host1.example.",
-    );
+    check(&zones, "host3.example. MX", "noerror aa; answer: host3.example. MX host1.example.");
     check(&zones, "host3.example. A", nodata);
-    check(
-        &zones,
-        "foo.bar.example. TXT",
-        "noerror aa; answer: foo.bar.example. TXT",
-    );
+    check(&zones, "foo.bar.example. TXT", "noerror aa; answer: foo.bar.example. TXT");
     check(&zones, "host1.example. MX", nodata);
     check(&zones, "sub.*.example. MX", nodata);
-    check(
-        &zones,
-        "_telnet._tcp.host1.example. SRV",
-        "nxdomain aa; authority: example. SOA",
-    );
-    check(
-        &zones,
-        "host.subdel.example. A",
-        "noerror; authority: subdel.example. NS ns.example.com.",
-    );
-    check(
-        &zones,
-        "ghost.*.example. MX",
-        "nxdomain aa; authority: example. SOA",
-    );
+    check(&zones, "_telnet._tcp.host1.example. SRV", "nxdomain aa; authority: example. SOA");
+    check(&zones, "host.subdel.example. A", "noerror; authority: subdel.example. NS ns.example.com.");
+    check(&zones, "ghost.*.example. MX", "nxdomain aa; authority: example. SOA");
     // Empty non-terminals exist (RFC 8020).
     check(&zones, "_tcp.host2.example. MX", nodata);
     check(&zones, "example.org. A", "refused");
@@ -170,13 +128,7 @@ fn rfc_4592_section_2_2_1() {
 
 #[test]
 fn rfc_6672_section_2_2() {
-    let long = format!(
-        "{}.{}.{}.{}",
-        "a".repeat(63),
-        "b".repeat(63),
-        "c".repeat(63),
-        "d".repeat(40)
-    );
+    let long = format!("{}.{}.{}.{}", "a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(40));
     let zones = [zone(
         "example.com.",
         &format!(
@@ -185,16 +137,8 @@ fn rfc_6672_section_2_2() {
         ),
     )];
     // The table: the owner itself is not redirected, names below it are, at any depth.
-    check(
-        &zones,
-        "x.example.com. TXT",
-        "noerror aa; answer: x.example.com. TXT",
-    );
-    check(
-        &zones,
-        "x.example.com. A",
-        "noerror aa; authority: example.com. SOA",
-    );
+    check(&zones, "x.example.com. TXT", "noerror aa; answer: x.example.com. TXT");
+    check(&zones, "x.example.com. A", "noerror aa; authority: example.com. SOA");
     check(
         &zones,
         "a.b.x.example.com. A",
@@ -234,10 +178,7 @@ fn aliases_and_zones_below_zones() {
              gone CNAME missing\nout CNAME www.outside.\nover CNAME www.child\nchild NS ns.child\nchild DS 1 13 2 00\n\
              ns.child A 192.0.2.2\n",
         ),
-        zone(
-            "child.example.",
-            "$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.2\nwww A 192.0.2.3\n",
-        ),
+        zone("child.example.", "$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.2\nwww A 192.0.2.3\n"),
     ];
     check(
         &zones,
@@ -250,11 +191,7 @@ fn aliases_and_zones_below_zones() {
         "gone.example. A",
         "nxdomain aa; answer: gone.example. CNAME missing.example.; authority: example. SOA",
     );
-    check(
-        &zones,
-        "out.example. A",
-        "noerror aa; answer: out.example. CNAME www.outside.",
-    );
+    check(&zones, "out.example. A", "noerror aa; answer: out.example. CNAME www.outside.");
     check(
         &zones,
         "over.example. A",
@@ -263,33 +200,18 @@ fn aliases_and_zones_below_zones() {
     check_with(
         &zones,
         "over.example. A",
-        &Options {
-            resolve_cname_chain: false,
-            ..Options::default()
-        },
+        &Options { resolve_cname_chain: false, ..Options::default() },
         "noerror aa; answer: over.example. CNAME www.child.example.",
     );
     // RFC 4035, section 3.1.4.1: the parent answers DS.
-    check(
-        &zones,
-        "child.example. DS",
-        "noerror aa; answer: child.example. DS",
-    );
-    check(
-        &zones,
-        "child.example. NS",
-        "noerror aa; answer: child.example. NS ns.child.example.",
-    );
+    check(&zones, "child.example. DS", "noerror aa; answer: child.example. DS");
+    check(&zones, "child.example. NS", "noerror aa; answer: child.example. NS ns.child.example.");
     check(
         &zones[..1],
         "www.child.example. A",
         "noerror; authority: child.example. NS ns.child.example.; additional: ns.child.example. A",
     );
-    check(
-        &zones[1..],
-        "child.example. DS",
-        "noerror aa; authority: child.example. SOA",
-    );
+    check(&zones[1..], "child.example. DS", "noerror aa; authority: child.example. SOA");
     // RFC 2308, section 3: the smaller of the SOA's own TTL and its MINIMUM.
     let question = Question {
         qname: "missing.example.".parse().unwrap(),
@@ -299,10 +221,7 @@ fn aliases_and_zones_below_zones() {
     };
     let expected = answer(&zones, &question, &Options::default());
     assert_eq!(expected.authority.required[0].ttl, 50);
-    let quiet = Options {
-        soa_on_nxdomain: false,
-        ..Options::default()
-    };
+    let quiet = Options { soa_on_nxdomain: false, ..Options::default() };
     check_with(&zones, "missing.example. A", &quiet, "nxdomain aa");
 }
 
@@ -409,17 +328,9 @@ fn rfc_4035() -> ZoneData {
 fn rfc_4035_appendix_b() {
     let zones = [rfc_4035()];
     // B.2: name error; the apex's NSEC denies the wildcard.
-    check(
-        &zones,
-        "ml.example. A DO",
-        "nxdomain aa; authority: b.example. NSEC, example. NSEC, example. SOA",
-    );
+    check(&zones, "ml.example. A DO", "nxdomain aa; authority: b.example. NSEC, example. NSEC, example. SOA");
     // B.3: no data.
-    check(
-        &zones,
-        "ns1.example. MX DO",
-        "noerror aa; authority: example. SOA, ns1.example. NSEC",
-    );
+    check(&zones, "ns1.example. MX DO", "noerror aa; authority: example. SOA, ns1.example. NSEC");
     // B.4 and B.5: referrals to a signed and an unsigned zone.
     check(
         &zones,
@@ -446,10 +357,6 @@ fn rfc_4035_appendix_b() {
         "noerror aa; authority: *.w.example. NSEC, example. SOA, x.y.w.example. NSEC",
     );
     // B.8: DS of a zone that is not delegated here. Without DO there is no proof.
-    check(
-        &zones,
-        "example. DS DO",
-        "noerror aa; authority: example. NSEC, example. SOA",
-    );
+    check(&zones, "example. DS DO", "noerror aa; authority: example. NSEC, example. SOA");
     check(&zones, "example. DS", "noerror aa; authority: example. SOA");
 }

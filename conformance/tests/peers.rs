@@ -35,11 +35,7 @@ fn check(scenario: &Scenario) {
     }
     let report = compare(&servers, &scenario.zones, &cases).unwrap();
     eprintln!("{}", report.text());
-    assert!(
-        report.problems.is_empty(),
-        "{} problems, listed above",
-        report.problems.len()
-    );
+    assert!(report.problems.is_empty(), "{} problems, listed above", report.problems.len());
 }
 
 #[test]

@@ -59,12 +59,7 @@ pub fn proof(zone: &ZoneData, qname: &Name, denied: Denied) -> Proof {
         .first()
         .and_then(|param| Nsec3Params::from_rdata(&param.rdata))
     {
-        Some(params)
-            if zone
-                .records
-                .iter()
-                .any(|record| record.rtype == RecordType::NSEC3) =>
-        {
+        Some(params) if zone.records.iter().any(|record| record.rtype == RecordType::NSEC3) => {
             Hashed { zone, params }.prove(qname, denied, &mut proof);
         }
         _ => prove_by_nsec(zone, qname, denied, &mut proof),
@@ -137,11 +132,7 @@ impl Hashed<'_> {
                 let encloser = self.prove_encloser(qname, proof);
                 if let Ok(wildcard) = encloser.child(b"*") {
                     let matching = self.matching(&wildcard);
-                    let found = if matching.is_empty() {
-                        self.covering(&wildcard)
-                    } else {
-                        matching
-                    };
+                    let found = if matching.is_empty() { self.covering(&wildcard) } else { matching };
                     proof.require(self.zone, found);
                 }
             }
@@ -185,12 +176,7 @@ impl Hashed<'_> {
     fn covering(&self, name: &Name) -> Vec<Record> {
         let label = hash_label(&self.params.hash(name));
         let first_label = |record: &Record| record.owner.labels().next().map(<[u8]>::to_vec);
-        let chain = || {
-            self.zone
-                .records
-                .iter()
-                .filter(|record| record.rtype == RecordType::NSEC3)
-        };
+        let chain = || self.zone.records.iter().filter(|record| record.rtype == RecordType::NSEC3);
         chain()
             .filter(|record| first_label(record).is_some_and(|other| other <= label))
             .max_by_key(|record| first_label(record))

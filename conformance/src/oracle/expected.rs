@@ -110,9 +110,7 @@ impl Expected {
             section.required.dedup();
             section.optional.sort();
             section.optional.dedup();
-            section
-                .optional
-                .retain(|record| !section.required.contains(record));
+            section.optional.retain(|record| !section.required.contains(record));
         }
         // What the answer says already need not be repeated.
         let answer = &self.answer;
@@ -149,14 +147,7 @@ impl Expected {
             ("authority", &self.authority, &response.authority),
             ("additional", &self.additional, &response.additional),
         ] {
-            check_section(
-                label,
-                &expected.required,
-                &expected.optional,
-                found,
-                whole,
-                &mut wrong,
-            );
+            check_section(label, &expected.required, &expected.optional, found, whole, &mut wrong);
         }
         wrong
     }
@@ -167,27 +158,12 @@ impl Expected {
             return;
         }
         let before = wrong.len();
-        check_section(
-            "answer",
-            &self.answer,
-            &self.answer_optional,
-            &response.answer,
-            whole,
-            wrong,
-        );
+        check_section("answer", &self.answer, &self.answer_optional, &response.answer, whole, wrong);
         // A resolver need not care about the order of a chain, but RFC 1034, section 4.3.2, builds it in order.
         let required: Vec<Key> = keys(self.answer.iter());
-        let found: Vec<Key> = keys(
-            response
-                .answer
-                .iter()
-                .filter(|record| self.answer.contains(record)),
-        );
+        let found: Vec<Key> = keys(response.answer.iter().filter(|record| self.answer.contains(record)));
         let aliases = |keys: &[Key]| -> Vec<Key> {
-            keys.iter()
-                .filter(|key| key.1 == RecordType::CNAME)
-                .cloned()
-                .collect()
+            keys.iter().filter(|key| key.1 == RecordType::CNAME).cloned().collect()
         };
         if whole && wrong.len() == before && aliases(&required) != aliases(&found) {
             wrong.push(Mismatch::Order);
@@ -198,9 +174,7 @@ impl Expected {
 type Key = (Name, RecordType);
 
 fn keys<'r>(records: impl Iterator<Item = &'r Record>) -> Vec<Key> {
-    let mut keys: Vec<Key> = records
-        .map(|record| (record.owner.clone(), record.rtype))
-        .collect();
+    let mut keys: Vec<Key> = records.map(|record| (record.owner.clone(), record.rtype)).collect();
     keys.dedup();
     keys
 }
@@ -230,10 +204,7 @@ fn check_section(
 
 /// One whole RRset with or without its signatures, or HINFO.
 fn check_minimal_any(all: &[Record], found: &[Record], wrong: &mut Vec<Mismatch>) {
-    let data: Vec<&Record> = found
-        .iter()
-        .filter(|record| record.rtype != RecordType::RRSIG)
-        .collect();
+    let data: Vec<&Record> = found.iter().filter(|record| record.rtype != RecordType::RRSIG).collect();
     if let [only] = data[..]
         && only.rtype == RecordType::HINFO
         && !all.contains(only)
@@ -244,10 +215,7 @@ fn check_minimal_any(all: &[Record], found: &[Record], wrong: &mut Vec<Mismatch>
         wrong.push(Mismatch::Unexpected("answer", record.clone()));
     }
     let Some(first) = data.first().copied().or(found.first()) else {
-        wrong.extend(
-            all.first()
-                .map(|record| Mismatch::Missing("answer", record.clone())),
-        );
+        wrong.extend(all.first().map(|record| Mismatch::Missing("answer", record.clone())));
         return;
     };
     let whole = all.iter().filter(|record| record.rtype == first.rtype);

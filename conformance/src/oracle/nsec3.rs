@@ -24,15 +24,9 @@ impl Nsec3Params {
 
     /// IH(salt, name, iterations): twenty octets.
     pub fn hash(&self, name: &Name) -> Vec<u8> {
-        let mut digest = Sha1::new()
-            .chain_update(name.as_wire())
-            .chain_update(&self.salt)
-            .finalize();
+        let mut digest = Sha1::new().chain_update(name.as_wire()).chain_update(&self.salt).finalize();
         for _ in 0..self.iterations {
-            digest = Sha1::new()
-                .chain_update(digest)
-                .chain_update(&self.salt)
-                .finalize();
+            digest = Sha1::new().chain_update(digest).chain_update(&self.salt).finalize();
         }
         digest.to_vec()
     }
@@ -65,10 +59,7 @@ mod tests {
     /// The hashes that [RFC 5155, appendix A](https://www.rfc-editor.org/rfc/rfc5155#appendix-A) lists.
     #[test]
     fn hashes_are_those_of_rfc_5155() {
-        let params = Nsec3Params {
-            iterations: 12,
-            salt: vec![0xaa, 0xbb, 0xcc, 0xdd],
-        };
+        let params = Nsec3Params { iterations: 12, salt: vec![0xaa, 0xbb, 0xcc, 0xdd] };
         for (name, hash) in [
             ("example", "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom"),
             ("a.example", "35mthgpgcu1qg68fab165klnsnk3dpvl"),

@@ -19,7 +19,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(3);
 /// Our binary: `JW238DNS_BIN`, or `jw238dns` in the folder above the test executables.
 pub(super) fn subject() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("JW238DNS_BIN") {
-        return Some(path.into());
+        return Some(PathBuf::from(path)).filter(|path| path.is_file());
     }
     let executable = std::env::current_exe().ok()?;
     executable
@@ -43,9 +43,7 @@ pub(super) fn configure(
         Kind::Subject => {
             command.args(["--listen", &address.to_string()]);
             for zone in zones {
-                command
-                    .arg("--zone")
-                    .arg(format!("{}={}", zone.apex, zone.path.display()));
+                command.arg("--zone").arg(format!("{}={}", zone.apex, zone.path.display()));
             }
             return Ok(());
         }
@@ -83,12 +81,7 @@ controls {{ }};
         ip = address.ip(),
     );
     for zone in zones {
-        writeln!(
-            text,
-            r#"zone "{}" {{ type primary; file "{}"; }};"#,
-            zone.apex,
-            zone.path.display()
-        )?;
+        writeln!(text, r#"zone "{}" {{ type primary; file "{}"; }};"#, zone.apex, zone.path.display())?;
     }
     Ok(text)
 }
@@ -120,12 +113,7 @@ remote-control:
         ip = address.ip(),
     );
     for zone in zones {
-        writeln!(
-            text,
-            "zone:\n    name: \"{}\"\n    zonefile: \"{}\"",
-            zone.apex,
-            zone.path.display()
-        )?;
+        writeln!(text, "zone:\n    name: \"{}\"\n    zonefile: \"{}\"", zone.apex, zone.path.display())?;
     }
     Ok(text)
 }
@@ -158,22 +146,17 @@ zone:
         ip = address.ip(),
     );
     for zone in zones {
-        writeln!(
-            text,
-            "  - domain: \"{}\"\n    file: \"{}\"",
-            zone.apex,
-            zone.path.display()
-        )?;
+        writeln!(text, "  - domain: \"{}\"\n    file: \"{}\"", zone.apex, zone.path.display())?;
     }
     Ok(text)
 }
 
 /// Asks the process to stop, so that it can stop its own children, and kills it if it does not.
-pub(super) fn stop(child: &mut Child) {
-    let asked = Command::new("kill")
-        .args(["-TERM", &child.id().to_string()])
-        .stdin(Stdio::null())
-        .status();
+pub(crate) fn stop(child: &mut Child) {
+    if matches!(child.try_wait(), Ok(Some(_))) {
+        return;
+    }
+    let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).stdin(Stdio::null()).status();
     if asked.is_ok_and(|status| status.success()) {
         let deadline = Instant::now() + STOP_PATIENCE;
         while Instant::now() < deadline {
