@@ -116,7 +116,7 @@ impl Client {
     fn exchange_udp(&mut self, message: &[u8], patience: Duration) -> Result<Response> {
         self.udp.set_read_timeout(Some(patience))?;
         self.udp.send_to(message, self.server)?;
-        let mut buffer = [0u8; 65_535];
+        let mut buffer = vec![0u8; 65_535];
         loop {
             let (octets, from) = self.udp.recv_from(&mut buffer).context("no answer over UDP")?;
             // A late answer to an earlier attempt is not ours.

@@ -3,7 +3,7 @@
 //! Some differences are another reading of the RFCs: then the oracle is asked again with that reading, and all of the
 //! answer must follow from it. The others are single records or bits.
 
-use dns_core::RecordType;
+use dns_core::{RecordType, ResponseCode};
 
 use crate::cases::Case;
 use crate::client::Transport;
@@ -12,7 +12,6 @@ use crate::oracle::expected::Mismatch;
 use crate::oracle::{self, AcrossZones, AnyMode, Expected, Options};
 use crate::peer::Kind;
 use crate::zone::ZoneData;
-use dns_core::ResponseCode;
 
 /// One known difference.
 pub struct Rule {
@@ -256,3 +255,18 @@ pub const RULES: &[Rule] = &[
         }),
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every rule has its entry and every entry its rule, in the same order.
+    #[test]
+    fn rules_and_entries_are_the_same() {
+        let entries: Vec<&str> =
+            include_str!("../DIFFERENCES.md").lines().filter_map(|line| line.strip_prefix("### ")).collect();
+        let mut rules: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
+        rules.dedup(); // one entry may need a rule per server
+        assert_eq!(rules, entries);
+    }
+}

@@ -18,6 +18,7 @@ pub struct Edns {
 
 /// An answer taken apart; names are in lower case.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "the header has that many bits")]
 pub struct Response {
     /// Message id.
     pub id: u16,

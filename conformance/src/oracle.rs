@@ -55,6 +55,7 @@ pub enum AcrossZones {
 
 /// Settings of the server that change what is right.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "independent switches")]
 pub struct Options {
     /// Follow aliases; otherwise the first one is the whole answer.
     pub resolve_cname_chain: bool,
@@ -246,14 +247,12 @@ impl Walk<'_> {
             // 3c: the label does not exist; RFC 4592: the closest encloser's own `*` alone can stand in.
             if !zone.exists(&name) {
                 let wildcard = closest_encloser(zone, qname).child(b"*").ok();
-                return match wildcard.filter(|wildcard| zone.exists(wildcard)) {
-                    Some(wildcard) => self.take(zone, &wildcard, qname),
-                    None => {
-                        self.expected.rcode = ResponseCode::NXDOMAIN;
-                        self.deny(zone, qname, Denied::Name);
-                        Next::Done
-                    }
-                };
+                if let Some(wildcard) = wildcard.filter(|wildcard| zone.exists(wildcard)) {
+                    return self.take(zone, &wildcard, qname);
+                }
+                self.expected.rcode = ResponseCode::NXDOMAIN;
+                self.deny(zone, qname, Denied::Name);
+                return Next::Done;
             }
         }
         // 3a: all of the name is matched.

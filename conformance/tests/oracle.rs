@@ -1,5 +1,7 @@
 //! The oracle against the examples of the RFCs it was written from.
 
+use std::fmt::Write;
+
 use conformance::oracle::{AnyMode, Expected, Options, Question, answer};
 use conformance::record::Record;
 use conformance::zone::ZoneData;
@@ -27,7 +29,7 @@ fn describe(expected: &Expected) -> String {
             lines.sort();
         }
         if !lines.is_empty() {
-            text.push_str(&format!("; {label}: {}", lines.join(", ")));
+            write!(text, "; {label}: {}", lines.join(", ")).unwrap();
         }
     }
     text
@@ -254,7 +256,7 @@ fn rfc_5155() -> ZoneData {
     ];
     for (place, hash) in chain.iter().enumerate() {
         let next = chain[(place + 1) % chain.len()];
-        text.push_str(&format!("{hash}.example. NSEC3 1 1 12 AABBCCDD {next} A RRSIG\n"));
+        writeln!(text, "{hash}.example. NSEC3 1 1 12 AABBCCDD {next} A RRSIG").unwrap();
     }
     zone("example.", &text)
 }

@@ -19,6 +19,7 @@ pub struct Section {
 
 /// The right answer to one question.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts about one answer")]
 pub struct Expected {
     /// Response code.
     pub rcode: ResponseCode,

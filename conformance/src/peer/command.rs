@@ -7,6 +7,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -16,18 +17,38 @@ use super::{Kind, ZoneFile};
 /// How long a server may take to stop when asked politely.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
 
-/// Our binary: `JW238DNS_BIN`, or `jw238dns` in the folder above the test executables.
+/// Our binary: `JW238DNS_BIN`, or the one cargo builds into the folder above the test executables.
 pub(super) fn subject() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     if let Some(path) = std::env::var_os("JW238DNS_BIN") {
         return Some(PathBuf::from(path)).filter(|path| path.is_file());
     }
+    BUILT.get_or_init(build_subject).clone()
+}
+
+/// Brings the binary up to date with the profile and target folder of this test: `target/PROFILE/deps/TEST`.
+fn build_subject() -> Option<PathBuf> {
     let executable = std::env::current_exe().ok()?;
-    executable
-        .ancestors()
-        .skip(1)
-        .take(3)
-        .map(|folder| folder.join("jw238dns"))
-        .find(|candidate| candidate.is_file())
+    let folder = executable.parent()?.parent()?;
+    let profile = match folder.file_name()?.to_str()? {
+        "debug" => "dev",
+        profile => profile,
+    };
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--quiet", "--package", "jw238dns", "--profile", profile, "--target-dir"])
+        .arg(folder.parent()?)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output();
+    match output {
+        Ok(output) if !output.status.success() => {
+            eprintln!("building jw238dns: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(_) => {}
+        // No cargo where a test archive runs: the binary may be there all the same.
+        Err(error) => eprintln!("building jw238dns: {error}"),
+    }
+    Some(folder.join("jw238dns")).filter(|path| path.is_file())
 }
 
 /// Writes the configuration into `folder` and sets the arguments.
