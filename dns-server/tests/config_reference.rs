@@ -15,11 +15,7 @@ fn check(path: &Path, expected: &str) {
         std::fs::write(path, expected).unwrap();
     }
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(
-        text == expected,
-        "{} is out of date: run the tests once with UPDATE_EXPECTED=1",
-        path.display()
-    );
+    assert!(text == expected, "{} is out of date: run the tests once with UPDATE_EXPECTED=1", path.display());
 }
 
 #[test]
