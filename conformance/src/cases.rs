@@ -89,7 +89,7 @@ pub fn sample(cases: Vec<Case>, wanted: usize) -> Vec<Case> {
     // A step that shares no factor with the number of types and ways meets all of their combinations.
     let mut step = (cases.len() / wanted.max(1)).max(1);
     while step > 1 && [2, 3, 5].iter().any(|&factor| step.is_multiple_of(factor)) {
-        step -= 1;
+        step += 1;
     }
     cases.into_iter().step_by(step).collect()
 }

@@ -24,7 +24,7 @@ const PROBE_PATIENCE: Duration = Duration::from_millis(50);
 /// A name server that can be asked.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Kind {
-    /// Our own binary, from `JW238DNS_BIN` or from beside the test executable.
+    /// Our own binary, from `TEST_SUBJECT` or from beside the test executable.
     Subject,
     /// BIND 9: `named`.
     Bind,

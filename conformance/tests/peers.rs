@@ -1,6 +1,6 @@
 //! Our server, BIND, NSD and Knot answer the same questions about the same zones.
 //!
-//! `JW238DNS_PEERS=required` makes a missing peer a failure, `JW238DNS_HEAVY=1` asks every question instead of a sample.
+//! `TEST_PEERS=required` makes a missing peer a failure, `TEST_HEAVY=1` asks every question instead of a sample.
 
 use conformance::cases::{all, sample};
 use conformance::compare::compare;
@@ -12,7 +12,7 @@ const SAMPLE: usize = 4000;
 
 /// Starts what this machine has, the subject first; tells what it leaves out.
 fn start(scenario: &Scenario) -> Vec<Server> {
-    let required = std::env::var_os("JW238DNS_PEERS").is_some_and(|value| value == "required");
+    let required = std::env::var_os("TEST_PEERS").is_some_and(|value| value == "required");
     let mut servers = Vec::new();
     for kind in [Kind::Subject].into_iter().chain(Kind::PEERS) {
         if kind.program().is_none() {
@@ -30,7 +30,7 @@ fn start(scenario: &Scenario) -> Vec<Server> {
 fn check(scenario: &Scenario) {
     let servers = start(scenario);
     let mut cases = all(&scenario.zones);
-    if std::env::var_os("JW238DNS_HEAVY").is_none() {
+    if std::env::var_os("TEST_HEAVY").is_none() {
         cases = sample(cases, SAMPLE);
     }
     let report = compare(&servers, &scenario.zones, &cases).unwrap();
@@ -53,7 +53,7 @@ fn signed_zones() {
     let folder = tempfile::tempdir().unwrap();
     match Scenario::signed(folder.path()) {
         Ok(scenario) => check(&scenario),
-        Err(error) if std::env::var_os("JW238DNS_PEERS").is_some_and(|value| value == "required") => {
+        Err(error) if std::env::var_os("TEST_PEERS").is_some_and(|value| value == "required") => {
             panic!("{error:#}")
         }
         Err(error) => eprintln!("skipping signed zones: {error:#}"),

@@ -47,6 +47,13 @@ macro_rules! counters {
             $($(#[$doc])* pub $name: u64,)*
         }
 
+        impl $totals {
+            /// Every figure with its name.
+            pub fn figures(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name)),*]
+            }
+        }
+
         $(#[$worker_doc])*
         // Two lines of 64 octets, since processors fetch them in pairs.
         #[repr(align(128))]

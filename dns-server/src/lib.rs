@@ -6,9 +6,20 @@
 //! Nothing here reads the environment, installs a logger or exits the process: that is for programs.
 
 pub mod config;
+mod content;
+mod metrics;
+mod server;
 mod spec;
 
 pub use self::{
     config::Config,
+    content::{Update, WatchedPaths},
+    server::{BuildError, Running, Server, ServerBuilder},
     spec::{ConfigErrors, Finding, Loaded, Place, json_schema, key_table},
 };
+/// Names, records and zone files, as a [`Config`] holds them.
+pub use dns_core;
+/// Reading and watching zone files.
+pub use dns_files as files;
+/// Sources, changes and events of the records that a [`Server`] serves.
+pub use dns_store as store;

@@ -1,7 +1,7 @@
 //! Configuration files with what they are read as, or with what is wrong with them.
 //!
 //! `testdata/config/valid/x.yaml` has `x.expected` beside it with the warnings and the values that are read;
-//! `testdata/config/faults/x.yaml` has `x.expected` with the messages. With `JW238DNS_UPDATE_EXPECTED=1` in the
+//! `testdata/config/faults/x.yaml` has `x.expected` with the messages. With `UPDATE_EXPECTED=1` in the
 //! environment the tests write them anew, for review as a diff.
 
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ fn folder(name: &str) -> PathBuf {
 #[track_caller]
 fn check(path: &Path, actual: &str) {
     let expected = path.with_extension("expected");
-    if std::env::var_os("JW238DNS_UPDATE_EXPECTED").is_some() {
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
         std::fs::write(&expected, actual).unwrap();
     }
     let text = std::fs::read_to_string(&expected).unwrap_or_default();

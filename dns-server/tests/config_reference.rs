@@ -8,18 +8,14 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Compares a committed file with what it should be, or writes it when `JW238DNS_UPDATE_EXPECTED` is set.
+/// Compares a committed file with what it should be, or writes it when `UPDATE_EXPECTED` is set.
 #[track_caller]
 fn check(path: &Path, expected: &str) {
-    if std::env::var_os("JW238DNS_UPDATE_EXPECTED").is_some() {
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
         std::fs::write(path, expected).unwrap();
     }
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(
-        text == expected,
-        "{} is out of date: run the tests once with JW238DNS_UPDATE_EXPECTED=1",
-        path.display()
-    );
+    assert!(text == expected, "{} is out of date: run the tests once with UPDATE_EXPECTED=1", path.display());
 }
 
 #[test]

@@ -274,6 +274,12 @@ fn with_version(change: Change, if_version: Option<u64>) -> ChangeSet {
     }
 }
 
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "store at version {}", self.version())
+    }
+}
+
 /// Access to the newest catalog for one worker; see [`Store::reader`].
 pub struct Reader {
     cache: arc_swap::Cache<Arc<ArcSwap<Catalog>>, Arc<Catalog>>,

@@ -9,9 +9,9 @@ use crate::peers::{self, Peer, TEST_PEERS};
 use crate::shell;
 
 /// Tells the tests whether a missing peer is a failure (`required`) or a named skip (`optional`).
-const PEERS_VARIABLE: &str = "JW238DNS_PEERS";
+const PEERS_VARIABLE: &str = "TEST_PEERS";
 /// Tells the slow suites to run at their full sizes.
-const HEAVY_VARIABLE: &str = "JW238DNS_HEAVY";
+const HEAVY_VARIABLE: &str = "TEST_HEAVY";
 /// Cases per property with `--heavy`; proptest's own default is 256.
 const HEAVY_PROPTEST_CASES: &str = "4096";
 

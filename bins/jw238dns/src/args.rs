@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum, builder::PossibleValue};
 use clap_complete::Shell;
-use dns_core::Name;
 use dns_server::config::{LogFormat, LogLevel};
+use dns_server::dns_core::Name;
 
 /// A DNS server for people who run platforms.
 ///

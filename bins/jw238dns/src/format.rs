@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use dns_core::Name;
-use dns_core::zonefile::{self, Options};
+use dns_server::dns_core::Name;
+use dns_server::dns_core::zonefile::{self, Options};
 
 use crate::exit;
 

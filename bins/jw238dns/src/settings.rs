@@ -12,10 +12,7 @@ const USUAL_FILE: &str = "/etc/jw238dns/config.yaml";
 
 /// What to serve: the named file, else the usual one if it is there, else the sample; then the zones of the flags.
 pub fn load(args: &SourceArgs) -> Result<Loaded, ConfigErrors> {
-    let usual = Path::new(USUAL_FILE);
-    // A file that is there but cannot be looked at is a mistake worth telling, not a reason to serve the sample.
-    let is_there = !matches!(usual.try_exists(), Ok(false));
-    let file = args.config.as_deref().or(is_there.then_some(usual));
+    let file = config_file(args);
     let mut loaded = match file {
         Some(file) => Config::load(file, environment())?,
         None => Config::load_sample(environment())?,
@@ -34,6 +31,14 @@ pub fn load(args: &SourceArgs) -> Result<Loaded, ConfigErrors> {
         });
     }
     Ok(loaded)
+}
+
+/// The file that the configuration is read from, unless it is the sample.
+pub fn config_file(args: &SourceArgs) -> Option<&Path> {
+    let usual = Path::new(USUAL_FILE);
+    // A file that is there but cannot be looked at is a mistake worth telling, not a reason to serve the sample.
+    let is_there = !matches!(usual.try_exists(), Ok(false));
+    args.config.as_deref().or(is_there.then_some(usual))
 }
 
 /// What to serve, and how: flags win over the environment, and that over the file.

@@ -17,10 +17,10 @@ use super::{Kind, ZoneFile};
 /// How long a server may take to stop when asked politely.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
 
-/// Our binary: `JW238DNS_BIN`, or the one cargo builds into the folder above the test executables.
+/// Our binary: `TEST_SUBJECT`, or the one cargo builds into the folder above the test executables.
 pub(super) fn subject() -> Option<PathBuf> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    if let Some(path) = std::env::var_os("JW238DNS_BIN") {
+    if let Some(path) = std::env::var_os("TEST_SUBJECT") {
         return Some(PathBuf::from(path)).filter(|path| path.is_file());
     }
     BUILT.get_or_init(build_subject).clone()

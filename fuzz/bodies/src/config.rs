@@ -7,7 +7,7 @@ pub fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    let lines = text.lines().count() + 1;
+    let lines = text.split(['\n', '\r']).count() + 1;
     match Config::parse("config.yaml", text, []) {
         Ok(loaded) => {
             let config = &loaded.config;
@@ -25,7 +25,9 @@ pub fn run(data: &[u8]) {
             }
         }
     }
-    for name in ["JW238DNS_LISTEN__DNS", "JW238DNS_RECORDS", "JW238DNS_BACKEND", "JW238DNS_BACKEND__SOA__RNAME"] {
+    for name in
+        ["JW238DNS_LISTEN__DNS", "JW238DNS_RECORDS", "JW238DNS_BACKEND", "JW238DNS_BACKEND__SOA__RNAME"]
+    {
         if let Err(errors) = Config::parse("config.yaml", "", [(name.to_owned(), text.to_owned())]) {
             for error in &errors {
                 assert_eq!(&*error.place.source, name, "{error}");

@@ -7,10 +7,14 @@
 //! `fuzz/Cargo.toml` with `fuzz_targets/x.rs` (copy `name.rs`), and a folder `fuzz/corpus/x` with at least one small
 //! seed. The replay test tells which of these is missing.
 
+pub mod config;
 pub mod name;
+pub mod rdata;
+pub mod zone_file;
 
 /// A fuzz target: takes any octets, and panics where the code under test breaks a promise.
 pub type Run = fn(&[u8]);
 
 /// Every target, by the name of its folder in `fuzz/corpus`.
-pub const TARGETS: &[(&str, Run)] = &[("name", name::run)];
+pub const TARGETS: &[(&str, Run)] =
+    &[("config", config::run), ("name", name::run), ("rdata", rdata::run), ("zone_file", zone_file::run)];

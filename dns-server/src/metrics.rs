@@ -1,0 +1,213 @@
+//! Figures of the whole server, gathered when somebody asks for them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use dns_backend::{Authoritative, Transport};
+use dns_core::ZoneState;
+use dns_frontend::Counters;
+use dns_store::Store;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+/// Reloads by outcome.
+#[derive(Debug, Default)]
+pub(crate) struct Reloads {
+    succeeded: AtomicU64,
+    failed: AtomicU64,
+    /// Seconds since 1970 of the last one that succeeded; 0 if there was none.
+    last: AtomicU64,
+}
+
+impl Reloads {
+    pub fn count(&self, succeeded: bool) {
+        let counter = if succeeded { &self.succeeded } else { &self.failed };
+        counter.fetch_add(1, Relaxed);
+        if succeeded {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            self.last.store(now, Relaxed);
+        }
+    }
+}
+
+/// All figures of a server.
+pub(crate) fn registry(
+    authoritative: Arc<Authoritative<Store>>,
+    counters: Counters,
+    store: Store,
+    reloads: Arc<Reloads>,
+) -> Registry {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Figures { authoritative, counters, store, reloads }));
+    registry
+}
+
+struct Figures {
+    authoritative: Arc<Authoritative<Store>>,
+    counters: Counters,
+    store: Store,
+    reloads: Arc<Reloads>,
+}
+
+impl fmt::Debug for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("figures of a server")
+    }
+}
+
+impl Collector for Figures {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        self.encode_answers(&mut encoder)?;
+        self.encode_sockets(&mut encoder)?;
+        self.encode_store(&mut encoder)?;
+        let outcomes = [("success", &self.reloads.succeeded), ("failure", &self.reloads.failed)];
+        let outcomes =
+            outcomes.map(|(outcome, count)| ([("outcome", outcome.to_owned())], count.load(Relaxed)));
+        counters(&mut encoder, "dns_server_reloads", "Reloads of configuration and zones", outcomes)?;
+        let last = [([], self.reloads.last.load(Relaxed))];
+        gauges::<0>(
+            &mut encoder,
+            "dns_server_last_reload_seconds",
+            "Time of the last reload that succeeded, in seconds since 1970",
+            last,
+        )
+    }
+}
+
+impl Figures {
+    fn encode_answers(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
+        let mut replies: BTreeMap<(&str, String, &str), u64> = BTreeMap::new();
+        let (mut dropped, mut truncated) = (BTreeMap::new(), BTreeMap::new());
+        self.authoritative.for_each_counters(|transport, worker| {
+            let transport = label(transport);
+            for reply in worker.replies() {
+                let qtype = reply.qtype.map_or_else(|| "other".to_owned(), |qtype| qtype.to_string());
+                *replies.entry((transport, qtype, reply.rcode)).or_default() += reply.count;
+            }
+            *dropped.entry(transport).or_default() += worker.dropped();
+            *truncated.entry(transport).or_default() += worker.truncated();
+        });
+        let replies = replies.into_iter().map(|((transport, qtype, rcode), count)| {
+            ([("transport", transport.to_owned()), ("type", qtype), ("rcode", rcode.to_owned())], count)
+        });
+        counters(encoder, "dns_backend_queries", "Queries that were answered", replies)?;
+        let by_transport = |counts: BTreeMap<&str, u64>| {
+            counts
+                .into_iter()
+                .map(|(transport, count)| ([("transport", transport.to_owned())], count))
+                .collect::<Vec<_>>()
+        };
+        counters(encoder, "dns_backend_truncated", "Replies that said TC", by_transport(truncated))?;
+        counters(
+            encoder,
+            "dns_backend_ignored",
+            "Requests that deserve no answer: fragments of headers, and responses",
+            by_transport(dropped),
+        )
+    }
+
+    fn encode_sockets(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
+        let totals = self.counters.totals();
+        for (name, help, figures) in [
+            ("dns_frontend_udp_events", "What became of datagrams", totals.udp.figures()),
+            (
+                "dns_frontend_tcp_events",
+                "What became of connections and their messages",
+                totals.tcp.figures(),
+            ),
+        ] {
+            let events = figures.into_iter().filter(|(name, _)| !STATES.contains(name));
+            let events = events.map(|(event, count)| ([("event", event.to_owned())], count));
+            counters(encoder, name, help, events)?;
+        }
+        gauges(encoder, "dns_frontend_tcp_connections", "Connections open now", [([], totals.tcp.open)])?;
+        let octets = [([], totals.tcp.buffered_octets)];
+        gauges(
+            encoder,
+            "dns_frontend_tcp_buffered_octets",
+            "Octets of buffers held by connections now",
+            octets,
+        )
+    }
+
+    fn encode_store(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
+        let catalog = self.store.snapshot();
+        let (mut serving, mut failed, mut records) = (0, Vec::new(), 0);
+        for entry in catalog.views().iter().flat_map(|view| view.zones()) {
+            match &entry.state {
+                ZoneState::Serving(_) => serving += 1,
+                ZoneState::Failed(_) => failed.push(([("zone", entry.apex.to_string())], 1)),
+            }
+            records += entry.zone().map_or(0, dns_core::zone::Zone::record_count) as u64;
+        }
+        gauges(encoder, "dns_store_version", "Version of the catalog", [([], catalog.version())])?;
+        let states = [("serving", serving), ("failed", failed.len() as u64)];
+        gauges(
+            encoder,
+            "dns_store_zones",
+            "Zones by state",
+            states.map(|(state, count)| ([("state", state.to_owned())], count)),
+        )?;
+        gauges(
+            encoder,
+            "dns_store_failed_zone_info",
+            "Zones that could not be loaded; their names get SERVFAIL",
+            failed,
+        )?;
+        gauges(encoder, "dns_store_records", "Records in all zones", [([], records)])
+    }
+}
+
+/// Figures of connections that go up and down, and so are no counters.
+const STATES: [&str; 2] = ["open", "buffered_octets"];
+
+fn label(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Udp => "udp",
+        Transport::Tcp => "tcp",
+    }
+}
+
+type Labelled<const N: usize> = ([(&'static str, String); N], u64);
+
+fn counters<const N: usize>(
+    encoder: &mut DescriptorEncoder,
+    name: &str,
+    help: &str,
+    values: impl IntoIterator<Item = Labelled<N>>,
+) -> fmt::Result {
+    encode(encoder, name, help, values, ConstCounter::new)
+}
+
+fn gauges<const N: usize>(
+    encoder: &mut DescriptorEncoder,
+    name: &str,
+    help: &str,
+    values: impl IntoIterator<Item = Labelled<N>>,
+) -> fmt::Result {
+    encode(encoder, name, help, values, |value| ConstGauge::new(value as i64))
+}
+
+fn encode<const N: usize, M: EncodeMetric>(
+    encoder: &mut DescriptorEncoder,
+    name: &str,
+    help: &str,
+    values: impl IntoIterator<Item = Labelled<N>>,
+    metric: impl Fn(u64) -> M,
+) -> fmt::Result {
+    let mut values = values.into_iter().peekable();
+    let Some((_, first)) = values.peek() else { return Ok(()) };
+    let kind = metric(*first).metric_type();
+    let mut descriptor = encoder.encode_descriptor(name, help, None, kind)?;
+    for (labels, value) in values {
+        let labels: Vec<(&str, String)> = labels.into();
+        metric(value).encode(descriptor.encode_family(&labels)?)?;
+    }
+    Ok(())
+}

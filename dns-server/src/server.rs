@@ -1,0 +1,310 @@
+//! Assembly: from a configuration to a running server.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use dns_backend::Authoritative;
+use dns_core::{Catalog, ZoneState};
+use dns_frontend::{Bound, Frontend, TcpConfig, UdpConfig};
+use dns_store::Store;
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::config::{Config, Listener};
+use crate::content::{Content, Update};
+use crate::metrics::{self, Reloads};
+
+/// A server with its ports bound and its zones loaded, not yet answering.
+///
+/// ```
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// use dns_server::Server;
+/// use dns_server::config::{Listen, Listener, Config};
+///
+/// let listen = Listen { dns: vec![Listener::required("127.0.0.1:0".parse()?)], ..Listen::default() };
+/// let server = Server::build(Config { listen, ..Config::sample() }).await?;
+/// assert_ne!(server.dns_addresses()[0].port(), 0);
+/// let running = server.start()?;
+/// running.shutdown().await;
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Server {
+    config: Config,
+    store: Store,
+    content: Content,
+    dns: Bound,
+    http: Vec<dns_api::Listener>,
+    loaded: Update,
+}
+
+/// Why a server cannot be built.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A DNS socket.
+    #[error("{}", chain(.0))]
+    Dns(#[from] dns_frontend::BindError),
+    /// An HTTP socket.
+    #[error("{}", chain(.0))]
+    Http(#[from] dns_api::BindError),
+    /// Zones or records could not be loaded, and the configuration is strict about it.
+    #[error("{}", .0.join("\n"))]
+    Content(Vec<String>),
+}
+
+/// An error with all its sources: they are not part of its own text.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+impl Server {
+    /// A server with an empty store, for those who fill it themselves.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder {
+            config: Config {
+                listen: crate::config::Listen { dns: Vec::new(), ..Default::default() },
+                ..Config::default()
+            },
+        }
+    }
+
+    /// Binds all ports, then loads zones and records.
+    ///
+    /// Zones that cannot be loaded do not keep the others from being served, unless the configuration is strict; see
+    /// [`loaded`](Self::loaded).
+    ///
+    /// # Errors
+    /// A port cannot be had; or, if the configuration is strict, something could not be loaded.
+    pub async fn build(config: Config) -> Result<Self, BuildError> {
+        let dns = Frontend::bind(frontend_config(&config))?;
+        let mut http = Vec::new();
+        for address in available(&config.listen.http) {
+            http.push(dns_api::Listener::bind(address).await?);
+        }
+        let store = Store::new(crate::content::store_options(&config));
+        let mut content = Content::new(store.clone());
+        let loaded = content.update(&config);
+        if config.strict && !loaded.problems.is_empty() {
+            return Err(BuildError::Content(loaded.problems));
+        }
+        Ok(Self { config, store, content, dns, http, loaded })
+    }
+
+    /// The records, to be read and changed while the server runs.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What loading has come to.
+    pub fn loaded(&self) -> &Update {
+        &self.loaded
+    }
+
+    /// Addresses on which DNS questions are answered, over UDP and TCP.
+    pub fn dns_addresses(&self) -> &[SocketAddr] {
+        self.dns.local_addrs()
+    }
+
+    /// Addresses of metrics and probes.
+    pub fn http_addresses(&self) -> Vec<SocketAddr> {
+        self.http.iter().map(dns_api::Listener::address).collect()
+    }
+
+    /// Begins to answer. Needs a tokio runtime if there are HTTP listeners.
+    pub fn start(self) -> io::Result<Running> {
+        let authoritative = Arc::new(Authoritative::new(self.store.clone()));
+        let counters = self.dns.counters();
+        let dns = self.dns.serve(authoritative.clone())?;
+        let reloads = Arc::new(Reloads::default());
+        let (stop, stopped) = watch::channel(());
+        let mut http = Vec::new();
+        for listener in self.http {
+            let registry = metrics::registry(
+                authoritative.clone(),
+                counters.clone(),
+                self.store.clone(),
+                reloads.clone(),
+            );
+            let router = dns_api::router(Readiness { store: self.store.clone() }, registry);
+            let mut stopped = stopped.clone();
+            let stop = async move { stopped.changed().await.unwrap_or_default() };
+            http.push(tokio::spawn(listener.serve(router, dns_api::Limits::default(), stop)));
+        }
+        let state = Mutex::new(State { config: self.config, content: self.content });
+        Ok(Running { dns: Some(dns), http, stop, store: self.store, state: Arc::new(state), reloads })
+    }
+}
+
+/// Builds a [`Server`] without a configuration file; its store begins empty.
+pub struct ServerBuilder {
+    config: Config,
+}
+
+impl ServerBuilder {
+    /// Answers on this address, over UDP and TCP; port 0 lets the system choose. At least one is needed.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.config.listen.dns.push(Listener::required(address));
+        self
+    }
+
+    /// Serves metrics and probes on this address.
+    #[must_use]
+    pub fn listen_http(mut self, address: SocketAddr) -> Self {
+        self.config.listen.http.push(Listener::required(address));
+        self
+    }
+
+    /// How many threads answer over UDP; one per core unless told.
+    #[must_use]
+    pub fn workers(mut self, workers: NonZeroUsize) -> Self {
+        self.config.workers = Some(workers);
+        self
+    }
+
+    /// Everything else.
+    #[must_use]
+    pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// As [`Server::build`].
+    pub async fn build(self) -> Result<Server, BuildError> {
+        Server::build(self.config).await
+    }
+}
+
+/// A server that answers. Dropping it stops it without waiting; [`shutdown`](Self::shutdown) drains it.
+pub struct Running {
+    dns: Option<dns_frontend::Running>,
+    http: Vec<JoinHandle<()>>,
+    stop: watch::Sender<()>,
+    store: Store,
+    state: Arc<Mutex<State>>,
+    reloads: Arc<Reloads>,
+}
+
+struct State {
+    config: Config,
+    content: Content,
+}
+
+impl Running {
+    /// The records, to be read and changed.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Serves what another configuration says, as far as that can change while the server runs. Only what has changed is
+    /// applied, questions are answered meanwhile, and what is invalid leaves what was served before.
+    pub async fn reload(&self, config: Config) -> Update {
+        let (state, reloads) = (self.state.clone(), self.reloads.clone());
+        // Reading files waits for disks, and packing zones takes time: nothing for a thread that has others to serve.
+        let update = tokio::task::spawn_blocking(move || {
+            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut update = state.content.update(&config);
+            update.restart_keys = Config::restart_keys(&state.config, &config);
+            reloads.count(update.problems.is_empty());
+            state.config = Config {
+                listen: state.config.listen.clone(),
+                workers: state.config.workers,
+                tcp: state.config.tcp.clone(),
+                ..config
+            };
+            update
+        });
+        update.await.unwrap_or_else(|error| Update {
+            problems: vec![format!("reloading failed: {error}")],
+            ..Update::default()
+        })
+    }
+
+    /// Counts a reload that did not come about, because there was no valid configuration to apply.
+    pub fn count_failed_reload(&self) {
+        self.reloads.count(false);
+    }
+
+    /// The files and folders that the content comes from.
+    pub fn watched_paths(&self) -> crate::content::WatchedPaths {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).content.watched_paths()
+    }
+
+    /// Answers what has arrived, then stops.
+    pub async fn shutdown(mut self) {
+        let _ = self.stop.send(());
+        if let Some(dns) = self.dns.take() {
+            match tokio::task::spawn_blocking(|| dns.shutdown()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "listeners did not stop in time"),
+                Err(error) => tracing::error!(%error, "listeners failed while stopping"),
+            }
+        }
+        for task in self.http.drain(..) {
+            let _ = task.await;
+        }
+    }
+}
+
+/// Ready means that every zone is served.
+struct Readiness {
+    store: Store,
+}
+
+impl dns_api::Status for Readiness {
+    fn ready(&self) -> Result<(), Vec<String>> {
+        let failed = failed_zones(&self.store.snapshot());
+        if failed.is_empty() { Ok(()) } else { Err(failed) }
+    }
+}
+
+fn failed_zones(catalog: &Catalog) -> Vec<String> {
+    let entries = catalog.views().iter().flat_map(|view| view.zones());
+    let mut failed: Vec<String> = entries
+        .filter_map(|entry| match &entry.state {
+            ZoneState::Failed(why) => Some(format!("zone {}: {}", entry.apex, why.replace('\n', "; "))),
+            ZoneState::Serving(_) => None,
+        })
+        .collect();
+    failed.sort();
+    failed
+}
+
+fn frontend_config(config: &Config) -> dns_frontend::Config {
+    let workers =
+        config.workers.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let mut frontend =
+        dns_frontend::Config { listen: available(&config.listen.dns), ..dns_frontend::Config::default() };
+    frontend.udp = UdpConfig { workers, ..frontend.udp };
+    frontend.tcp = TcpConfig {
+        connections_max: config.tcp.max_connections,
+        connections_per_client_max: config.tcp.max_connections_per_client,
+        idle_timeout: config.tcp.idle_timeout,
+        read_timeout: config.tcp.read_timeout,
+        write_timeout: config.tcp.write_timeout,
+        ..frontend.tcp
+    };
+    frontend
+}
+
+/// The addresses, without those that may be missing and are.
+fn available(listeners: &[Listener]) -> Vec<SocketAddr> {
+    let is_missing = |listener: &&Listener| {
+        listener.optional
+            && UdpSocket::bind((listener.address.ip(), 0))
+                .is_err_and(|error| error.kind() != io::ErrorKind::PermissionDenied)
+    };
+    listeners.iter().filter(|listener| !is_missing(listener)).map(|listener| listener.address).collect()
+}
