@@ -52,6 +52,9 @@ pub enum BuildError {
     /// An HTTP socket.
     #[error("{}", chain(.0))]
     Http(#[from] dns_api::BindError),
+    /// Loading broke off, which is a defect.
+    #[error("loading zones and records failed: {0}")]
+    Load(tokio::task::JoinError),
     /// Zones or records could not be loaded, and the configuration is strict about it.
     #[error("{}", .0.join("\n"))]
     Content(Vec<String>),
@@ -91,11 +94,16 @@ impl Server {
         let dns = Frontend::bind(frontend_config(&config))?;
         let mut http = Vec::new();
         for address in available(&config.listen.http) {
-            http.push(dns_api::Listener::bind(address).await?);
+            http.push(dns_api::Listener::bind(address)?);
         }
         let store = Store::new(crate::content::store_options(&config));
         let mut content = Content::new(store.clone());
-        let loaded = content.update(&config);
+        // Reading files waits for disks, and packing zones takes time: nothing for a thread that has others to serve.
+        let load = move || {
+            let loaded = content.update(&config);
+            (config, content, loaded)
+        };
+        let (config, content, loaded) = tokio::task::spawn_blocking(load).await.map_err(BuildError::Load)?;
         if config.strict && !loaded.problems.is_empty() {
             return Err(BuildError::Content(loaded.problems));
         }
