@@ -196,6 +196,40 @@ fn a_fold_ends_only_the_fold_that_it_began_as() {
     assert!(second.node_of(&name("a.example.org")).is_none());
 }
 
+/// Far more than fit into a message, most of them told apart, some repeated: an error, and soon.
+#[test]
+fn an_rrset_without_end_is_a_fault() {
+    let mut builder = ZoneBuilder::new(name("example.org"));
+    let apex = name("example.org");
+    let mut add = |rtype, rdata: &[u8]| {
+        builder.add(apex.as_wire(), rtype, 300, rdata, SourceTag::default(), Place::default());
+    };
+    add(RecordType::SOA, &soa_rdata(1));
+    add(RecordType::NS, name("ns1.example.org").as_wire());
+    for number in (0..200_000u32).chain(0..10) {
+        add(RecordType::A, &number.to_be_bytes());
+    }
+    let faults = builder.finish().err().unwrap();
+    assert_eq!(faults.iter().filter(|fault| !fault.kind.is_warning()).count(), 1);
+    assert!(faults.iter().any(|fault| matches!(
+        fault.kind,
+        ZoneFaultKind::TooLarge { rtype: RecordType::A, octets: 3_200_000, .. }
+    )));
+    let duplicates =
+        faults.iter().filter(|fault| matches!(fault.kind, ZoneFaultKind::Duplicate { .. })).count();
+    assert_eq!(duplicates, 10);
+}
+
+/// RFC 5155, section 4.1.2: a chain whose parameters have flags is not for servers.
+#[test]
+fn nsec3_parameters_with_flags_are_passed_over() {
+    let expected = Signing::Nsec3 { iterations: 5, salt: [0xAB].into() };
+    assert_eq!(Signing::from_nsec3param(&[1, 0, 0, 5, 1, 0xAB]), Some(expected));
+    for rdata in [&[1, 1, 0, 5, 1, 0xAB][..], &[2, 0, 0, 5, 0], &[1, 0, 0, 5, 2, 0xAB], &[1, 0, 0]] {
+        assert_eq!(Signing::from_nsec3param(rdata), None, "{rdata:?}");
+    }
+}
+
 fn owners() -> impl Strategy<Value = Name> {
     let label = prop_oneof![Just("a"), Just("b"), Just("*"), Just("c")];
     prop::collection::vec(label, 0..4).prop_map(|labels| {
