@@ -206,9 +206,7 @@ fn encode_times(encoder: &mut DescriptorEncoder, transports: &[(&str, AnswerTime
         MetricType::Histogram,
     )?;
     for (transport, times) in transports {
-        // The encoder writes the bound of the largest bucket as infinity.
-        let buckets: Vec<(f64, u64)> =
-            times.buckets().map(|(bound, count)| (bound.min(f64::MAX), count)).collect();
+        let buckets: Vec<(f64, u64)> = times.buckets().collect();
         let count = times.counts.iter().sum();
         let seconds = times.nanoseconds as f64 / 1e9;
         let labels = [("transport", *transport)];
@@ -255,9 +253,13 @@ fn encode<const N: usize, M: EncodeMetric>(
     metric: impl Fn(u64) -> M,
 ) -> fmt::Result {
     let mut values = values.into_iter().peekable();
-    let Some((_, first)) = values.peek() else { return Ok(()) };
-    let kind = metric(*first).metric_type();
+    let Some(&(_, first)) = values.peek() else { return Ok(()) };
+    let kind = metric(first).metric_type();
     let mut descriptor = encoder.encode_descriptor(name, help, None, kind)?;
+    if N == 0 {
+        // Without labels there is one value, and no braces.
+        return metric(first).encode(descriptor);
+    }
     for (labels, value) in values {
         let labels: Vec<(&str, String)> = labels.into();
         metric(value).encode(descriptor.encode_family(&labels)?)?;

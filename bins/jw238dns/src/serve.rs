@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::ExitCode;
 
 use dns_server::config::{Zone, ZoneContent};
+use dns_server::dns_core::{self, ZoneEntry};
 use dns_server::store::Store;
 use dns_server::{Config, Loaded, Running, Server, Update};
 use tokio::runtime;
@@ -111,7 +112,7 @@ fn log_update(what: &str, update: &Update, store: &Store) {
     }
     let catalog = store.snapshot();
     let zones = || catalog.views().iter().flat_map(|view| view.zones());
-    let records: usize = zones().filter_map(|zone| zone.zone()).map(|zone| zone.record_count()).sum();
+    let records: usize = zones().filter_map(ZoneEntry::zone).map(dns_core::zone::Zone::record_count).sum();
     tracing::info!(
         zones_loaded = update.loaded.len(),
         zones_dropped = update.dropped.len(),

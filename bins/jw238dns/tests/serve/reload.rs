@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::time::Instant;
 
-use crate::support::{Process, folder, get, replace, write, zone};
+use crate::support::{PATIENCE, Process, folder, get, replace, write, zone};
 
 const CONFIG: &str =
     "listen: {http: '127.0.0.1:0'}\nzones: [{name: example.org, file: a.zone}]\nzones_dir: zones\n";
@@ -155,9 +156,9 @@ fn what_is_invalid_leaves_what_was_served() {
         let (mark, failed) = (server.mark(), failures());
         replace(&folder, path, content);
         server.wait_for_behind(mark, message);
-        let deadline = std::time::Instant::now() + crate::support::PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         while failures() == failed {
-            assert!(std::time::Instant::now() < deadline, "{path} with {content:?} counts as failed");
+            assert!(Instant::now() < deadline, "{path} with {content:?} counts as failed");
         }
         unchanged();
         let mark = server.mark();

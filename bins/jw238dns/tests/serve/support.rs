@@ -12,7 +12,7 @@ use dns_server::dns_core::wire::op::{Message, Query};
 use dns_server::dns_core::wire::rr::{Name, RecordType};
 
 /// The most that anything here may take; a slow machine needs it, a broken server ends in it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running server. Dropping it kills it.
 pub struct Process {
