@@ -113,7 +113,7 @@ impl Content {
     pub fn update(&mut self, config: &Config) -> Update {
         let mut update = Update::default();
         let mut missing = Vec::new();
-        self.update_options(config);
+        self.update_options(config, &mut update);
         self.update_texts(config, &mut update);
         self.update_files(config, &mut update, &mut missing);
         self.update_records(config, &mut update, &mut missing);
@@ -129,10 +129,11 @@ impl Content {
         }
     }
 
-    fn update_options(&mut self, config: &Config) {
+    fn update_options(&mut self, config: &Config, update: &mut Update) {
         let wanted = StoreOptions { first_serial: self.options.first_serial, ..store_options(config) };
-        if self.options != wanted {
-            self.store.set_policy(wanted.policy.clone());
+        if let Err(error) = self.store.set_options(wanted.clone()) {
+            update.problems.extend(error.reasons().iter().map(|reason| format!("backend: {reason}")));
+        } else {
             self.options = wanted;
         }
     }
