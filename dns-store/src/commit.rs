@@ -419,7 +419,10 @@ fn finish_edits(state: &mut State, put: &BTreeSet<Name>, work: &mut Work) {
     // Zones that came and serve what they came with. Their serial counts, as long as it always did.
     for apex in put.iter().filter(|apex| !edits.contains_key(*apex)) {
         let Some(zone) = work.view.zone(apex).and_then(ZoneEntry::zone) else { continue };
-        let Some(floor) = state.serials.floor(apex) else { continue };
+        let Some(floor) = state.serials.floor(apex) else {
+            state.serials.set(apex, zone.serial(), false);
+            continue;
+        };
         if is_later(zone.serial(), floor) {
             state.serials.set(apex, zone.serial(), false);
         } else if !state.declared.get(apex).is_some_and(|declared| declared.is_signed()) {
