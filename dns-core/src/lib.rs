@@ -17,6 +17,7 @@ mod text;
 pub mod trie;
 pub mod wire;
 pub mod zone;
+pub mod zonecheck;
 pub mod zonefile;
 
 pub use self::{

@@ -9,6 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 /// A handle on the counters of a frontend; stays valid, and keeps its last values, after shutdown.
@@ -20,6 +21,8 @@ pub struct Counters {
 struct Shared {
     udp: Box<[UdpWorker]>,
     tcp: Box<[TcpWorker]>,
+    udp_times: Box<[WorkerTimes]>,
+    tcp_times: Box<[WorkerTimes]>,
 }
 
 /// Sums over all workers.
@@ -30,7 +33,71 @@ pub struct Totals {
     pub udp: UdpTotals,
     /// Connections.
     pub tcp: TcpTotals,
+    /// How long datagrams took to answer.
+    pub udp_times: AnswerTimes,
+    /// How long messages of connections took to answer.
+    pub tcp_times: AnswerTimes,
 }
+
+/// How long a query takes to be answered, from the parsed packet to the written reply, without the system's part.
+///
+/// Of every [`SAMPLED_BATCHES`](Self::SAMPLED_BATCHES) batches one is timed, and its time shared out equally among its
+/// queries.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct AnswerTimes {
+    /// Timed batches by the time per query: bucket `n` has those up to `256 << n` nanoseconds that are in no bucket
+    /// before it, the last one all others.
+    pub counts: [u64; TIME_BUCKETS],
+    /// Sum of the times per query, in nanoseconds.
+    pub nanoseconds: u64,
+}
+
+impl AnswerTimes {
+    /// One batch of so many is timed, the first one included.
+    pub const SAMPLED_BATCHES: u32 = 64;
+
+    /// Largest time of each bucket, in seconds, with its count; the last bucket has no end.
+    pub fn buckets(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
+        self.counts.iter().enumerate().map(|(bucket, &count)| match bucket {
+            LAST_BUCKET => (f64::INFINITY, count),
+            _ => ((SMALLEST_BUCKET << bucket) as f64 / 1e9, count),
+        })
+    }
+}
+
+/// One worker's part of [`AnswerTimes`].
+#[repr(align(128))]
+#[derive(Default)]
+pub(crate) struct WorkerTimes {
+    counts: [Counter; TIME_BUCKETS],
+    nanoseconds: Counter,
+}
+
+impl WorkerTimes {
+    /// Counts a batch that took this long per query.
+    pub(crate) fn add(&self, per_query: Duration) {
+        // More than the 584 years that fit would be a broken clock.
+        let nanoseconds = u64::try_from(per_query.as_nanos()).unwrap_or(u64::MAX);
+        // The first power of two, from the smallest bucket on, that is not less.
+        let bucket = nanoseconds.div_ceil(SMALLEST_BUCKET).max(1).next_power_of_two().trailing_zeros();
+        self.counts[(bucket as usize).min(LAST_BUCKET)].add(1);
+        self.nanoseconds.add(nanoseconds as usize);
+    }
+
+    fn add_to(&self, times: &mut AnswerTimes) {
+        for (sum, count) in times.counts.iter_mut().zip(&self.counts) {
+            *sum = sum.wrapping_add(count.get());
+        }
+        times.nanoseconds = times.nanoseconds.wrapping_add(self.nanoseconds.get());
+    }
+}
+
+/// Times from a quarter of a microsecond to 17 milliseconds, and beyond.
+const TIME_BUCKETS: usize = 18;
+const LAST_BUCKET: usize = TIME_BUCKETS - 1;
+/// Largest time of the first bucket, in nanoseconds.
+const SMALLEST_BUCKET: u64 = 256;
 
 /// One number with one writer.
 #[derive(Default)]
@@ -140,7 +207,9 @@ impl Counters {
     pub(crate) fn new(udp_workers: usize, tcp_workers: usize) -> Self {
         let udp = (0..udp_workers).map(|_| UdpWorker::default()).collect();
         let tcp = (0..tcp_workers).map(|_| TcpWorker::default()).collect();
-        Self { shared: Arc::new(Shared { udp, tcp }) }
+        let times = |workers| (0..workers).map(|_| WorkerTimes::default()).collect();
+        let (udp_times, tcp_times) = (times(udp_workers), times(tcp_workers));
+        Self { shared: Arc::new(Shared { udp, tcp, udp_times, tcp_times }) }
     }
 
     /// Sums of all workers; they count on meanwhile, so numbers that belong together may differ by a batch.
@@ -148,6 +217,8 @@ impl Counters {
         let mut totals = Totals::default();
         self.shared.udp.iter().for_each(|worker| worker.add_to(&mut totals.udp));
         self.shared.tcp.iter().for_each(|worker| worker.add_to(&mut totals.tcp));
+        self.shared.udp_times.iter().for_each(|worker| worker.add_to(&mut totals.udp_times));
+        self.shared.tcp_times.iter().for_each(|worker| worker.add_to(&mut totals.tcp_times));
         totals
     }
 
@@ -157,6 +228,14 @@ impl Counters {
 
     pub(crate) fn tcp(&self, worker: usize) -> &TcpWorker {
         &self.shared.tcp[worker]
+    }
+
+    pub(crate) fn udp_times(&self, worker: usize) -> &WorkerTimes {
+        &self.shared.udp_times[worker]
+    }
+
+    pub(crate) fn tcp_times(&self, worker: usize) -> &WorkerTimes {
+        &self.shared.tcp_times[worker]
     }
 }
 
@@ -193,6 +272,30 @@ mod tests {
         counters.tcp(0).open.subtract(1);
         let totals = counters.totals();
         assert_eq!((totals.udp.received, totals.udp.sent, totals.tcp.open), (7, 0, 1));
+    }
+
+    #[test]
+    fn times_are_counted_in_the_bucket_that_holds_them() {
+        let counters = Counters::new(1, 1);
+        for (nanoseconds, bucket) in [
+            (0, 0),
+            (256, 0),
+            (257, 1),
+            (512, 1),
+            (513, 2),
+            (256 << 16, 16),
+            ((256 << 16) + 1, 17),
+            (1 << 60, 17),
+        ] {
+            let before = counters.totals().udp_times;
+            counters.udp_times(0).add(Duration::from_nanos(nanoseconds));
+            let after = counters.totals().udp_times;
+            assert_eq!(after.counts[bucket], before.counts[bucket] + 1, "{nanoseconds}");
+            assert_eq!(after.nanoseconds, before.nanoseconds + nanoseconds);
+        }
+        let bounds: Vec<f64> = counters.totals().udp_times.buckets().map(|(bound, _)| bound).collect();
+        assert!((bounds[1] - 512e-9).abs() < 1e-15 && bounds[17].is_infinite(), "{bounds:?}");
+        assert_eq!(counters.totals().tcp_times, AnswerTimes::default());
     }
 
     #[test]

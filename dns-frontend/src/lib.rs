@@ -29,6 +29,6 @@ mod udp;
 pub use self::{
     bind::{BindError, Bound, Frontend},
     config::{Config, Limit, TcpConfig, UdpConfig, UdpEngine},
-    counters::{Counters, TcpTotals, Totals, UdpTotals},
+    counters::{AnswerTimes, Counters, TcpTotals, Totals, UdpTotals},
     running::{Running, Unfinished},
 };

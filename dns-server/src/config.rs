@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use dns_core::{AnswerPolicy, Name, Rrset};
+/// A kind of place that records come from.
+pub use dns_store::SourceKind;
 
 /// Everything a server needs to know before it starts.
 ///
@@ -68,7 +70,6 @@ impl Config {
             ("workers", old.workers != new.workers),
             ("log_level", old.log.level != new.log.level),
             ("log_format", old.log.format != new.log.format),
-            ("precedence", old.precedence != new.precedence),
             ("tcp", old.tcp != new.tcp),
         ]
         .into_iter()
@@ -215,50 +216,13 @@ impl TtlBounds {
     }
 }
 
-/// A kind of place that records come from.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum SourceKind {
-    /// Challenges of certificate authorities.
-    Acme,
-    /// The HTTP API.
-    Api,
-    /// Dynamic updates.
-    Update,
-    /// Zone files.
-    File,
-    /// `records` of the configuration.
-    Config,
-    /// Records in a ConfigMap.
-    ConfigMap,
-    /// Objects of a Kubernetes cluster.
-    Kubernetes,
-}
-
-impl SourceKind {
-    /// Every kind in its usual order of precedence.
-    pub const ALL: [Self; 7] =
-        [Self::Acme, Self::Api, Self::Update, Self::File, Self::Config, Self::ConfigMap, Self::Kubernetes];
-
-    /// The word in configuration, logs and metrics.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Acme => "acme",
-            Self::Api => "api",
-            Self::Update => "update",
-            Self::File => "file",
-            Self::Config => "config",
-            Self::ConfigMap => "configmap",
-            Self::Kubernetes => "kubernetes",
-        }
-    }
-}
-
 /// What is served, and how.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Backend {
     /// TTL of records that give none, in seconds; 300 by default.
     pub default_ttl: u32,
-    /// How answers are made from zones, as far as it is a matter of choice.
+    /// How answers are made from zones, as far as it is a matter of choice. Its `tcp_keepalive` does not count: clients are
+    /// told the time-out that connections have.
     pub answers: AnswerPolicy,
     /// Values for the SOA of derived zones.
     pub soa: SoaTemplate,
@@ -349,6 +313,15 @@ impl Default for Tcp {
     }
 }
 
+impl Tcp {
+    /// The idle time-out as clients are told it, in units of 100 ms ([RFC 7828, section 3.1]).
+    ///
+    /// [RFC 7828, section 3.1]: https://www.rfc-editor.org/rfc/rfc7828#section-3.1
+    pub fn keepalive(&self) -> u16 {
+        u16::try_from(self.idle_timeout.as_millis() / 100).unwrap_or(u16::MAX)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -361,6 +334,7 @@ mod tests {
         new.zones_dir = Some("zones".into());
         new.backend.default_ttl = 60;
         new.backend.answers.minimal_responses = true;
+        new.precedence.reverse();
         assert_eq!(Config::restart_keys(&old, &new), Vec::<&str>::new());
 
         new.listen.http = Listener::loopback(8080);

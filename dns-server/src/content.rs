@@ -1,26 +1,65 @@
 //! What is served: from the configuration into the store, at start and at every reload.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use dns_core::Name;
+use dns_core::{AnswerPolicy, Name};
 use dns_files::{ZoneFile, ZoneFiles, load_text, zones_in_folder};
-use dns_store::{DerivedAuthority, Source, SourceKind, Store, StoreOptions, ZoneOptions};
+use dns_store::{DerivedAuthority, Source, Store, StoreOptions, ZoneOptions};
 
-use crate::config::{self, Config, ZoneContent};
+use crate::config::{Config, Zone, ZoneContent};
 
 /// Zones and records of the configuration, and how far the store has them.
 pub(crate) struct Content {
     store: Store,
+    /// What the store was told last.
+    options: StoreOptions,
     files: ZoneFiles,
     folder: Option<PathBuf>,
-    /// Zones that came as text, with that text.
-    texts: Vec<(Name, String)>,
+    /// The zones that the folder held when it could last be read.
+    folder_zones: Vec<ZoneFile>,
+    /// Zones that came as text.
+    texts: Vec<Zone>,
+    /// Records of the configuration are served, this version of them or an earlier one.
+    has_records: bool,
+    missing: Missing,
+}
+
+/// What the configuration asks for, was never served, and is no zone that the store knows to have failed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Missing(Arc<Mutex<Vec<String>>>);
+
+impl Config {
+    /// The files and folders that it names. What zone files include is known only once they have been read; see
+    /// [`Running::watched_paths`](crate::Running::watched_paths).
+    pub fn named_paths(&self) -> WatchedPaths {
+        let file = |zone: &Zone| match &zone.content {
+            ZoneContent::File(path) => Some(path.clone()),
+            ZoneContent::Text(_) => None,
+        };
+        WatchedPaths {
+            files: self.zones.iter().filter_map(file).collect(),
+            folders: self.zones_dir.clone().into_iter().collect(),
+        }
+    }
+}
+
+impl Missing {
+    /// One sentence each.
+    pub fn sentences(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, sentences: Vec<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = sentences;
+    }
 }
 
 /// What an update of the content has come to.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Update {
     /// Zones that were read and are served now.
     pub loaded: Vec<Name>,
@@ -46,19 +85,39 @@ pub struct WatchedPaths {
 }
 
 impl Content {
-    pub fn new(store: Store) -> Self {
-        Self { files: ZoneFiles::new(store.clone()), store, folder: None, texts: Vec::new() }
+    /// Nothing is served yet.
+    pub fn new(config: &Config) -> Self {
+        let options = store_options(config);
+        let store = Store::new(options.clone());
+        Self {
+            files: ZoneFiles::new(store.clone()),
+            store,
+            options,
+            folder: None,
+            folder_zones: Vec::new(),
+            texts: Vec::new(),
+            has_records: false,
+            missing: Missing::default(),
+        }
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub fn missing(&self) -> &Missing {
+        &self.missing
     }
 
     /// Brings the store in step with the configuration.
     pub fn update(&mut self, config: &Config) -> Update {
         let mut update = Update::default();
-        self.store.set_policy(config.backend.answers.clone());
+        let mut missing = Vec::new();
+        self.update_options(config, &mut update);
         self.update_texts(config, &mut update);
-        self.update_files(config, &mut update);
-        if let Err(error) = self.store.hot_reload(&Source::Config, &config.records) {
-            update.problems.extend(error.reasons().iter().map(|reason| format!("records: {reason}")));
-        }
+        self.update_files(config, &mut update, &mut missing);
+        self.update_records(config, &mut update, &mut missing);
+        self.missing.set(missing);
         update
     }
 
@@ -70,44 +129,63 @@ impl Content {
         }
     }
 
-    fn update_texts(&mut self, config: &Config, update: &mut Update) {
-        let wanted: Vec<(Name, String, bool)> = config
-            .zones
-            .iter()
-            .filter_map(|zone| match &zone.content {
-                ZoneContent::Text(text) => Some((zone.name.clone(), text.to_string(), zone.fallthrough)),
-                ZoneContent::File(_) => None,
-            })
-            .collect();
-        let source = Source::Config;
-        for (apex, _) in
-            self.texts.iter().filter(|(apex, _)| !wanted.iter().any(|(wanted, ..)| wanted == apex))
-        {
-            let _ = self.store.drop_zone(&source, apex);
-            update.dropped.push(apex.clone());
-        }
-        self.texts.retain(|(apex, _)| wanted.iter().any(|(wanted, ..)| wanted == apex));
-        for (apex, text, fallthrough) in wanted {
-            if self.texts.iter().any(|(known, known_text)| *known == apex && *known_text == text) {
-                update.unchanged += 1;
-                continue;
-            }
-            self.texts.retain(|(known, _)| *known != apex);
-            match load_text(&format!("zone {apex}"), &text, &apex) {
-                Ok(loaded) => {
-                    update.warnings.extend(loaded.warnings);
-                    match self.store.put_zone(&source, loaded.built, ZoneOptions { fallthrough }) {
-                        Ok(_) => update.loaded.push(apex.clone()),
-                        Err(error) => update.problems.push(format!("zone {apex}: {error}")),
-                    }
-                }
-                Err(error) => update.problems.push(error.to_string()),
-            }
-            self.texts.push((apex, text));
+    fn update_options(&mut self, config: &Config, update: &mut Update) {
+        let wanted = StoreOptions { first_serial: self.options.first_serial, ..store_options(config) };
+        if let Err(error) = self.store.set_options(wanted.clone()) {
+            update.problems.extend(error.reasons().iter().map(|reason| format!("backend: {reason}")));
+        } else {
+            self.options = wanted;
         }
     }
 
-    fn update_files(&mut self, config: &Config, update: &mut Update) {
+    fn update_texts(&mut self, config: &Config, update: &mut Update) {
+        let is_text = |zone: &&Zone| matches!(zone.content, ZoneContent::Text(_));
+        let wanted: Vec<&Zone> = config.zones.iter().filter(is_text).collect();
+        for Zone { name, .. } in
+            self.texts.extract_if(.., |known| !wanted.iter().any(|zone| zone.name == known.name))
+        {
+            // One that has become a file is replaced by what the file holds.
+            if !config.zones.iter().any(|zone| zone.name == name) {
+                // That it is not there any more is what was wanted.
+                let _ = self.store.drop_zone(&Source::Config, &name);
+                update.dropped.push(name);
+            }
+        }
+        for zone in wanted {
+            if self.texts.contains(zone) {
+                update.unchanged += 1;
+                continue;
+            }
+            self.texts.retain(|known| known.name != zone.name);
+            self.texts.push(zone.clone());
+            self.load_text(zone, update);
+        }
+    }
+
+    fn load_text(&mut self, zone: &Zone, update: &mut Update) {
+        let ZoneContent::Text(text) = &zone.content else { return };
+        let (apex, options) = (&zone.name, ZoneOptions { fallthrough: zone.fallthrough });
+        let put = load_text(&format!("zone {apex}"), text, apex).map_err(|error| error.to_string());
+        let put = put.and_then(|loaded| {
+            update.warnings.extend(loaded.warnings);
+            let put = self.store.put_zone(&Source::Config, loaded.built, options);
+            put.map_err(|error| format!("zone {apex}: {error}"))
+        });
+        match put {
+            Ok(_) => update.loaded.push(apex.clone()),
+            Err(why) => {
+                let catalog = self.store.snapshot();
+                let entry = catalog.default_view().and_then(|view| view.zone(apex));
+                if entry.is_none_or(|entry| entry.derived || entry.zone().is_none()) {
+                    // Names of the zone must not be answered as if nobody had declared it.
+                    let _ = self.store.fail_zone(&Source::Config, apex.clone(), why.clone(), options);
+                }
+                update.problems.push(why);
+            }
+        }
+    }
+
+    fn update_files(&mut self, config: &Config, update: &mut Update, missing: &mut Vec<String>) {
         let mut zones: Vec<ZoneFile> = Vec::new();
         for zone in &config.zones {
             if let ZoneContent::File(path) = &zone.content {
@@ -115,43 +193,100 @@ impl Content {
                 zones.push(ZoneFile { apex: zone.name.clone(), path: path.clone(), options });
             }
         }
-        self.folder.clone_from(&config.zones_dir);
-        if let Some(folder) = &config.zones_dir {
-            match zones_in_folder(folder) {
-                Ok((found, errors)) => {
-                    update.problems.extend(errors.iter().map(ToString::to_string));
-                    for zone in found {
-                        // A zone that is listed by name is served as it is listed.
-                        if !config.zones.iter().any(|listed| listed.name == zone.apex) {
-                            zones.push(zone);
-                        }
-                    }
-                }
-                Err(error) => {
-                    update.problems.push(format!("zones_dir: {error}"));
-                    // What a folder held that cannot be read now is not gone for that.
-                    zones.extend(self.files.zones_below(folder));
-                }
-            }
-        }
+        let errors = self.update_folder(config, update, missing);
+        // A zone that is listed by name is served as it is listed.
+        let is_listed = |zone: &&ZoneFile| config.zones.iter().any(|listed| listed.name == zone.apex);
+        zones.extend(self.folder_zones.iter().filter(|zone| !is_listed(zone)).cloned());
         let report = self.files.sync(zones);
         update.loaded.extend(report.loaded);
         update.dropped.extend(report.dropped);
         update.unchanged += report.unchanged;
+        let failed: Vec<String> = report.failed.iter().map(|(_, error)| error.to_string()).collect();
         update.problems.extend(report.failed.iter().map(|(apex, error)| format!("zone {apex}: {error}")));
+        // What was wrong with the file of a zone was wrong when its name was looked for, too.
+        update.problems.extend(errors.into_iter().filter(|error| !failed.contains(error)));
         update.warnings.extend(report.warnings);
+    }
+
+    /// Looks what zones the folder holds; returns what is wrong with its files.
+    fn update_folder(
+        &mut self,
+        config: &Config,
+        update: &mut Update,
+        missing: &mut Vec<String>,
+    ) -> Vec<String> {
+        self.folder.clone_from(&config.zones_dir);
+        let Some(folder) = &config.zones_dir else {
+            self.folder_zones.clear();
+            return Vec::new();
+        };
+        match zones_in_folder(folder) {
+            Ok((mut found, errors)) => {
+                for path in zone_files(folder) {
+                    if found.iter().any(|zone| zone.path == path) {
+                        continue;
+                    }
+                    // It cannot be read now: then it holds the zone that it held before, or the one it is named for.
+                    let known = self.folder_zones.iter().find(|zone| zone.path == path).cloned();
+                    let named = || {
+                        let apex = path.file_stem()?.to_str()?.parse().ok()?;
+                        Some(ZoneFile { apex, path: path.clone(), options: ZoneOptions::default() })
+                    };
+                    if let Some(zone) = known.or_else(named)
+                        && !found.iter().any(|other| other.apex == zone.apex)
+                    {
+                        found.push(zone);
+                    }
+                }
+                self.folder_zones = found;
+                errors.iter().map(ToString::to_string).collect()
+            }
+            Err(error) => {
+                // What a folder held that cannot be read now is not gone for that.
+                let problem = format!("zones_dir: {error}");
+                if self.folder_zones.is_empty() {
+                    missing.push(problem.clone());
+                }
+                update.problems.push(problem);
+                Vec::new()
+            }
+        }
+    }
+
+    fn update_records(&mut self, config: &Config, update: &mut Update, missing: &mut Vec<String>) {
+        match self.store.hot_reload(&Source::Config, &config.records) {
+            Ok(_) => self.has_records = true,
+            Err(error) => {
+                let problems = error.reasons().iter().map(|reason| format!("records: {reason}"));
+                let problems: Vec<String> = problems.collect();
+                if !self.has_records {
+                    missing.extend(problems.iter().cloned());
+                }
+                update.problems.extend(problems);
+            }
+        }
     }
 }
 
+/// The `*.zone` files of a folder that can be listed.
+fn zone_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_zone = |path: &PathBuf| {
+        let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        !is_hidden && path.extension().is_some_and(|extension| extension == "zone")
+    };
+    entries.map(|entry| entry.path()).filter(is_zone).collect()
+}
+
 /// The options of a store that serves a configuration.
-pub(crate) fn store_options(config: &Config) -> StoreOptions {
+fn store_options(config: &Config) -> StoreOptions {
     let soa = &config.backend.soa;
     let first_ns = config.backend.ns.first().cloned();
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs());
     StoreOptions {
-        policy: config.backend.answers.clone(),
+        policy: AnswerPolicy { tcp_keepalive: config.tcp.keepalive(), ..config.backend.answers.clone() },
         ttl_bounds: config.records_ttl.min..=config.records_ttl.max,
-        precedence: config.precedence.iter().map(|kind| store_kinds(*kind)).collect(),
+        precedence: config.precedence.iter().map(|kind| vec![*kind]).collect(),
         derived: DerivedAuthority {
             mname: soa.mname.clone().or(first_ns),
             rname: soa.rname.clone(),
@@ -165,18 +300,5 @@ pub(crate) fn store_options(config: &Config) -> StoreOptions {
         // Grows from start to start, as long as nobody makes more than a change per second on average.
         first_serial: seconds as u32,
         ..StoreOptions::default()
-    }
-}
-
-/// The kinds of the store that a kind of the configuration stands for: a zone that is transferred counts as its file would.
-fn store_kinds(kind: config::SourceKind) -> Vec<SourceKind> {
-    match kind {
-        config::SourceKind::Acme => vec![SourceKind::Acme],
-        config::SourceKind::Api => vec![SourceKind::Api],
-        config::SourceKind::Update => vec![SourceKind::Update],
-        config::SourceKind::File => vec![SourceKind::File, SourceKind::Transfer],
-        config::SourceKind::Config => vec![SourceKind::Config],
-        config::SourceKind::ConfigMap => vec![SourceKind::ConfigMap],
-        config::SourceKind::Kubernetes => vec![SourceKind::Kubernetes],
     }
 }

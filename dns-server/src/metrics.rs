@@ -8,10 +8,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use dns_backend::{Authoritative, Transport};
 use dns_core::ZoneState;
-use dns_frontend::Counters;
+use dns_frontend::{AnswerTimes, Counters};
 use dns_store::Store;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
@@ -21,38 +22,59 @@ use prometheus_client::registry::Registry;
 pub(crate) struct Reloads {
     succeeded: AtomicU64,
     failed: AtomicU64,
-    /// Seconds since 1970 of the last one that succeeded; 0 if there was none.
+    /// Seconds since 1970 of the last one that succeeded, the loading at the start included; 0 if there was none.
     last: AtomicU64,
 }
 
 impl Reloads {
+    /// Takes note of the content with which the server starts; `complete` if all of it could be loaded.
+    pub fn begin(complete: bool) -> Self {
+        let reloads = Self::default();
+        if complete {
+            reloads.stamp();
+        }
+        reloads
+    }
+
+    /// Counts a reload.
     pub fn count(&self, succeeded: bool) {
         let counter = if succeeded { &self.succeeded } else { &self.failed };
         counter.fetch_add(1, Relaxed);
         if succeeded {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-            self.last.store(now, Relaxed);
+            self.stamp();
         }
+    }
+
+    fn stamp(&self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        self.last.store(now, Relaxed);
     }
 }
 
-/// All figures of a server.
-pub(crate) fn registry(
-    authoritative: Arc<Authoritative<Store>>,
-    counters: Counters,
-    store: Store,
-    reloads: Arc<Reloads>,
-) -> Registry {
-    let mut registry = Registry::default();
-    registry.register_collector(Box::new(Figures { authoritative, counters, store, reloads }));
-    registry
+/// All figures of a server. Clones show the same ones.
+#[derive(Clone)]
+pub(crate) struct Figures {
+    pub authoritative: Arc<Authoritative<Store>>,
+    pub counters: Counters,
+    pub store: Store,
+    pub reloads: Arc<Reloads>,
 }
 
-struct Figures {
-    authoritative: Arc<Authoritative<Store>>,
-    counters: Counters,
-    store: Store,
-    reloads: Arc<Reloads>,
+impl Figures {
+    /// What shows them.
+    pub fn registry(&self) -> Registry {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(self.clone()));
+        registry
+    }
+
+    /// All of them in OpenMetrics text.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Only a collector can fail here, and ours does not: writing to a string always works.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry());
+        text
+    }
 }
 
 impl fmt::Debug for Figures {
@@ -74,7 +96,7 @@ impl Collector for Figures {
         gauges::<0>(
             &mut encoder,
             "dns_server_last_reload_seconds",
-            "Time of the last reload that succeeded, in seconds since 1970",
+            "Time of the last load or reload that succeeded, in seconds since 1970",
             last,
         )
     }
@@ -106,7 +128,7 @@ impl Figures {
         counters(encoder, "dns_backend_truncated", "Replies that said TC", by_transport(truncated))?;
         counters(
             encoder,
-            "dns_backend_ignored",
+            "dns_backend_dropped",
             "Requests that deserve no answer: fragments of headers, and responses",
             by_transport(dropped),
         )
@@ -114,18 +136,29 @@ impl Figures {
 
     fn encode_sockets(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
         let totals = self.counters.totals();
-        for (name, help, figures) in [
-            ("dns_frontend_udp_events", "What became of datagrams", totals.udp.figures()),
-            (
-                "dns_frontend_tcp_events",
-                "What became of connections and their messages",
-                totals.tcp.figures(),
-            ),
-        ] {
-            let events = figures.into_iter().filter(|(name, _)| !STATES.contains(name));
-            let events = events.map(|(event, count)| ([("event", event.to_owned())], count));
-            counters(encoder, name, help, events)?;
+        let transports = [("udp", totals.udp.figures()), ("tcp", totals.tcp.figures())];
+        let mut events = Vec::new();
+        let mut drops = Vec::new();
+        for (transport, figures) in transports {
+            let labelled = |label, name: &str, count| {
+                ([("transport", transport.to_owned()), (label, name.to_owned())], count)
+            };
+            for (name, count) in figures {
+                match name.strip_prefix("dropped_") {
+                    Some(reason) => drops.push(labelled("reason", reason, count)),
+                    None if STATES.contains(&name) => {}
+                    None => events.push(labelled("event", name, count)),
+                }
+            }
         }
+        counters(
+            encoder,
+            "dns_frontend_events",
+            "What became of datagrams, connections and their messages",
+            events,
+        )?;
+        counters(encoder, "dns_frontend_dropped", "Datagrams that were dropped", drops)?;
+        encode_times(encoder, &[("udp", totals.udp_times), ("tcp", totals.tcp_times)])?;
         gauges(encoder, "dns_frontend_tcp_connections", "Connections open now", [([], totals.tcp.open)])?;
         let octets = [([], totals.tcp.buffered_octets)];
         gauges(
@@ -162,6 +195,24 @@ impl Figures {
         )?;
         gauges(encoder, "dns_store_records", "Records in all zones", [([], records)])
     }
+}
+
+/// Times to answer, as a histogram per transport.
+fn encode_times(encoder: &mut DescriptorEncoder, transports: &[(&str, AnswerTimes)]) -> fmt::Result {
+    let mut histogram = encoder.encode_descriptor(
+        "dns_frontend_answer_seconds",
+        "Time to answer a query, sampled; without the time that the system takes to receive and to send",
+        None,
+        MetricType::Histogram,
+    )?;
+    for (transport, times) in transports {
+        let buckets: Vec<(f64, u64)> = times.buckets().collect();
+        let count = times.counts.iter().sum();
+        let seconds = times.nanoseconds as f64 / 1e9;
+        let labels = [("transport", *transport)];
+        histogram.encode_family(&labels)?.encode_histogram::<NoLabelSet>(seconds, count, &buckets, None)?;
+    }
+    Ok(())
 }
 
 /// Figures of connections that go up and down, and so are no counters.
@@ -202,9 +253,13 @@ fn encode<const N: usize, M: EncodeMetric>(
     metric: impl Fn(u64) -> M,
 ) -> fmt::Result {
     let mut values = values.into_iter().peekable();
-    let Some((_, first)) = values.peek() else { return Ok(()) };
-    let kind = metric(*first).metric_type();
+    let Some(&(_, first)) = values.peek() else { return Ok(()) };
+    let kind = metric(first).metric_type();
     let mut descriptor = encoder.encode_descriptor(name, help, None, kind)?;
+    if N == 0 {
+        // Without labels there is one value, and no braces.
+        return metric(first).encode(descriptor);
+    }
     for (labels, value) in values {
         let labels: Vec<(&str, String)> = labels.into();
         metric(value).encode(descriptor.encode_family(&labels)?)?;

@@ -1,22 +1,24 @@
 //! Assembly: from a configuration to a running server.
 
+use std::borrow::Cow;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use dns_backend::Authoritative;
-use dns_core::{Catalog, ZoneState};
+use dns_core::{Catalog, Name, ZoneState};
 use dns_frontend::{Bound, Frontend, TcpConfig, UdpConfig};
 use dns_store::Store;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::config::{Config, Listener};
-use crate::content::{Content, Update};
-use crate::metrics::{self, Reloads};
+use crate::config::{Config, Listener, Zone, ZoneContent};
+use crate::content::{Content, Missing, Update};
+use crate::metrics::{Figures, Reloads};
 
 /// A server with its ports bound and its zones loaded, not yet answering.
 ///
@@ -52,6 +54,9 @@ pub enum BuildError {
     /// An HTTP socket.
     #[error("{}", chain(.0))]
     Http(#[from] dns_api::BindError),
+    /// Loading broke off, which is a defect.
+    #[error("loading zones and records failed: {0}")]
+    Load(tokio::task::JoinError),
     /// Zones or records could not be loaded, and the configuration is strict about it.
     #[error("{}", .0.join("\n"))]
     Content(Vec<String>),
@@ -80,7 +85,7 @@ impl Server {
         }
     }
 
-    /// Binds all ports, then loads zones and records.
+    /// Binds all ports, then loads zones and records. Needs a tokio runtime.
     ///
     /// Zones that cannot be loaded do not keep the others from being served, unless the configuration is strict; see
     /// [`loaded`](Self::loaded).
@@ -91,14 +96,19 @@ impl Server {
         let dns = Frontend::bind(frontend_config(&config))?;
         let mut http = Vec::new();
         for address in available(&config.listen.http) {
-            http.push(dns_api::Listener::bind(address).await?);
+            http.push(dns_api::Listener::bind(address)?);
         }
-        let store = Store::new(crate::content::store_options(&config));
-        let mut content = Content::new(store.clone());
-        let loaded = content.update(&config);
+        // Reading files waits for disks, and packing zones takes time: nothing for a thread that has others to serve.
+        let loading = tokio::task::spawn_blocking(move || {
+            let mut content = Content::new(&config);
+            let loaded = content.update(&config);
+            (config, content, loaded)
+        });
+        let (config, content, loaded) = loading.await.map_err(BuildError::Load)?;
         if config.strict && !loaded.problems.is_empty() {
             return Err(BuildError::Content(loaded.problems));
         }
+        let store = content.store().clone();
         Ok(Self { config, store, content, dns, http, loaded })
     }
 
@@ -123,27 +133,38 @@ impl Server {
     }
 
     /// Begins to answer. Needs a tokio runtime if there are HTTP listeners.
+    ///
+    /// # Errors
+    /// A thread could not be started; none is left running.
     pub fn start(self) -> io::Result<Running> {
-        let authoritative = Arc::new(Authoritative::new(self.store.clone()));
-        let counters = self.dns.counters();
-        let dns = self.dns.serve(authoritative.clone())?;
-        let reloads = Arc::new(Reloads::default());
+        let Self { config, store, content, dns, http, loaded } = self;
+        let authoritative = Arc::new(Authoritative::new(store.clone()));
+        let counters = dns.counters();
+        let (dns_addresses, http_addresses) =
+            (dns.local_addrs().to_vec(), http.iter().map(dns_api::Listener::address).collect());
+        let dns = dns.serve(authoritative.clone())?;
+        let reloads = Arc::new(Reloads::begin(loaded.problems.is_empty()));
+        let figures = Figures { authoritative, counters, store: store.clone(), reloads };
+        let readiness = Readiness { store, missing: content.missing().clone() };
         let (stop, stopped) = watch::channel(());
-        let mut http = Vec::new();
-        for listener in self.http {
-            let registry = metrics::registry(
-                authoritative.clone(),
-                counters.clone(),
-                self.store.clone(),
-                reloads.clone(),
-            );
-            let router = dns_api::router(Readiness { store: self.store.clone() }, registry);
+        let mut tasks = Vec::new();
+        for listener in http {
+            let router = dns_api::router(readiness.clone(), figures.registry());
             let mut stopped = stopped.clone();
             let stop = async move { stopped.changed().await.unwrap_or_default() };
-            http.push(tokio::spawn(listener.serve(router, dns_api::Limits::default(), stop)));
+            tasks.push(tokio::spawn(listener.serve(router, dns_api::Limits::default(), stop)));
         }
-        let state = Mutex::new(State { config: self.config, content: self.content });
-        Ok(Running { dns: Some(dns), http, stop, store: self.store, state: Arc::new(state), reloads })
+        let state = Arc::new(Mutex::new(State { config, content }));
+        Ok(Running {
+            dns: Some(dns),
+            http: tasks,
+            stop,
+            state,
+            figures,
+            readiness,
+            dns_addresses,
+            http_addresses,
+        })
     }
 }
 
@@ -174,6 +195,29 @@ impl ServerBuilder {
         self
     }
 
+    /// Serves a zone from the text of a zone file.
+    #[must_use]
+    pub fn zone_text(mut self, apex: Name, text: impl Into<Cow<'static, str>>) -> Self {
+        let content = ZoneContent::Text(text.into());
+        self.config.zones.push(Zone { name: apex, content, fallthrough: false });
+        self
+    }
+
+    /// Serves a zone from a zone file, which is read again at every [`Running::reload`] that finds it changed.
+    #[must_use]
+    pub fn zone_file(mut self, apex: Name, path: impl Into<PathBuf>) -> Self {
+        let content = ZoneContent::File(path.into());
+        self.config.zones.push(Zone { name: apex, content, fallthrough: false });
+        self
+    }
+
+    /// Refuses to be built when something cannot be loaded, instead of answering SERVFAIL for it.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        self.config.strict = true;
+        self
+    }
+
     /// Everything else.
     #[must_use]
     pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
@@ -192,9 +236,11 @@ pub struct Running {
     dns: Option<dns_frontend::Running>,
     http: Vec<JoinHandle<()>>,
     stop: watch::Sender<()>,
-    store: Store,
     state: Arc<Mutex<State>>,
-    reloads: Arc<Reloads>,
+    figures: Figures,
+    readiness: Readiness,
+    dns_addresses: Vec<SocketAddr>,
+    http_addresses: Vec<SocketAddr>,
 }
 
 struct State {
@@ -205,36 +251,66 @@ struct State {
 impl Running {
     /// The records, to be read and changed.
     pub fn store(&self) -> &Store {
-        &self.store
+        &self.figures.store
+    }
+
+    /// Addresses on which DNS questions are answered, over UDP and TCP.
+    pub fn dns_addresses(&self) -> &[SocketAddr] {
+        &self.dns_addresses
+    }
+
+    /// Addresses of metrics and probes.
+    pub fn http_addresses(&self) -> &[SocketAddr] {
+        &self.http_addresses
+    }
+
+    /// What `/metrics` shows of the server, in OpenMetrics text.
+    pub fn metrics(&self) -> String {
+        self.figures.text()
+    }
+
+    /// Everything that should be served is served; what `/ready` says.
+    ///
+    /// # Errors
+    /// Says what is missing, one sentence each: every zone that failed to load, by name.
+    pub fn ready(&self) -> Result<(), Vec<String>> {
+        dns_api::Status::ready(&self.readiness)
     }
 
     /// Serves what another configuration says, as far as that can change while the server runs. Only what has changed is
     /// applied, questions are answered meanwhile, and what is invalid leaves what was served before.
+    ///
+    /// Only zones and records of the configuration are touched, not those that others have put into the store. Needs a
+    /// tokio runtime.
     pub async fn reload(&self, config: Config) -> Update {
-        let (state, reloads) = (self.state.clone(), self.reloads.clone());
-        // Reading files waits for disks, and packing zones takes time: nothing for a thread that has others to serve.
+        let state = self.state.clone();
+        // As in `Server::build`.
         let update = tokio::task::spawn_blocking(move || {
             let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut update = state.content.update(&config);
-            update.restart_keys = Config::restart_keys(&state.config, &config);
-            reloads.count(update.problems.is_empty());
-            state.config = Config {
+            let restart_keys = Config::restart_keys(&state.config, &config);
+            // What cannot change stays as it is, for whatever depends on it, and is named again by the next reload.
+            let config = Config {
                 listen: state.config.listen.clone(),
                 workers: state.config.workers,
+                log: state.config.log,
                 tcp: state.config.tcp.clone(),
                 ..config
             };
+            let update = Update { restart_keys, ..state.content.update(&config) };
+            state.config = config;
             update
         });
-        update.await.unwrap_or_else(|error| Update {
+        let update = update.await.unwrap_or_else(|error| Update {
             problems: vec![format!("reloading failed: {error}")],
             ..Update::default()
-        })
+        });
+        self.figures.reloads.count(update.problems.is_empty());
+        update
     }
 
     /// Counts a reload that did not come about, because there was no valid configuration to apply.
     pub fn count_failed_reload(&self) {
-        self.reloads.count(false);
+        self.figures.reloads.count(false);
     }
 
     /// The files and folders that the content comes from.
@@ -258,14 +334,17 @@ impl Running {
     }
 }
 
-/// Ready means that every zone is served.
+/// Ready means that everything is served that the configuration asks for.
+#[derive(Clone)]
 struct Readiness {
     store: Store,
+    missing: Missing,
 }
 
 impl dns_api::Status for Readiness {
     fn ready(&self) -> Result<(), Vec<String>> {
-        let failed = failed_zones(&self.store.snapshot());
+        let mut failed = failed_zones(&self.store.snapshot());
+        failed.extend(self.missing.sentences());
         if failed.is_empty() { Ok(()) } else { Err(failed) }
     }
 }
@@ -301,10 +380,19 @@ fn frontend_config(config: &Config) -> dns_frontend::Config {
 
 /// The addresses, without those that may be missing and are.
 fn available(listeners: &[Listener]) -> Vec<SocketAddr> {
-    let is_missing = |listener: &&Listener| {
-        listener.optional
-            && UdpSocket::bind((listener.address.ip(), 0))
-                .is_err_and(|error| error.kind() != io::ErrorKind::PermissionDenied)
+    let is_there = |listener: &&Listener| {
+        if !listener.optional {
+            return true;
+        }
+        match UdpSocket::bind((listener.address.ip(), 0)) {
+            // What is forbidden is there.
+            Err(error) if error.kind() != io::ErrorKind::PermissionDenied => {
+                let address = listener.address;
+                tracing::warn!(%address, %error, "the system does not have this address, nothing is served there");
+                false
+            }
+            _ => true,
+        }
     };
-    listeners.iter().filter(|listener| !is_missing(listener)).map(|listener| listener.address).collect()
+    listeners.iter().filter(is_there).map(|listener| listener.address).collect()
 }

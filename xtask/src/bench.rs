@@ -115,9 +115,7 @@ fn build(ours: bool) -> Result<PathBuf> {
         command.args(["--package", "jw238dns"]);
     }
     shell::run(&mut command)?;
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| shell::root().join("target"), PathBuf::from);
-    Ok(shell::root().join(target).join("release"))
+    Ok(shell::target_folder().join("release"))
 }
 
 fn provide_knot() -> Result<()> {

@@ -17,6 +17,12 @@ pub fn root() -> &'static Path {
     package.parent().unwrap_or(package)
 }
 
+/// Where cargo puts what it builds.
+pub fn target_folder() -> PathBuf {
+    // Joining an absolute path replaces what it is joined to.
+    root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
+}
+
 /// Cargo, the one that runs us if there is one, in the workspace's folder.
 pub fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

@@ -6,10 +6,12 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::peers::{self, Peer, TEST_PEERS};
-use crate::shell;
+use crate::{shell, shuttle};
 
 /// Tells the tests whether a missing peer is a failure (`required`) or a named skip (`optional`).
 const PEERS_VARIABLE: &str = "TEST_PEERS";
+/// Tells the comparisons with other servers which program is ours.
+const SUBJECT_VARIABLE: &str = "TEST_SUBJECT";
 /// Tells the slow suites to run at their full sizes.
 const HEAVY_VARIABLE: &str = "TEST_HEAVY";
 /// Cases per property with `--heavy`; proptest's own default is 256.
@@ -28,6 +30,9 @@ pub fn run(args: &Args) -> Result<()> {
     let peers = provide_peers()?;
     let environment = |command: &mut Command| {
         command.env(PEERS_VARIABLE, peers);
+        // Built along with the tests, for those of the program itself; asking cargo again would build it with fewer features
+        // of its dependencies, and so all of them once more.
+        command.env(SUBJECT_VARIABLE, shell::target_folder().join("ci").join("jw238dns"));
         if args.heavy {
             command.env(HEAVY_VARIABLE, "1");
             if env::var_os("PROPTEST_CASES").is_none() {
@@ -59,8 +64,11 @@ pub fn run(args: &Args) -> Result<()> {
     doc_tests.args(["test", "--workspace", "--profile", "ci", "--no-fail-fast", "--doc"]);
     environment(&mut doc_tests);
 
-    // Both run, so that one look shows all that is broken.
-    let outcomes = [shell::run(&mut tests), shell::run(&mut doc_tests)];
+    // All run, so that one look shows all that is broken.
+    let mut outcomes = vec![shell::run(&mut tests), shell::run(&mut doc_tests)];
+    if args.heavy {
+        outcomes.push(shuttle::run());
+    }
     let failures: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
     for failure in &failures {
         eprintln!("{failure:#}");

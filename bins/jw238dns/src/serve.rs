@@ -1,15 +1,17 @@
 //! `jw238dns serve`.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::ExitCode;
 
 use dns_server::config::{Zone, ZoneContent};
+use dns_server::dns_core::{self, ZoneEntry};
+use dns_server::store::Store;
 use dns_server::{Config, Loaded, Running, Server, Update};
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::ServeArgs;
-use crate::{exit, settings, telemetry, watch};
+use crate::{exit, progress, settings, telemetry, watch};
 
 /// Serves until a signal says to stop.
 pub fn run(args: &ServeArgs) -> ExitCode {
@@ -23,7 +25,10 @@ pub fn run(args: &ServeArgs) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return exit::failure(&error),
     };
-    runtime.block_on(serve(args, loaded.config))
+    let code = runtime.block_on(serve(args, loaded.config));
+    // Whoever stops us while zones load need not wait for them.
+    runtime.shutdown_background();
+    code
 }
 
 async fn serve(args: &ServeArgs, config: Config) -> ExitCode {
@@ -32,18 +37,26 @@ async fn serve(args: &ServeArgs, config: Config) -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return exit::failure(&error),
     };
+    // Watched before they are read, so that no change is missed.
+    let mut files = watch::Files::new(args, &config);
     let question = question(&config);
-    let server = match Server::build(config).await {
-        Ok(server) => server,
-        Err(error) => return exit::failure(&error),
+    let build = progress::shown("loading zones", Server::build(config));
+    let server = tokio::select! {
+        built = build => match built {
+            Ok(server) => server,
+            Err(error) => return exit::failure(&error),
+        },
+        _ = terminate.recv() => return ExitCode::SUCCESS,
+        _ = interrupt.recv() => return ExitCode::SUCCESS,
     };
-    log_update("loaded", server.loaded());
-    announce(server.dns_addresses(), &server.http_addresses(), &question);
+    let loaded = server.loaded().clone();
     let running = match server.start() {
         Ok(running) => running,
         Err(error) => return exit::failure(&error),
     };
-    let mut files = watch::Files::new(args, &running);
+    log_update("loaded", &loaded, running.store());
+    announce(&running, question.as_deref());
+    files.watch(args, &running);
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
@@ -51,19 +64,21 @@ async fn serve(args: &ServeArgs, config: Config) -> ExitCode {
             _ = hangup.recv() => {}
             () = files.changed() => {}
         }
-        reload(args, &running).await;
-        files.watch(args, &running);
+        reload(args, &running, &mut files).await;
     }
     tracing::info!("stopping");
     running.shutdown().await;
+    tracing::info!("stopped");
     ExitCode::SUCCESS
 }
 
-async fn reload(args: &ServeArgs, running: &Running) {
+async fn reload(args: &ServeArgs, running: &Running, files: &mut watch::Files) {
     match settings::load_to_serve(args) {
         Ok(loaded) => {
             warn(&loaded);
-            log_update("reloaded", &running.reload(loaded.config).await);
+            files.watch_as_well(&loaded.config);
+            log_update("reloaded", &running.reload(loaded.config).await, running.store());
+            files.watch(args, running);
         }
         Err(errors) => {
             running.count_failed_reload();
@@ -85,7 +100,7 @@ fn warn(loaded: &Loaded) {
     }
 }
 
-fn log_update(what: &str, update: &Update) {
+fn log_update(what: &str, update: &Update, store: &Store) {
     for warning in &update.warnings {
         tracing::warn!("{warning}");
     }
@@ -95,25 +110,32 @@ fn log_update(what: &str, update: &Update) {
     for key in &update.restart_keys {
         tracing::warn!(key, "has changed, which takes effect with the next start");
     }
-    let (loaded, dropped, unchanged) = (update.loaded.len(), update.dropped.len(), update.unchanged);
+    let catalog = store.snapshot();
+    let zones = || catalog.views().iter().flat_map(|view| view.zones());
+    let records: usize = zones().filter_map(ZoneEntry::zone).map(dns_core::zone::Zone::record_count).sum();
     tracing::info!(
-        zones_loaded = loaded,
-        zones_dropped = dropped,
-        zones_unchanged = unchanged,
+        zones_loaded = update.loaded.len(),
+        zones_dropped = update.dropped.len(),
+        zones_unchanged = update.unchanged,
         problems = update.problems.len(),
         "{what}"
     );
+    tracing::info!(zones = zones().count(), records, "serving");
+    if zones().next().is_none() {
+        tracing::warn!("there are neither zones nor records: every question will be refused");
+    }
 }
 
 /// Says where answers are to be had, and how to try one.
-fn announce(dns: &[SocketAddr], http: &[SocketAddr], question: &str) {
-    for address in dns {
+fn announce(running: &Running, question: Option<&str>) {
+    for address in running.dns_addresses() {
         tracing::info!(%address, "answering DNS over UDP and TCP");
     }
-    for address in http {
+    for address in running.http_addresses() {
         tracing::info!(%address, "answering HTTP: /metrics /health /ready");
     }
-    if let Some(address) = dns.first() {
+    let question = question.map(str::to_owned).or_else(|| any_zone(running.store()));
+    if let (Some(address), Some(question)) = (running.dns_addresses().first(), question) {
         tracing::info!("try: dig @{} -p {} {question}", reachable(address.ip()), address.port());
     }
 }
@@ -127,13 +149,20 @@ fn reachable(address: IpAddr) -> IpAddr {
     }
 }
 
-/// A question that the configuration has an answer to.
-fn question(config: &Config) -> String {
+/// A question that the configuration has an answer to, as far as it tells by itself.
+fn question(config: &Config) -> Option<String> {
     let is_sample = |zone: &Zone| matches!(zone.content, ZoneContent::Text(_));
     match (config.zones.first(), config.records.first()) {
-        (Some(zone), _) if is_sample(zone) => format!("www.{}", zone.name),
-        (Some(zone), _) => format!("{} SOA", zone.name),
-        (None, Some(rrset)) => format!("{} {}", rrset.owner(), rrset.rtype()),
-        (None, None) => "example.org. SOA".to_owned(),
+        (Some(zone), _) if is_sample(zone) => Some(format!("www.{}", zone.name)),
+        (Some(zone), _) => Some(format!("{} SOA", zone.name)),
+        (None, Some(rrset)) => Some(format!("{} {}", rrset.owner(), rrset.rtype())),
+        (None, None) => None,
     }
+}
+
+/// A question that a zone of a folder has an answer to.
+fn any_zone(store: &Store) -> Option<String> {
+    let catalog = store.snapshot();
+    let apex = catalog.default_view()?.zones().map(|zone| &zone.apex).min()?;
+    Some(format!("{apex} SOA"))
 }

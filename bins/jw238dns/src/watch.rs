@@ -1,7 +1,9 @@
 //! Noticing that files have changed.
 
-use dns_server::Running;
-use dns_server::files::Watcher;
+use std::path::Path;
+
+use dns_server::files::{WatchError, Watcher};
+use dns_server::{Config, Running, WatchedPaths};
 use tokio::time::{sleep, timeout};
 
 use crate::args::ServeArgs;
@@ -10,29 +12,45 @@ use crate::settings;
 /// Watches the configuration file and all files that the content comes from.
 pub struct Files {
     watcher: Option<Watcher>,
+    /// What is watched now.
+    paths: WatchedPaths,
 }
 
 impl Files {
-    /// Watches what is served now. Without help of the system, changes are found at the next SIGHUP only.
-    pub fn new(args: &ServeArgs, running: &Running) -> Self {
+    /// Watches the files that a configuration names. Without help of the system, changes are found at the next SIGHUP only.
+    pub fn new(args: &ServeArgs, config: &Config) -> Self {
         let watcher = Watcher::new();
         if let Err(error) = &watcher {
             tracing::warn!(%error, "files cannot be watched: send SIGHUP after changing them");
         }
-        let mut files = Self { watcher: watcher.ok() };
-        files.watch(args, running);
+        let files = settings::config_file(&args.source).map(Path::to_owned).into_iter().collect();
+        let mut files =
+            Self { watcher: watcher.ok(), paths: WatchedPaths { files, ..WatchedPaths::default() } };
+        files.watch_as_well(config);
         files
+    }
+
+    /// Watches the files that a configuration names, too, before they are read: what changes meanwhile is noticed.
+    pub fn watch_as_well(&mut self, config: &Config) {
+        let WatchedPaths { files, folders } = config.named_paths();
+        self.paths.files.extend(files);
+        self.paths.folders.extend(folders);
+        self.begin();
     }
 
     /// Watches what is served now, and nothing else.
     pub fn watch(&mut self, args: &ServeArgs, running: &Running) {
-        let Some(watcher) = &mut self.watcher else { return };
-        let paths = running.watched_paths();
-        let config = settings::config_file(&args.source);
-        let files = paths.files.iter().map(AsRef::as_ref).chain(config);
-        for error in watcher.watch(files, paths.folders.iter().map(AsRef::as_ref)) {
+        self.paths = running.watched_paths();
+        self.paths.files.extend(settings::config_file(&args.source).map(Path::to_owned));
+        for error in self.begin() {
             tracing::warn!("{error}: send SIGHUP after changing files there");
         }
+    }
+
+    fn begin(&mut self) -> Vec<WatchError> {
+        let Some(watcher) = &mut self.watcher else { return Vec::new() };
+        let WatchedPaths { files, folders } = &self.paths;
+        watcher.watch(files.iter().map(AsRef::as_ref), folders.iter().map(AsRef::as_ref))
     }
 
     /// Returns once files have changed and have then stayed as they are for a moment.

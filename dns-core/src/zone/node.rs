@@ -143,6 +143,18 @@ impl<'z> Node<'z> {
         Rrsets { octets: self.octets, entry: directory, directory_end: data, data }
     }
 
+    /// Where among the octets of the node the records of one type stand.
+    pub(super) fn records_range(&self, rtype: RecordType) -> Option<std::ops::Range<usize>> {
+        let mut rrsets = self.rrsets();
+        loop {
+            let start = rrsets.data;
+            let rrset = rrsets.next()?;
+            if rrset.rtype == rtype {
+                return Some(start..start + rrset.records.len());
+            }
+        }
+    }
+
     /// The octets of the node, without what follows them.
     pub(super) fn packed(&self) -> &'z [u8] {
         let mut rrsets = self.rrsets();

@@ -235,7 +235,7 @@ impl<R: Respond> Connection<R> {
             replies.clear();
             let mut requests =
                 Requests { input: &input[done..], batch: &batch, replies, client: self.client };
-            answering.answer(&mut requests).map_err(|_| Closed::Panic)?;
+            answering.answer(&mut requests, self.shared.times()).map_err(|_| Closed::Panic)?;
             let taken = self.write(replies, batch.len())?;
             let counters = self.shared.counters();
             counters.batches.add(1);

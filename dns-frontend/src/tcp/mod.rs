@@ -29,7 +29,7 @@ use self::{
 use crate::{
     answering::Answering,
     config::TcpConfig,
-    counters::{Counters, TcpWorker},
+    counters::{Counters, TcpWorker, WorkerTimes},
 };
 
 /// One thread with a listening socket per address.
@@ -96,6 +96,10 @@ impl Worker {
 impl<R: Respond> Shared<R> {
     fn counters(&self) -> &TcpWorker {
         self.counters.tcp(self.number)
+    }
+
+    fn times(&self) -> &WorkerTimes {
+        self.counters.tcp_times(self.number)
     }
 
     fn begin(self: &Rc<Self>, stream: TcpStream, client: SocketAddr, ending: &Ending) {

@@ -11,7 +11,7 @@ pub(crate) use self::single::Single;
 use crate::{
     answering::Answering,
     config::UdpConfig,
-    counters::{Counters, UdpWorker},
+    counters::{Counters, UdpWorker, WorkerTimes},
     stop::Stop,
     sys::{self, Poller},
 };
@@ -76,6 +76,7 @@ impl Worker {
             packets: D::new(&self.config, self.destination_wanted),
             answering: Answering::new(respond, Transport::Udp),
             counters: self.counters.udp(self.number),
+            times: self.counters.udp_times(self.number),
             stop: &self.stop,
         };
         match &self.sockets[..] {
@@ -97,6 +98,7 @@ struct Work<'a, D, R: Respond> {
     packets: D,
     answering: Answering<R>,
     counters: &'a UdpWorker,
+    times: &'a WorkerTimes,
     stop: &'a Stop,
 }
 
@@ -124,7 +126,7 @@ impl<D: Datagrams, R: Respond> Work<'_, D, R> {
         if self.packets.is_empty() {
             return received.datagrams;
         }
-        if self.answering.answer(&mut self.packets).is_err() {
+        if self.answering.answer(&mut self.packets, self.times).is_err() {
             self.counters.panics.add(1);
             return received.datagrams;
         }

@@ -30,7 +30,7 @@ pub(super) fn config(spec: Spec, base: &Path, sample: bool, reader: &mut Reader)
     }
     let records_ttl = ttl_bounds(spec.records_ttl, reader);
     let tcp = tcp(&value(spec.tcp).unwrap_or_default(), reader);
-    let backend = backend(value(spec.backend).unwrap_or_default(), records_ttl, tcp.idle_timeout, reader);
+    let backend = backend(value(spec.backend).unwrap_or_default(), records_ttl, &tcp, reader);
     let serves_nothing = spec.zones.is_none() && spec.zones_dir.is_none() && spec.records.is_none();
     let zones =
         if sample && serves_nothing { Config::sample_zones() } else { zones(spec.zones, base, reader) };
@@ -176,7 +176,7 @@ fn precedence(list: Option<Located<Vec<Located<SourceKind>>>>, reader: &mut Read
     order
 }
 
-fn backend(spec: BackendSpec, bounds: TtlBounds, idle_timeout: Duration, reader: &mut Reader) -> Backend {
+fn backend(spec: BackendSpec, bounds: TtlBounds, tcp: &Tcp, reader: &mut Reader) -> Backend {
     let defaults = Backend::default();
     if let Some(ttl) = &spec.default_ttl
         && !bounds.contain(ttl.value.0)
@@ -194,7 +194,7 @@ fn backend(spec: BackendSpec, bounds: TtlBounds, idle_timeout: Duration, reader:
             any: value(spec.any).unwrap_or(defaults.answers.any),
             minimal_responses: value(spec.minimal_responses).unwrap_or(defaults.answers.minimal_responses),
             udp_octets_max: number(spec.edns_udp_size.as_ref(), defaults.answers.udp_octets_max),
-            tcp_keepalive: keepalive(idle_timeout),
+            tcp_keepalive: tcp.keepalive(),
         },
         soa: soa(value(spec.soa).unwrap_or_default()),
         ns: spec.ns.map_or_else(Vec::new, |ns| {
@@ -203,13 +203,6 @@ fn backend(spec: BackendSpec, bounds: TtlBounds, idle_timeout: Duration, reader:
         }),
         upstream: upstream(value(spec.upstream).unwrap_or_default(), reader),
     }
-}
-
-/// The idle time-out as clients are told it, in units of 100 ms ([RFC 7828, section 3.1]).
-///
-/// [RFC 7828, section 3.1]: https://www.rfc-editor.org/rfc/rfc7828#section-3.1
-fn keepalive(idle_timeout: Duration) -> u16 {
-    u16::try_from(idle_timeout.as_millis() / 100).unwrap_or(u16::MAX)
 }
 
 fn soa(spec: SoaSpec) -> SoaTemplate {

@@ -41,7 +41,7 @@ mapping! {
         /// TTLs that records outside zone files may have.
         "records_ttl" => records_ttl: TtlBoundsSpec,
         /// Which source is served where several claim one name and type: the one named first. Kinds that are left out follow in their usual order.
-        "precedence" => precedence: Vec<Located<SourceKind>> [default "[acme, api, update, file, config, configmap, kubernetes]"],
+        "precedence" => precedence: Vec<Located<SourceKind>> [default "[acme, api, update, file, transfer, config, configmap, kubernetes]"],
         /// How answers are made.
         "backend" => backend: BackendSpec,
         /// Limits for TCP connections.
@@ -192,6 +192,7 @@ choice!(SourceKind {
     "api" => Api,
     "update" => Update,
     "file" => File,
+    "transfer" => Transfer,
     "config" => Config,
     "configmap" => ConfigMap,
     "kubernetes" => Kubernetes,

@@ -1,0 +1,9 @@
+//! The binary as it serves: a process with real sockets, signals and files.
+
+mod hostile;
+mod probes;
+mod refusals;
+mod reload;
+mod start;
+mod stop;
+mod support;
