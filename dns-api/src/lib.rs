@@ -15,7 +15,7 @@
 //!         Ok(())
 //!     }
 //! }
-//! let listener = Listener::bind("127.0.0.1:8080".parse()?).await?;
+//! let listener = Listener::bind("127.0.0.1:8080".parse()?)?;
 //! let stop = std::future::pending();
 //! listener.serve(router(Always, Registry::default()), Limits::default(), stop).await;
 //! # Ok(())

@@ -12,6 +12,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -23,6 +24,8 @@ use crate::patience::Patient;
 const HEADERS_MAX: usize = 50;
 /// Octets of a request's head; the least that hyper allows.
 const HEAD_OCTETS_MAX: usize = 8192;
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 128;
 /// Rest after an accept that failed for want of file descriptors or memory, which the next one would as well.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -52,7 +55,7 @@ impl Default for Limits {
 
 /// Why there is no listener.
 #[derive(Debug, Error)]
-#[error("cannot listen on {address} for HTTP: {source}")]
+#[error("cannot listen on {address} for HTTP")]
 pub struct BindError {
     /// The address that was asked for.
     pub address: SocketAddr,
@@ -68,17 +71,27 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Takes the port.
+    /// Takes the port. Needs a tokio runtime.
     ///
     /// # Errors
     /// Names the address, since a server listens on several.
-    pub async fn bind(address: SocketAddr) -> Result<Self, BindError> {
-        let bound = async {
-            let socket = TcpListener::bind(address).await?;
+    pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
+        let bound = || {
+            let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+            if address.is_ipv6() {
+                // All addresses of IPv6 and all of IPv4 are two listeners, which must not get in each other's way.
+                socket.set_only_v6(true)?;
+            }
+            // A restart need not wait until connections of the last run are forgotten.
+            socket.set_reuse_address(true)?;
+            socket.set_nonblocking(true)?;
+            socket.bind(&address.into())?;
+            socket.listen(BACKLOG)?;
+            let socket = TcpListener::from_std(socket.into())?;
             let address = socket.local_addr()?;
             Ok(Self { socket, address })
         };
-        bound.await.map_err(|source| BindError { address, source })
+        bound().map_err(|source| BindError { address, source })
     }
 
     /// The address, with the port that the system chose if 0 was asked for.

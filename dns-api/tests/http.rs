@@ -47,10 +47,10 @@ struct Running {
     task: JoinHandle<()>,
 }
 
-async fn start(status: Failed, limits: Limits) -> Running {
+fn start(status: Failed, limits: Limits) -> Running {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Zones(7)));
-    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.address();
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
@@ -87,7 +87,7 @@ async fn get(address: SocketAddr, path: &str) -> (u16, String) {
 
 #[tokio::test]
 async fn probes_tell_alive_from_ready() {
-    let server = start(Failed(&[]), Limits::default()).await;
+    let server = start(Failed(&[]), Limits::default());
     assert_eq!(get(server.address, "/health").await, (200, "ok\n".to_owned()));
     assert_eq!(get(server.address, "/ready").await, (200, "ready\n".to_owned()));
     let (code, text) = get(server.address, "/api").await;
@@ -96,8 +96,7 @@ async fn probes_tell_alive_from_ready() {
     let failed = start(
         Failed(&["zone a.example. failed to load", "zone b.example. failed to load"]),
         Limits::default(),
-    )
-    .await;
+    );
     assert_eq!(get(failed.address, "/health").await.0, 200);
     assert_eq!(
         get(failed.address, "/ready").await,
@@ -107,7 +106,7 @@ async fn probes_tell_alive_from_ready() {
 
 #[tokio::test]
 async fn metrics_hold_the_collectors_and_the_requests() {
-    let server = start(Failed(&[]), Limits::default()).await;
+    let server = start(Failed(&[]), Limits::default());
     for path in ["/health", "/made/up", "/made/up/too"] {
         get(server.address, path).await;
     }
@@ -130,7 +129,7 @@ async fn metrics_hold_the_collectors_and_the_requests() {
 
 #[tokio::test]
 async fn other_methods_are_refused() {
-    let server = start(Failed(&[]), Limits::default()).await;
+    let server = start(Failed(&[]), Limits::default());
     let request = b"POST /ready HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     let response = exchange(server.address, request).await;
     assert!(response.starts_with("HTTP/1.1 405 "), "{response}");
@@ -138,7 +137,7 @@ async fn other_methods_are_refused() {
 
 #[tokio::test]
 async fn malformed_and_oversized_requests_end_the_connection_only() {
-    let server = start(Failed(&[]), Limits::default()).await;
+    let server = start(Failed(&[]), Limits::default());
     let long = format!("GET /health HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(64 * 1024));
     let many = format!("GET /health HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(200));
     for request in [b"\x00\x01\x02\r\n\r\n".as_slice(), b"GET\r\n\r\n", long.as_bytes(), many.as_bytes()] {
@@ -152,7 +151,7 @@ async fn malformed_and_oversized_requests_end_the_connection_only() {
 #[tokio::test]
 async fn clients_that_send_slowly_are_cut_off() {
     let limits = Limits { head_timeout: Duration::from_millis(50), ..Limits::default() };
-    let server = start(Failed(&[]), limits).await;
+    let server = start(Failed(&[]), limits);
     // Neither silence, nor half a head, nor a connection kept without a second request is waited for.
     for (request, answered) in [
         (b"".as_slice(), false),
@@ -167,7 +166,7 @@ async fn clients_that_send_slowly_are_cut_off() {
 #[tokio::test]
 async fn a_full_listener_serves_the_next_client_when_one_leaves() {
     let limits = Limits { connections_max: 1, ..Limits::default() };
-    let server = start(Failed(&[]), limits).await;
+    let server = start(Failed(&[]), limits);
     let mut first = within(TcpStream::connect(server.address)).await.unwrap();
     first.write_all(b"GET /health HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
     let mut octets = [0; 256];
@@ -179,7 +178,7 @@ async fn a_full_listener_serves_the_next_client_when_one_leaves() {
 
 #[tokio::test]
 async fn stopping_waits_for_nobody_idle_and_frees_the_port() {
-    let server = start(Failed(&[]), Limits::default()).await;
+    let server = start(Failed(&[]), Limits::default());
     let mut idle = within(TcpStream::connect(server.address)).await.unwrap();
     idle.write_all(b"GET /health HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
     let mut octets = [0; 256];
@@ -190,12 +189,24 @@ async fn stopping_waits_for_nobody_idle_and_frees_the_port() {
         .expect("an idle connection does not hold up the drain")
         .unwrap();
     assert_eq!(within(idle.read(&mut octets)).await.unwrap_or(0), 0);
-    Listener::bind(server.address).await.unwrap();
+    Listener::bind(server.address).unwrap();
 }
 
 #[tokio::test]
 async fn a_port_in_use_is_named() {
-    let taken = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let error = Listener::bind(taken.address()).await.unwrap_err().to_string();
-    assert!(error.starts_with(&format!("cannot listen on {} for HTTP: ", taken.address())), "{error}");
+    let taken = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let error = Listener::bind(taken.address()).unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot listen on {} for HTTP", taken.address()));
+    assert_eq!(error.source.kind(), std::io::ErrorKind::AddrInUse);
+}
+
+#[tokio::test]
+async fn all_addresses_of_both_families_are_two_listeners() {
+    let ipv4 = Listener::bind("0.0.0.0:0".parse().unwrap()).unwrap();
+    let ipv6 = SocketAddr::new("::".parse().unwrap(), ipv4.address().port());
+    match Listener::bind(ipv6) {
+        Ok(ipv6) => assert_eq!(ipv6.address().port(), ipv4.address().port()),
+        // A machine without IPv6 has nothing to show here; that the port is taken would be wrong on any.
+        Err(error) => assert_ne!(error.source.kind(), std::io::ErrorKind::AddrInUse, "{error}"),
+    }
 }

@@ -148,7 +148,7 @@ impl<'c> Answerer<'c> {
                 Step::Alias { target_at, owed } => (at, all_owed[followed]) = (target_at, owed),
             }
         }
-        self.prove_syntheses(&all_owed, mentioned, reply)
+        prove_syntheses(&all_owed, mentioned, reply)
     }
 
     /// Looks one name up and writes what comes of it. `owed` are the proofs for the names before it in the chain.
@@ -166,11 +166,11 @@ impl<'c> Answerer<'c> {
         let owner = Owner::At(current.at);
         match found.outcome {
             Outcome::Answer(rrset) if is_repeated(&rrset, current, reply) => {
-                self.prove_syntheses(owed, mentioned, reply)?;
+                prove_syntheses(owed, mentioned, reply)?;
             }
             Outcome::Answer(rrset) => {
                 let copy_at = reply.put(Section::Answer, &rrset, owner, origin, self.dnssec_ok)?;
-                self.prove_syntheses(owed, mentioned, reply)?;
+                prove_syntheses(owed, mentioned, reply)?;
                 self.prove_synthesis(place, current, &found, reply)?;
                 if !self.policy.minimal_responses {
                     additional::add_targets(self, place, &rrset, copy_at, mentioned, reply);
@@ -181,7 +181,7 @@ impl<'c> Answerer<'c> {
                     return Err(Full);
                 }
                 self.whole_node(place, current, node, reply)?;
-                self.prove_syntheses(owed, mentioned, reply)?;
+                prove_syntheses(owed, mentioned, reply)?;
                 self.prove_synthesis(place, current, &found, reply)?;
             }
             Outcome::Alias(cname) => {
@@ -195,20 +195,20 @@ impl<'c> Answerer<'c> {
                 if let Some(target_at) = self.redirect(place, current, node, &dname, reply)? {
                     return Ok(Step::Alias { target_at, owed: None });
                 }
-                self.prove_syntheses(owed, mentioned, reply)?;
+                prove_syntheses(owed, mentioned, reply)?;
             }
             Outcome::NxDomain | Outcome::NoData => {
                 if matches!(found.outcome, Outcome::NxDomain) {
                     reply.set_rcode(ResponseCode::NXDOMAIN);
                 }
-                self.prove_syntheses(owed, mentioned, reply)?;
+                prove_syntheses(owed, mentioned, reply)?;
                 self.negative(place, current, &found, reply)?;
             }
             Outcome::Referral(cut) => {
                 if current.is_first {
                     reply.set_authoritative(false);
                 }
-                self.prove_syntheses(owed, mentioned, reply)?;
+                prove_syntheses(owed, mentioned, reply)?;
                 self.refer(place, current, cut, mentioned, reply)?;
             }
         }
@@ -225,25 +225,6 @@ impl<'c> Answerer<'c> {
     #[inline]
     fn has_proofs(&self, zone: &Zone) -> bool {
         self.dnssec_ok && *zone.signing() != Signing::Unsigned
-    }
-
-    /// Proves what is owed for names on the way here.
-    #[inline]
-    fn prove_syntheses(
-        &self,
-        owed: &[Option<Owed<'c>>],
-        mentioned: &mut HashedName,
-        reply: &mut Reply<'_>,
-    ) -> Result<(), Full> {
-        for owed in owed.iter().flatten() {
-            let mut wire = [0u8; NAME_OCTETS_MAX];
-            let name = read_name(reply.written(), owed.at, &mut wire);
-            if name.is_some_and(|name| mentioned.read(name).is_ok()) {
-                denial::Proof::new(owed.place, true, reply)
-                    .wildcard_answer(mentioned, owed.encloser_labels)?;
-            }
-        }
-        Ok(())
     }
 
     /// The answer was made from a wildcard: proves that there was nothing closer.
@@ -382,6 +363,23 @@ impl<'c> Answerer<'c> {
         }
         Ok(())
     }
+}
+
+/// Proves what is owed for names on the way here.
+#[inline]
+fn prove_syntheses(
+    owed: &[Option<Owed<'_>>],
+    mentioned: &mut HashedName,
+    reply: &mut Reply<'_>,
+) -> Result<(), Full> {
+    for owed in owed.iter().flatten() {
+        let mut wire = [0u8; NAME_OCTETS_MAX];
+        let name = read_name(reply.written(), owed.at, &mut wire);
+        if name.is_some_and(|name| mentioned.read(name).is_ok()) {
+            denial::Proof::new(owed.place, true, reply).wildcard_answer(mentioned, owed.encloser_labels)?;
+        }
+    }
+    Ok(())
 }
 
 /// The RRset stands in the answer already: a DNAME record can lead to its own owner.

@@ -49,6 +49,15 @@ impl<V> Trie<V> {
         self.root.is_none()
     }
 
+    /// Both are one and the same version; tells by address, so equal contents alone do not count.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (&self.root, &other.root) {
+            (Some(left), Some(right)) => Arc::ptr_eq(left, right),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
     /// The value with this hash that `matches`.
     #[inline]
     pub fn get(&self, hash: u64, matches: impl Fn(&V) -> bool) -> Option<&V> {

@@ -54,6 +54,9 @@ pub enum BuildError {
     /// An HTTP socket.
     #[error("{}", chain(.0))]
     Http(#[from] dns_api::BindError),
+    /// Loading broke off, which is a defect.
+    #[error("loading zones and records failed: {0}")]
+    Load(tokio::task::JoinError),
     /// Zones or records could not be loaded, and the configuration is strict about it.
     #[error("{}", .0.join("\n"))]
     Content(Vec<String>),
@@ -93,7 +96,7 @@ impl Server {
         let dns = Frontend::bind(frontend_config(&config))?;
         let mut http = Vec::new();
         for address in available(&config.listen.http) {
-            http.push(dns_api::Listener::bind(address).await?);
+            http.push(dns_api::Listener::bind(address)?);
         }
         // Reading files waits for disks, and packing zones takes time: nothing for a thread that has others to serve.
         let loading = tokio::task::spawn_blocking(move || {
@@ -101,10 +104,7 @@ impl Server {
             let loaded = content.update(&config);
             (config, content, loaded)
         });
-        let (config, content, loaded) = match loading.await {
-            Ok(done) => done,
-            Err(error) => return Err(BuildError::Content(vec![format!("loading failed: {error}")])),
-        };
+        let (config, content, loaded) = loading.await.map_err(BuildError::Load)?;
         if config.strict && !loaded.problems.is_empty() {
             return Err(BuildError::Content(loaded.problems));
         }

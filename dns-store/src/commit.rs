@@ -1,40 +1,28 @@
-//! One transaction: from what sources want to the next catalog, or to the reasons why not.
+//! One transaction: from what sources want to the next state, or to the reasons why not.
 //!
 //! Everything is worked out on the side; only a transaction without a fault touches the writer's own state.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
-use dns_core::zone::Signing;
-use dns_core::zone::{Place, SourceTag, Zone, ZoneBuilder, ZoneEdit, rrsets_of};
-use dns_core::{Catalog, Name, RecordType, Rrset, View, ZoneEntry, ZoneState};
+use dns_core::zone::{Place, SourceTag, ZoneBuilder, ZoneEdit, ZoneFaultKind};
+use dns_core::{Name, RecordType, Rrset, View, ZoneEntry, ZoneState};
 
 use crate::derived::Candidates;
 use crate::event::Changed;
-use crate::layers::{Contribution, served};
+use crate::layers::Contribution;
 use crate::options::StoreOptions;
-use crate::zones::{DeclaredZones, ZoneChange};
+use crate::state::{Home, State, TAG_SYNTHESISED, is_later, next_serial, rrsets_at};
+use crate::zones::ZoneChange;
 use crate::{Reason, Source};
 
-/// Records of the source that feeds the whole zone.
-pub(crate) const TAG_ZONE: SourceTag = SourceTag(0);
-/// SOA and NS records that were made up for a derived zone.
-pub(crate) const TAG_SYNTHESISED: SourceTag = SourceTag(1);
-/// The first tag of those that stand for other sources.
-const TAG_FIRST: u16 = 2;
-
-/// What the only writer knows beyond the catalog.
+/// The newest state, and orders of its names that only writers need.
 pub(crate) struct Writer {
-    pub options: StoreOptions,
-    /// Sources by their tags.
-    sources: Vec<Source>,
-    pub declared: DeclaredZones,
-    /// All contributions but those of the sources that feed whole zones, which are in the zones alone.
-    pub flat: BTreeMap<Name, Vec<Contribution>>,
-    /// What the source of the zone has at names where others have something, too.
-    masked: BTreeMap<Name, Vec<Rrset>>,
-    candidates: Candidates,
-    /// Serial of derived zones; grows with each transaction.
-    serial: u32,
+    state: Arc<State>,
+    /// Names that have flat records, in canonical order.
+    names: BTreeSet<Name>,
+    /// The same names by who has something there.
+    by_source: HashMap<Source, BTreeSet<Name>>,
 }
 
 /// What a transaction changes.
@@ -44,443 +32,440 @@ pub(crate) struct Transaction {
     pub names: BTreeMap<Name, Vec<Contribution>>,
     /// Zones that come, go or are replaced.
     pub zones: BTreeMap<Name, ZoneChange>,
+    /// Other options from now on.
+    pub options: Option<StoreOptions>,
 }
 
 /// A transaction that can be made.
-pub(crate) struct Prepared {
-    pub catalog: Catalog,
-    pub changed: Changed,
-    transaction: Transaction,
-    declared: DeclaredZones,
-    candidates: Candidates,
-    masked: Vec<(Name, Option<Vec<Rrset>>)>,
-    serial: u32,
-    /// Zones that were edited.
-    touched: Vec<Name>,
+pub(crate) struct Next {
+    pub state: State,
+    /// What clients see otherwise than before, apart from names at and below the zones of the transaction.
+    pub changed: Arc<Changed>,
+    names: BTreeMap<Name, Vec<Contribution>>,
+}
+
+impl Next {
+    pub fn version(&self) -> u64 {
+        self.state.catalog.version()
+    }
 }
 
 impl Writer {
-    pub fn new(options: StoreOptions) -> Self {
-        let serial = options.first_serial;
-        Self {
-            options,
-            sources: Vec::new(),
-            declared: DeclaredZones::default(),
-            flat: BTreeMap::new(),
-            masked: BTreeMap::new(),
-            candidates: Candidates::default(),
-            serial,
-        }
+    pub fn new(state: Arc<State>) -> Self {
+        Self { state, names: BTreeSet::new(), by_source: HashMap::new() }
     }
 
-    /// The source that a tag stands for in a zone.
-    pub fn source(&self, apex: &Name, tag: SourceTag) -> Option<Source> {
-        match tag {
-            TAG_ZONE => self.declared.get(apex).map(|declared| declared.source.clone()),
-            TAG_SYNTHESISED => None,
-            SourceTag(number) => self.sources.get(usize::from(number - TAG_FIRST)).cloned(),
-        }
+    pub fn state(&self) -> Arc<State> {
+        self.state.clone()
     }
 
-    fn tag(&mut self, source: &Source) -> SourceTag {
-        let at = self.sources.iter().position(|known| known == source).unwrap_or_else(|| {
-            self.sources.push(source.clone());
-            self.sources.len() - 1
-        });
-        // There are as many sources as ConfigMaps and keys; past 65,000 the last tag is shared.
-        SourceTag((TAG_FIRST as usize + at).min(usize::from(u16::MAX)) as u16)
+    /// Puts another state in place that has the same records.
+    pub fn replace_state(&mut self, state: Arc<State>) {
+        self.state = state;
+    }
+
+    /// Names at or below an ancestor that have flat records.
+    pub fn names_below(&self, ancestor: &Name) -> impl Iterator<Item = &Name> {
+        self.names.range(ancestor.clone()..).take_while(move |name| name.is_at_or_below(ancestor))
+    }
+
+    /// Names at which a source has flat records.
+    pub fn names_of(&self, source: &Source) -> impl Iterator<Item = &Name> {
+        self.by_source.get(source).into_iter().flatten()
     }
 
     /// Works a transaction out.
-    pub fn prepare(
-        &mut self,
-        catalog: &Catalog,
-        source: &Source,
-        transaction: Transaction,
-    ) -> Result<Prepared, Vec<Reason>> {
-        let old_view = catalog.default_view().cloned().unwrap_or_else(|| View::new("default"));
+    ///
+    /// # Errors
+    /// Everything that is wrong with what the source has at the names of the transaction and had not before.
+    pub fn prepare(&self, source: &Source, transaction: Transaction) -> Result<Next, Vec<Reason>> {
+        let old = &self.state;
+        let mut state = State::clone(old);
+        let options_before = state.options.clone();
+        if let Some(options) = transaction.options {
+            state.options = Arc::new(options);
+        }
+        state.serials.derived = next_serial(state.serials.derived);
         let mut work = Work {
-            view: old_view.clone(),
-            declared: self.declared.clone(),
-            candidates: self.candidates.clone(),
+            view: old.view().cloned().unwrap_or_else(|| View::new("default")),
             edits: BTreeMap::new(),
-            roots: BTreeSet::new(),
-            masked: Vec::new(),
-            foreign: BTreeSet::new(),
             reasons: Vec::new(),
         };
-        work.change_zones(&transaction.zones);
-        self.change_candidates(&transaction, &mut work);
-        self.edit_names(&transaction, source, &mut work);
-        let serial = self.serial.wrapping_add(1).max(1);
-        let touched = work.edits.keys().cloned().collect();
-        Self::finish_edits(&transaction, serial, &mut work);
-        let roots = std::mem::take(&mut work.roots);
-        for root in roots {
-            self.rebuild_derived(&root, &transaction, serial, &mut work);
+        let put = declare_zones(transaction.zones, &mut state, &mut work);
+        let mut roots = change_flat(old, &mut state, &transaction.names);
+        check_fresh(old, &state, source, &transaction.names, &mut work.reasons);
+        if !work.reasons.is_empty() {
+            return Err(work.reasons);
+        }
+        let options = &state.options;
+        if options.derived != options_before.derived
+            || options.derived_fallthrough != options_before.derived_fallthrough
+        {
+            roots.extend(work.view.zones().filter(|entry| entry.derived).map(|entry| entry.apex.clone()));
+        }
+        keep_topmost(&mut roots);
+        for name in transaction.names.keys() {
+            edit_name(old, &state, name, &put, &roots, &mut work);
+        }
+        let mut touched: Vec<Name> = work.edits.keys().cloned().collect();
+        finish_edits(&mut state, &put, &mut work);
+        let mut moved = BTreeSet::new();
+        for root in &roots {
+            let rebuilt = self.rebuild_derived(&state, root, &transaction.names, &mut work);
+            touched.extend(rebuilt.now.iter().cloned());
+            moved.extend(rebuilt.now.into_iter().chain(rebuilt.gone));
         }
         if !work.reasons.is_empty() {
             return Err(work.reasons);
         }
-        let version = catalog.version() + 1;
-        let changed = difference(&old_view, &work.view, &transaction, source, version);
-        Ok(Prepared {
-            catalog: catalog.clone().with_view(work.view).with_version(version),
-            changed,
-            transaction,
-            declared: work.declared,
-            candidates: work.candidates,
-            masked: work.masked,
-            serial,
-            touched,
-        })
-    }
-
-    /// Takes over what was worked out; the caller publishes the catalog.
-    pub fn accept(&mut self, prepared: Prepared) -> (Catalog, Changed, Vec<Name>) {
-        for (name, contributions) in prepared.transaction.names {
-            if contributions.is_empty() {
-                self.flat.remove(&name);
-            } else {
-                self.flat.insert(name, contributions);
-            }
-        }
-        for (name, rrsets) in prepared.masked {
-            match rrsets {
-                Some(rrsets) => drop(self.masked.insert(name, rrsets)),
-                None => drop(self.masked.remove(&name)),
-            }
-        }
-        self.declared = prepared.declared;
-        self.candidates = prepared.candidates;
-        self.serial = prepared.serial;
-        (prepared.catalog, prepared.changed, prepared.touched)
-    }
-
-    /// Everything that sources have at a name.
-    pub fn contributions(&self, catalog: &Catalog, name: &Name) -> Vec<Contribution> {
-        let mut all = self.flat.get(name).cloned().unwrap_or_default();
-        let Some(view) = catalog.default_view() else { return all };
-        if let Some(declared) = self.declared.home(name).and_then(|apex| self.declared.get(apex)) {
-            let own = self.zone_records(view, &declared.apex, name, false);
-            all.extend(own.into_iter().map(|rrset| Contribution { source: declared.source.clone(), rrset }));
-        }
-        all
-    }
-
-    /// For each name at which several sources have something: all of it.
-    pub fn contested(&self) -> impl Iterator<Item = Vec<Contribution>> {
-        self.flat.iter().filter_map(|(name, contributions)| {
-            let masked = self.masked.get(name).map_or(&[][..], |masked| masked);
-            if contributions.len() + masked.len() < 2 {
-                return None;
-            }
-            let mut all = contributions.clone();
-            if let Some(declared) = self.declared.home(name).and_then(|apex| self.declared.get(apex)) {
-                let own = masked
-                    .iter()
-                    .map(|rrset| Contribution { source: declared.source.clone(), rrset: rrset.clone() });
-                all.extend(own);
-            }
-            Some(all)
-        })
-    }
-
-    /// Names at or below an ancestor that have flat records.
-    pub fn flat_below(&self, ancestor: &Name) -> impl Iterator<Item = (&Name, &Vec<Contribution>)> {
-        self.flat.range(ancestor.clone()..).take_while(move |(name, _)| name.is_at_or_below(ancestor))
-    }
-
-    /// Owners outside declared zones decide which derived zones there are.
-    fn change_candidates(&self, transaction: &Transaction, work: &mut Work) {
-        for (name, new) in &transaction.names {
-            let asks = |contributions: &[Contribution], declared: &DeclaredZones| {
-                let is_flat = !contributions.is_empty() && declared.home(name).is_none();
-                is_flat.then(|| Candidates::of(name, has_cname(contributions)))
-            };
-            let before = self.flat.get(name).and_then(|old| asks(old, &self.declared));
-            let after = asks(new, &work.declared);
-            if before == after {
-                continue;
-            }
-            if let Some(candidate) = &after
-                && work.candidates.add(candidate)
-            {
-                work.roots.insert(candidate.clone());
-            }
-            if let Some(candidate) = &before
-                && work.candidates.remove(candidate)
-            {
-                work.roots.insert(candidate.clone());
-            }
-        }
-    }
-
-    /// Sets each name in the zone that it belongs to, and takes it out of the one that it belonged to.
-    fn edit_names(&mut self, transaction: &Transaction, source: &Source, work: &mut Work) {
-        for (name, contributions) in &transaction.names {
-            let home = work.declared.home(name).cloned();
-            let old_home = self.declared.home(name).cloned();
-            if let Some(old) =
-                old_home.filter(|old| Some(old) != home.as_ref() && !transaction.zones.contains_key(old))
-            {
-                let rrsets = self.zone_records(&work.view, &old, name, false);
-                let rrsets: Vec<_> = rrsets.iter().map(|rrset| (rrset, TAG_ZONE)).collect();
-                work.set(&old, name, &rrsets);
-                work.masked.push((name.clone(), None));
-            }
-            if let Some(apex) = home {
-                self.edit_declared(transaction, source, &apex, name, contributions, work);
-            } else if let Some(apex) = work.candidates.apex_of(name) {
-                // What lies at or below a root is put together anew anyway.
-                if !work.roots.iter().any(|root| apex.is_at_or_below(root)) {
-                    let rrsets = self.derived_records(&apex, name, contributions, None);
-                    let rrsets: Vec<_> = rrsets.iter().map(|(rrset, tag)| (rrset, *tag)).collect();
-                    work.set(&apex, name, &rrsets);
-                }
-            }
-        }
-    }
-
-    fn edit_declared(
-        &mut self,
-        transaction: &Transaction,
-        source: &Source,
-        apex: &Name,
-        name: &Name,
-        contributions: &[Contribution],
-        work: &mut Work,
-    ) {
-        let Some(zone) = work.view.zone(apex).and_then(ZoneEntry::zone) else { return };
-        let is_new = transaction.zones.contains_key(apex);
-        if *zone.signing() != Signing::Unsigned {
-            if !is_new && contributions.iter().any(|contribution| contribution.source == *source) {
-                work.reasons.push(Reason::Signed { owner: name.clone(), apex: apex.clone() });
-            }
-            return;
-        }
-        let own = self.zone_records(&work.view, apex, name, is_new);
-        if contributions.is_empty() && !self.masked.contains_key(name) && !self.flat.contains_key(name) {
-            return;
-        }
-        let Some(zone_source) = work.declared.get(apex).map(|declared| declared.source.clone()) else {
-            return;
+        let version = old.catalog.version() + 1;
+        let mut changed = Changed {
+            version,
+            source: source.clone(),
+            added: Vec::new(),
+            updated: Vec::new(),
+            deleted: Vec::new(),
+            zones: touched,
         };
-        let mut all: Vec<Contribution> = contributions.to_vec();
-        all.extend(
-            own.iter().map(|rrset| Contribution { source: zone_source.clone(), rrset: rrset.clone() }),
-        );
-        if *name == *apex
-            && all.iter().any(|contribution| {
-                contribution.source == *source && contribution.rrset.rtype() == RecordType::CNAME
-            })
-        {
-            work.reasons.push(Reason::CnameConflict { owner: name.clone(), other: RecordType::SOA });
-            return;
+        // A SOA record that somebody has given comes and goes with the zone whose apex it stands at.
+        moved.extend(transaction.names.keys().cloned());
+        for name in moved.iter().filter(|name| !put.iter().any(|apex| name.is_at_or_below(apex))) {
+            compare(visible(old.view(), name), visible(Some(&work.view), name), &mut changed);
         }
-
-        let winners = served(&all, &self.options);
-        let tagged: Vec<_> = winners
-            .iter()
-            .map(|winner| {
-                (
-                    &winner.rrset,
-                    if winner.source == zone_source { TAG_ZONE } else { self.tag(&winner.source) },
-                )
-            })
-            .collect();
-        if !contributions.is_empty() {
-            work.foreign.insert(apex.clone());
+        let mut catalog = old.catalog.as_ref().clone().with_view(work.view).with_version(version);
+        if state.options.policy != options_before.policy {
+            catalog = catalog.with_policy(state.options.policy.clone());
         }
-        work.masked.push((name.clone(), (!own.is_empty() && !contributions.is_empty()).then_some(own)));
-        work.set(apex, name, &tagged);
+        state.catalog = Arc::new(catalog);
+        Ok(Next { state, changed: Arc::new(changed), names: transaction.names })
     }
 
-    /// What the source of a zone has at a name, whether it is served or not. `is_new`: the zone has just come.
-    fn zone_records(&self, view: &View, apex: &Name, name: &Name, is_new: bool) -> Vec<Rrset> {
-        if let Some(masked) = self.masked.get(name).filter(|_| !is_new) {
-            return masked.clone();
-        }
-        let Some(zone) = view.zone(apex).and_then(ZoneEntry::zone) else { return Vec::new() };
-        let Some(node) = zone.node_of(name) else { return Vec::new() };
-        rrsets_of(zone, &node)
-            .into_iter()
-            .filter(|(_, tag)| *tag == TAG_ZONE)
-            .map(|(rrset, _)| rrset)
-            .collect()
-    }
-
-    /// What is served at a name of a derived zone; at its apex with the records that every zone must have.
-    fn derived_records(
-        &mut self,
-        apex: &Name,
-        name: &Name,
-        contributions: &[Contribution],
-        serial: Option<u32>,
-    ) -> Vec<(Rrset, SourceTag)> {
-        let winners = served(contributions, &self.options);
-        let mut rrsets: Vec<_> =
-            winners.into_iter().map(|winner| (winner.rrset, self.tag(&winner.source))).collect();
-        if name == apex {
-            let made_up = self.options.derived.records(apex, serial.unwrap_or(self.serial));
-            for rrset in made_up.into_iter().flatten() {
-                if !rrsets.iter().any(|(other, _)| other.rtype() == rrset.rtype()) {
-                    rrsets.push((rrset, TAG_SYNTHESISED));
+    /// Takes over what was worked out; the caller publishes it.
+    pub fn accept(&mut self, next: Next) -> Arc<State> {
+        for (name, contributions) in next.names {
+            let had = self.state.flat.get(&name);
+            for Contribution { source, .. } in had {
+                if contributions.iter().all(|contribution| contribution.source != *source)
+                    && let Some(names) = self.by_source.get_mut(source)
+                {
+                    names.remove(&name);
+                    if names.is_empty() {
+                        self.by_source.remove(source);
+                    }
                 }
             }
-        }
-        rrsets
-    }
-
-    /// Ends the edits: each changed zone gets a new serial.
-    fn finish_edits(transaction: &Transaction, serial: u32, work: &mut Work) {
-        for (apex, mut edit) in std::mem::take(&mut work.edits) {
-            let zone = edit.zone();
-            let is_derived = work.view.zone(&apex).is_some_and(|entry| entry.derived);
-            let old_serial = zone.serial();
-            let new_serial = match transaction.zones.get(&apex) {
-                _ if is_derived => serial,
-                // The file alone says which version this is, as long as nobody adds to it.
-                Some(_) if !work.foreign.contains(&apex) => old_serial,
-                Some(ZoneChange::Put { previous_serial: Some(previous), .. }) => {
-                    later(old_serial, previous.wrapping_add(1))
+            for Contribution { source, .. } in &contributions {
+                if had.iter().all(|contribution| contribution.source != *source) {
+                    self.by_source.entry(source.clone()).or_default().insert(name.clone());
                 }
-                _ => old_serial.wrapping_add(1).max(1),
-            };
-            if let Err(kind) = set_serial(&mut edit, &apex, new_serial) {
-                work.reasons.push(kind.into());
-                continue;
             }
-            match edit.finish() {
-                Ok(zone) => work.replace(&apex, zone),
-                Err(kind) => work.reasons.push(kind.into()),
+            match (had.is_empty(), contributions.is_empty()) {
+                (true, false) => drop(self.names.insert(name)),
+                (false, true) => drop(self.names.remove(&name)),
+                _ => {}
             }
         }
+        self.state = Arc::new(next.state);
+        self.state.clone()
     }
 
     /// Puts the derived zones at and below a name together anew.
-    fn rebuild_derived(&mut self, root: &Name, transaction: &Transaction, serial: u32, work: &mut Work) {
-        let old_apexes: BTreeSet<Name> = self
-            .flat_below(root)
-            .filter(|(name, _)| self.declared.home(name).is_none())
-            .filter_map(|(name, _)| self.candidates.apex_of(name))
-            .collect();
-        for apex in &old_apexes {
-            if work.view.zone(apex).is_some_and(|entry| entry.derived) {
-                work.view.remove(apex);
+    fn rebuild_derived(
+        &self,
+        state: &State,
+        root: &Name,
+        changed_names: &BTreeMap<Name, Vec<Contribution>>,
+        work: &mut Work,
+    ) -> Rebuilt {
+        let changed_names = changed_names.range(root.clone()..).map(|(name, _)| name);
+        let changed_names = changed_names.take_while(|name| name.is_at_or_below(root));
+        // Names of the transaction may be new; those that went have nothing any more.
+        let names: BTreeSet<&Name> = self.names_below(root).chain(changed_names).collect();
+        let mut zones: BTreeMap<Name, Vec<&Name>> = BTreeMap::new();
+        let mut gone = Vec::new();
+        for name in names {
+            let (old_home, home) = (self.state.home(name), state.home(name));
+            if matches!(old_home, Home::Nowhere) || matches!(home, Home::Nowhere) {
+                gone.push(name.clone());
             }
-        }
-        let mut zones: BTreeMap<Name, Vec<(Name, Vec<Contribution>)>> = BTreeMap::new();
-        let below = |map: &BTreeMap<Name, Vec<Contribution>>| {
-            let range = map.range(root.clone()..).take_while(|(name, _)| name.is_at_or_below(root));
-            range
-                .map(|(name, contributions)| (name.clone(), contributions.clone()))
-                .collect::<BTreeMap<_, _>>()
-        };
-        let mut names = below(&self.flat);
-        names.extend(below(&transaction.names));
-        for (name, contributions) in names {
-            if contributions.is_empty() || work.declared.home(&name).is_some() {
+            if let Home::Derived(apex) = old_home
+                && work.view.zone(&apex).is_some_and(|entry| entry.derived)
+                && apex.is_at_or_below(root)
+            {
+                work.view.remove(&apex);
+                gone.push(apex);
+            }
+            if state.flat.get(name).is_empty() {
                 continue;
             }
-            if let Some(apex) = work.candidates.apex_of(&name) {
-                zones.entry(apex).or_default().push((name, contributions));
+            if let Home::Derived(apex) = home {
+                zones.entry(apex).or_default().push(name);
             }
         }
-        for (apex, names) in zones {
+        for (apex, names) in &zones {
             let mut builder = ZoneBuilder::new(apex.clone()).with_synthesised_apex();
-            let has_apex = names.iter().any(|(name, _)| *name == apex);
-            let apex_alone = (!has_apex).then(|| (apex.clone(), Vec::new()));
-            for (name, contributions) in names.into_iter().chain(apex_alone) {
-                for (rrset, tag) in self.derived_records(&apex, &name, &contributions, Some(serial)) {
-                    for rdata in rrset.rdatas() {
-                        builder.add(name.as_wire(), rrset.rtype(), rrset.ttl(), rdata, tag, Place::default());
+            let apex_alone = (names.first() != Some(&apex)).then_some(apex);
+            for name in names.iter().copied().chain(apex_alone) {
+                let home = Home::Derived(apex.clone());
+                for served in state.at_home(&home, name, state.flat.get(name)).served {
+                    let (rtype, ttl) = (served.rrset.rtype(), served.rrset.ttl());
+                    for rdata in served.rrset.rdatas() {
+                        builder.add(name.as_wire(), rtype, ttl, rdata, served.tag, Place::default());
                     }
                 }
             }
             match builder.finish() {
                 Ok(built) => {
+                    let mut zone = built.zone;
+                    if zone.serial() != state.serials.derived {
+                        // The SOA record is somebody's; its serial is ours all the same.
+                        let mut edit = zone.edit();
+                        edit.set_serial(state.serials.derived);
+                        match edit.finish() {
+                            Ok(edited) => zone = edited,
+                            Err(kind) => work.reasons.push(kind.into()),
+                        }
+                    }
                     work.view.put(ZoneEntry {
-                        apex,
-                        state: ZoneState::Serving(built.zone),
-                        fallthrough: self.options.derived_fallthrough,
+                        apex: apex.clone(),
+                        state: ZoneState::Serving(zone),
+                        fallthrough: state.options.derived_fallthrough,
                         derived: true,
                     });
                 }
                 Err(faults) => work.reasons.extend(faults.into_iter().map(|fault| Reason::Zone(fault.kind))),
             }
         }
+        Rebuilt { now: zones.into_keys().collect(), gone }
     }
 }
 
-/// What clients see otherwise than before, at the names of the transaction.
-fn difference(old: &View, new: &View, transaction: &Transaction, source: &Source, version: u64) -> Changed {
-    let mut changed = Changed {
-        version,
-        source: source.clone(),
-        added: Vec::new(),
-        updated: Vec::new(),
-        deleted: Vec::new(),
-    };
-    for name in transaction.names.keys() {
-        let mut before = visible(old, name);
-        for rrset in visible(new, name) {
-            match before.iter().position(|old| old.rtype() == rrset.rtype()) {
-                Some(at) => {
-                    let old = before.swap_remove(at);
-                    if old != rrset {
-                        changed.updated.push((old, rrset));
-                    }
+/// Apexes of derived zones that were put together anew.
+struct Rebuilt {
+    now: Vec<Name>,
+    /// Of those that there were before; and names that were in none, or are in none now.
+    gone: Vec<Name>,
+}
+
+/// Enters zones that come and takes those out that go. Returns the apexes of all of them.
+fn declare_zones(zones: BTreeMap<Name, ZoneChange>, state: &mut State, work: &mut Work) -> BTreeSet<Name> {
+    let mut put = BTreeSet::new();
+    for (apex, change) in zones {
+        if let Some(gone) = work.view.zone(&apex).and_then(ZoneEntry::zone) {
+            let was_derived = state.declared.get(&apex).is_none();
+            match state.serials.floor(&apex) {
+                None => state.serials.set(&apex, gone.serial(), was_derived),
+                Some(floor) if is_later(gone.serial(), floor) => {
+                    state.serials.set(&apex, gone.serial(), true);
                 }
-                None => changed.added.push(rrset),
+                Some(_) => {}
+            }
+            // A derived zone may come in its place, and its serial must not be an older one.
+            if gone.serial() == state.serials.derived || is_later(gone.serial(), state.serials.derived) {
+                state.serials.derived = next_serial(gone.serial());
             }
         }
-        changed.deleted.append(&mut before);
+        match change {
+            ZoneChange::Declare(declared) => {
+                work.view.put(ZoneEntry {
+                    apex: apex.clone(),
+                    state: declared.state.clone(),
+                    fallthrough: declared.options.fallthrough,
+                    derived: false,
+                });
+                state.declared.insert(declared);
+            }
+            ZoneChange::Drop => {
+                work.view.remove(&apex);
+                state.declared.remove(&apex);
+            }
+        }
+        put.insert(apex);
     }
-    changed
+    put
+}
+
+/// Enters what names have now. Returns the apexes of derived zones that come or go: at and below them, zones merge and
+/// fall apart.
+fn change_flat(old: &State, state: &mut State, names: &BTreeMap<Name, Vec<Contribution>>) -> BTreeSet<Name> {
+    let asks = |state: &State, name: &Name, contributions: &[Contribution]| {
+        let is_flat = !contributions.is_empty() && state.declared.home(name).is_none();
+        is_flat.then(|| Candidates::of(name, has_cname(contributions))).flatten()
+    };
+    let mut owners: BTreeMap<Name, isize> = BTreeMap::new();
+    for (name, contributions) in names {
+        let before = asks(old, name, old.flat.get(name));
+        let after = asks(state, name, contributions);
+        if before != after {
+            for (candidate, owner) in [(before, -1), (after, 1)] {
+                if let Some(candidate) = candidate {
+                    *owners.entry(candidate).or_default() += owner;
+                }
+            }
+        }
+        state.flat.set(name, contributions.clone());
+    }
+    let moved: Vec<Name> = owners
+        .into_iter()
+        .filter(|(candidate, owners)| state.candidates.add(candidate, *owners))
+        .map(|(candidate, _)| candidate)
+        .collect();
+    // Inside a larger zone that stays, nothing moves.
+    moved
+        .into_iter()
+        .filter(|candidate| state.candidates.is_apex(candidate) || old.candidates.is_apex(candidate))
+        .collect()
+}
+
+/// Leaves out the names that stand below others.
+fn keep_topmost(roots: &mut BTreeSet<Name>) {
+    let mut last: Option<Name> = None;
+    // In canonical order, what lies below a name follows it.
+    roots.retain(|root| {
+        let is_below = last.as_ref().is_some_and(|last| root.is_at_or_below(last));
+        if !is_below {
+            last = Some(root.clone());
+        }
+        !is_below
+    });
+}
+
+/// Whether what the source newly has may stand where it does. What was there before, and what others have, is never in
+/// the way: at worst it is not served.
+fn check_fresh(
+    old: &State,
+    state: &State,
+    source: &Source,
+    names: &BTreeMap<Name, Vec<Contribution>>,
+    reasons: &mut Vec<Reason>,
+) {
+    for (name, contributions) in names {
+        let had = old.flat.get(name);
+        let is_fresh =
+            |contribution: &&Contribution| contribution.source == *source && !had.contains(contribution);
+        let mut fresh = contributions.iter().filter(is_fresh).map(|own| own.rrset.rtype()).peekable();
+        if fresh.peek().is_none() {
+            continue;
+        }
+        let home = state.home(name);
+        let apex = match &home {
+            Home::Nowhere => {
+                reasons.push(Reason::OutOfZone { owner: name.clone() });
+                continue;
+            }
+            Home::Declared(zone) if zone.is_signed() => {
+                reasons.push(Reason::Signed { owner: name.clone(), apex: zone.apex.clone() });
+                continue;
+            }
+            Home::Declared(zone) => &zone.apex,
+            Home::Derived(apex) => apex,
+        };
+        for rtype in fresh {
+            match rtype {
+                RecordType::SOA if name != apex => {
+                    reasons.push(ZoneFaultKind::SoaBelowApex(name.clone()).into());
+                }
+                RecordType::CNAME if name == apex && matches!(home, Home::Declared(_)) => {
+                    reasons.push(Reason::CnameConflict { owner: name.clone(), other: RecordType::SOA });
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Sets a name in the zone that it belongs to, and takes it out of the one that it belonged to.
+fn edit_name(
+    old: &State,
+    state: &State,
+    name: &Name,
+    put: &BTreeSet<Name>,
+    roots: &BTreeSet<Name>,
+    work: &mut Work,
+) {
+    // No root stands below another, so of those that do not follow the apex only the last one can be above it.
+    let is_rebuilt = |apex: &Name| {
+        roots.range::<Name, _>(..=apex).next_back().is_some_and(|root| apex.is_at_or_below(root))
+    };
+    let (old_home, home) = (old.home(name), state.home(name));
+    match (&old_home, &home) {
+        (Home::Declared(before), Home::Declared(after)) if before.apex == after.apex => {}
+        (Home::Derived(before), Home::Derived(after)) if before == after => {}
+        // The name falls back to what the zone itself has there, unless the zone is new or gone.
+        (Home::Declared(before), _) if !put.contains(&before.apex) => {
+            let at = state.at_home(&old_home, name, &[]);
+            work.set(&before.apex, name, &at.served.iter().map(|s| (&s.rrset, s.tag)).collect::<Vec<_>>());
+        }
+        (Home::Derived(before), _)
+            if !is_rebuilt(before) && work.view.zone(before).is_some_and(|entry| entry.derived) =>
+        {
+            let at = state.at_home(&old_home, name, &[]);
+            work.set(before, name, &at.served.iter().map(|s| (&s.rrset, s.tag)).collect::<Vec<_>>());
+        }
+        _ => {}
+    }
+    let apex = match &home {
+        Home::Declared(zone) if zone.takes_others() => &zone.apex,
+        Home::Derived(apex) if !is_rebuilt(apex) => apex,
+        _ => return,
+    };
+    let at = state.at_home(&home, name, state.flat.get(name));
+    work.set(apex, name, &at.served.iter().map(|s| (&s.rrset, s.tag)).collect::<Vec<_>>());
+}
+
+/// Ends the edits: each zone that others see otherwise than before gets a later serial.
+fn finish_edits(state: &mut State, put: &BTreeSet<Name>, work: &mut Work) {
+    let edits = std::mem::take(&mut work.edits);
+    // Zones that came and serve what they came with. Their serial counts, as long as it always did.
+    for apex in put.iter().filter(|apex| !edits.contains_key(*apex)) {
+        let Some(zone) = work.view.zone(apex).and_then(ZoneEntry::zone) else { continue };
+        let Some(floor) = state.serials.floor(apex) else {
+            state.serials.set(apex, zone.serial(), false);
+            continue;
+        };
+        if is_later(zone.serial(), floor) {
+            state.serials.set(apex, zone.serial(), false);
+        } else if !state.declared.get(apex).is_some_and(|declared| declared.is_signed()) {
+            let mut edit = zone.edit();
+            edit.set_serial(next_serial(floor));
+            state.serials.set(apex, next_serial(floor), true);
+            work.finish(apex, edit);
+        }
+    }
+    for (apex, mut edit) in edits {
+        let serial = edit.zone().serial();
+        let serial = if work.view.zone(&apex).is_some_and(|entry| entry.derived) {
+            state.serials.derived
+        } else {
+            let last = state.serials.last(&apex);
+            let later = last.filter(|last| is_later(*last, serial)).unwrap_or(serial);
+            state.serials.set(&apex, next_serial(later), true);
+            next_serial(later)
+        };
+        edit.set_serial(serial);
+        work.finish(&apex, edit);
+    }
 }
 
 /// A transaction while it is worked out.
 struct Work {
     view: View,
-    declared: DeclaredZones,
-    candidates: Candidates,
     edits: BTreeMap<Name, ZoneEdit>,
-    /// Names at and below which derived zones are put together anew.
-    roots: BTreeSet<Name>,
-    masked: Vec<(Name, Option<Vec<Rrset>>)>,
-    /// Declared zones in which somebody else than their own source has something.
-    foreign: BTreeSet<Name>,
     reasons: Vec<Reason>,
 }
 
 impl Work {
-    fn change_zones(&mut self, changes: &BTreeMap<Name, ZoneChange>) {
-        for (apex, change) in changes {
-            match change {
-                ZoneChange::Put { zone, declared, .. } => {
-                    self.declared.insert(declared.clone());
-                    self.put(apex, ZoneState::Serving(zone.clone()), declared.options.fallthrough);
-                }
-                ZoneChange::Fail { why, declared } => {
-                    self.declared.insert(declared.clone());
-                    self.put(apex, ZoneState::Failed(why.as_str().into()), declared.options.fallthrough);
-                }
-                ZoneChange::Drop => {
-                    self.declared.remove(apex);
-                    self.view.remove(apex);
-                }
-            }
-        }
-    }
-
-    fn put(&mut self, apex: &Name, state: ZoneState, fallthrough: bool) {
-        self.view.put(ZoneEntry { apex: apex.clone(), state, fallthrough, derived: false });
-    }
-
+    /// Gives a name of a zone exactly these RRsets, which come by type. Does nothing if it has them.
     fn set(&mut self, apex: &Name, name: &Name, rrsets: &[(&Rrset, SourceTag)]) {
         if !self.edits.contains_key(apex) {
             let Some(zone) = self.view.zone(apex).and_then(ZoneEntry::zone) else { return };
+            let has = rrsets_at(zone, name);
+            let is_same = |(left, right): (&(Rrset, SourceTag), &(&Rrset, SourceTag))| {
+                left.1 == right.1 && (left.0 == *right.0 || is_own_soa(&left.0, right.0))
+            };
+            if has.len() == rrsets.len() && has.iter().zip(rrsets).all(is_same) {
+                return;
+            }
             self.edits.insert(apex.clone(), zone.edit());
         }
         if let Some(Err(kind)) = self.edits.get_mut(apex).map(|edit| edit.set(name, rrsets)) {
@@ -488,12 +473,33 @@ impl Work {
         }
     }
 
-    fn replace(&mut self, apex: &Name, zone: Zone) {
-        if let Some(entry) = self.view.zone(apex) {
-            let entry = ZoneEntry { state: ZoneState::Serving(zone), ..entry.clone() };
-            self.view.put(entry);
+    fn finish(&mut self, apex: &Name, edit: ZoneEdit) {
+        match edit.finish() {
+            Ok(zone) => {
+                if let Some(entry) = self.view.zone(apex) {
+                    let entry = ZoneEntry { state: ZoneState::Serving(zone), ..entry.clone() };
+                    self.view.put(entry);
+                }
+            }
+            Err(kind) => self.reasons.push(kind.into()),
         }
     }
+}
+
+/// Both are the same SOA record, whatever its serial: that one is the store's business.
+fn is_own_soa(left: &Rrset, right: &Rrset) -> bool {
+    let without_serial = |rrset: &Rrset| {
+        let mut rdata = rrset.rdatas().next().unwrap_or_default().to_vec();
+        if let Some(at) = rdata.len().checked_sub(20) {
+            rdata.drain(at..at + 4);
+        }
+        rdata
+    };
+    left.rtype() == RecordType::SOA
+        && right.rtype() == RecordType::SOA
+        && left.ttl() == right.ttl()
+        && (left.len(), right.len()) == (1, 1)
+        && without_serial(left) == without_serial(right)
 }
 
 fn has_cname(contributions: &[Contribution]) -> bool {
@@ -501,40 +507,24 @@ fn has_cname(contributions: &[Contribution]) -> bool {
 }
 
 /// What is served at a name, made-up records left out.
-fn visible(view: &View, name: &Name) -> Vec<Rrset> {
-    let Some(zone) = view.zone_of(name).and_then(ZoneEntry::zone) else { return Vec::new() };
-    let Some(node) = zone.node_of(name) else { return Vec::new() };
-    rrsets_of(zone, &node)
-        .into_iter()
-        .filter(|(_, tag)| *tag != TAG_SYNTHESISED)
-        .map(|(rrset, _)| rrset)
-        .collect()
+fn visible(view: Option<&View>, name: &Name) -> Vec<Rrset> {
+    let zone = view.and_then(|view| view.zone_of(name)).and_then(ZoneEntry::zone);
+    let rrsets = zone.map(|zone| rrsets_at(zone, name)).unwrap_or_default();
+    rrsets.into_iter().filter(|(_, tag)| *tag != TAG_SYNTHESISED).map(|(rrset, _)| rrset).collect()
 }
 
-/// Gives the zone another serial, whoever its SOA record comes from.
-fn set_serial(edit: &mut ZoneEdit, apex: &Name, serial: u32) -> Result<(), dns_core::zone::ZoneFaultKind> {
-    let zone = edit.zone();
-    let mut rrsets = rrsets_of(zone, &zone.apex_node());
-    for (rrset, _) in &mut rrsets {
-        if rrset.rtype() == RecordType::SOA {
-            let values = rrset.rdatas().map(|rdata| {
-                let mut rdata = rdata.to_vec();
-                // SERIAL is the first of the five numbers that end the RDATA.
-                if let Some(at) = rdata.len().checked_sub(20) {
-                    rdata[at..at + 4].copy_from_slice(&serial.to_be_bytes());
+fn compare(mut before: Vec<Rrset>, after: Vec<Rrset>, changed: &mut Changed) {
+    for rrset in after {
+        match before.iter().position(|old| old.rtype() == rrset.rtype()) {
+            Some(at) => {
+                let old = before.swap_remove(at);
+                // A SOA record that differs in its serial alone shows in `zones`.
+                if old != rrset && !is_own_soa(&old, &rrset) {
+                    changed.updated.push((old, rrset));
                 }
-                rdata
-            });
-            if let Ok(soa) = Rrset::new(apex.clone(), RecordType::SOA, rrset.ttl(), values) {
-                *rrset = soa;
             }
+            None => changed.added.push(rrset),
         }
     }
-    let rrsets: Vec<_> = rrsets.iter().map(|(rrset, tag)| (rrset, *tag)).collect();
-    edit.set(apex, &rrsets)
-}
-
-/// The later of two serials ([RFC 1982, section 3.2](https://www.rfc-editor.org/rfc/rfc1982#section-3.2)).
-fn later(left: u32, right: u32) -> u32 {
-    if right.wrapping_sub(left) < 0x8000_0000 { right } else { left }
+    changed.deleted.append(&mut before);
 }

@@ -1,73 +1,72 @@
 //! Zones that nobody declared: where flat records live.
 
+use std::sync::Arc;
+
 use dns_core::Name;
+use dns_core::name::HashedName;
 use dns_core::trie::Trie;
 
-/// The names that may be the apex of a derived zone, each with the number of owners that ask for it.
+/// The names that may be the apex of a derived zone, each with the number of owners that ask for it. Clones share what
+/// they have in common.
 ///
 /// The apex for an owner is the shortest of them that is an ancestor of the owner, or the owner.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Candidates {
-    counts: Trie<(Name, usize)>,
+    counts: Trie<Arc<(Name, usize)>>,
 }
 
 impl Candidates {
     /// The apex that an owner asks for: itself; its parent, if it has a CNAME, is a wildcard or begins with `_`.
     ///
     /// Never fewer than two labels, so that no derived zone takes in a whole top-level domain; an owner of one label asks
-    /// for itself.
-    pub(crate) fn of(owner: &Name, has_cname: bool) -> Name {
+    /// for itself. The root, and a wildcard with nothing to go up to, ask for nothing: they need a zone that is declared.
+    pub(crate) fn of(owner: &Name, has_cname: bool) -> Option<Name> {
         let mut candidate = owner.clone();
         let mut goes_up = has_cname;
         loop {
-            let first = candidate.labels().next().unwrap_or_default();
+            let first = candidate.labels().next()?;
             goes_up |= first.starts_with(b"_") || candidate.is_wildcard();
             match candidate.parent() {
                 Some(parent) if goes_up && parent.label_count() >= 2 => candidate = parent,
-                _ => return candidate,
+                // As the apex of a zone it would match its own literal name only.
+                _ if candidate.is_wildcard() => return None,
+                _ => return Some(candidate),
             }
             goes_up = false;
         }
     }
 
-    /// One more owner asks for this apex. Tells whether zones have to be put together anew at or below it.
-    pub(crate) fn add(&mut self, candidate: &Name) -> bool {
-        let count = self.count(candidate) + 1;
-        self.set(candidate, count);
-        count == 1 && self.is_shortest(candidate)
-    }
-
-    /// One owner less asks for this apex. Tells whether zones have to be put together anew at or below it.
-    pub(crate) fn remove(&mut self, candidate: &Name) -> bool {
-        let was_shortest = self.is_shortest(candidate);
-        match self.count(candidate) {
-            0 => false,
-            1 => {
-                self.counts.remove(candidate.hash64(), |(name, _)| name == candidate);
-                was_shortest
-            }
-            count => {
-                self.set(candidate, count - 1);
-                false
-            }
+    /// So many more owners ask for this apex, or fewer. Tells whether it has come or gone.
+    pub(crate) fn add(&mut self, candidate: &Name, owners: isize) -> bool {
+        let before = self.count(candidate);
+        let after = before.saturating_add_signed(owners);
+        let (hash, matches) = (candidate.hash64(), |entry: &Arc<(Name, usize)>| entry.0 == *candidate);
+        if after == 0 {
+            self.counts.remove(hash, matches);
+        } else if after != before {
+            self.counts.insert(hash, Arc::new((candidate.clone(), after)), matches);
         }
+        (before == 0) != (after == 0)
     }
 
-    /// Apex of the derived zone that an owner belongs to.
+    /// Apex of the derived zone that an owner belongs to, if it is in one.
     pub(crate) fn apex_of(&self, owner: &Name) -> Option<Name> {
-        (1..=owner.label_count()).map(|labels| owner.suffix(labels)).find(|name| self.count(name) > 0)
+        let mut hashed = HashedName::default();
+        hashed.read(owner.as_wire()).ok()?;
+        (1..=hashed.labels()).find_map(|labels| {
+            let suffix = hashed.suffix(labels);
+            let entry = self.counts.get(hashed.hash(labels), |entry| entry.0.as_wire() == suffix)?;
+            Some(entry.0.clone())
+        })
+    }
+
+    /// It is the apex of a zone, not only of one inside a larger one.
+    pub(crate) fn is_apex(&self, name: &Name) -> bool {
+        self.apex_of(name).as_ref() == Some(name)
     }
 
     fn count(&self, candidate: &Name) -> usize {
-        self.counts.get(candidate.hash64(), |(name, _)| name == candidate).map_or(0, |(_, count)| *count)
-    }
-
-    fn set(&mut self, candidate: &Name, count: usize) {
-        self.counts.insert(candidate.hash64(), (candidate.clone(), count), |(name, _)| name == candidate);
-    }
-
-    fn is_shortest(&self, candidate: &Name) -> bool {
-        self.apex_of(candidate).as_ref() == Some(candidate)
+        self.counts.get(candidate.hash64(), |entry| entry.0 == *candidate).map_or(0, |entry| entry.1)
     }
 }
 
@@ -82,30 +81,37 @@ mod tests {
     #[test]
     fn owners_ask_for_themselves_or_their_parents() {
         for (owner, has_cname, expected) in [
-            ("www.example.net", false, "www.example.net"),
-            ("www.example.net", true, "example.net"),
-            ("*.example.net", false, "example.net"),
-            ("_acme-challenge.example.net", false, "example.net"),
-            ("_sip._tcp.example.net", false, "example.net"),
-            ("_acme-challenge.example", false, "_acme-challenge.example"),
-            ("example.net", true, "example.net"),
-            ("localhost", false, "localhost"),
+            ("www.example.net", false, Some("www.example.net")),
+            ("www.example.net", true, Some("example.net")),
+            ("*.example.net", false, Some("example.net")),
+            ("_acme-challenge.example.net", false, Some("example.net")),
+            ("_sip._tcp.example.net", false, Some("example.net")),
+            ("*._tcp.example.net", false, Some("example.net")),
+            ("a.*.example.net", false, Some("a.*.example.net")),
+            ("_acme-challenge.example", false, Some("_acme-challenge.example")),
+            ("example.net", true, Some("example.net")),
+            ("localhost", false, Some("localhost")),
+            ("localhost", true, Some("localhost")),
+            ("*.example", false, None),
+            ("*", false, None),
+            (".", false, None),
         ] {
-            assert_eq!(Candidates::of(&name(owner), has_cname), name(expected), "{owner}");
+            assert_eq!(Candidates::of(&name(owner), has_cname), expected.map(name), "{owner}");
         }
     }
 
     #[test]
     fn the_shortest_ancestor_is_the_apex() {
         let mut candidates = Candidates::default();
-        assert!(candidates.add(&name("www.example.net")));
+        assert!(candidates.add(&name("www.example.net"), 1));
         assert_eq!(candidates.apex_of(&name("a.www.example.net")), Some(name("www.example.net")));
-        assert!(candidates.add(&name("example.net")), "it takes the other zone in");
-        assert!(!candidates.add(&name("mail.example.net")));
+        assert!(candidates.add(&name("example.net"), 1));
+        assert!(!candidates.add(&name("example.net"), 1), "it was there already");
+        assert!(!candidates.is_apex(&name("www.example.net")), "the larger zone has taken it in");
         assert_eq!(candidates.apex_of(&name("www.example.net")), Some(name("example.net")));
-        assert!(!candidates.remove(&name("mail.example.net")));
-        assert!(candidates.remove(&name("example.net")), "it falls apart again");
+        assert!(candidates.add(&name("example.net"), -2));
         assert_eq!(candidates.apex_of(&name("www.example.net")), Some(name("www.example.net")));
         assert_eq!(candidates.apex_of(&name("example.net")), None);
+        assert_eq!(candidates.apex_of(&Name::root()), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use dns_core::rdata::RdataError;
 use dns_core::zone::ZoneFaultKind;
-use dns_core::{Name, RecordType};
+use dns_core::{Name, RecordType, RrsetError};
 use thiserror::Error;
 
 use crate::Source;
@@ -94,6 +94,16 @@ pub enum Reason {
         /// Who has them.
         holder: Source,
     },
+    /// The records came with a zone as a whole.
+    #[error("{} came with the zone {apex} and can only be deleted by changing the zone", what(.owner, .rtype.as_ref()))]
+    OfZone {
+        /// Name of the records.
+        owner: Name,
+        /// Their type, if one was named.
+        rtype: Option<RecordType>,
+        /// The zone.
+        apex: Name,
+    },
     /// The records are not those that were expected.
     #[error("{owner} {rtype} has other values than expected")]
     Differs {
@@ -124,13 +134,12 @@ pub enum Reason {
         /// Largest TTL allowed.
         max: u32,
     },
-    /// The name cannot own records.
-    #[error("{owner}: {why}")]
-    InvalidName {
-        /// The name.
+    /// No zone has the name, and none can be derived for it: it is the root, or a wildcard directly below a name of one
+    /// label.
+    #[error("{owner} is in no declared zone, and none can be made up for it: declare one that contains it")]
+    OutOfZone {
+        /// Name of the records.
         owner: Name,
-        /// What is wrong with it.
-        why: &'static str,
     },
     /// A value is no valid RDATA of the type.
     #[error("{owner} {rtype}: {error}")]
@@ -141,14 +150,6 @@ pub enum Reason {
         rtype: RecordType,
         /// What is wrong with it.
         error: RdataError,
-    },
-    /// The name is not in the zone that it was given for.
-    #[error("{owner} is not in the zone {apex}")]
-    OutOfZone {
-        /// Name of the records.
-        owner: Name,
-        /// The zone.
-        apex: Name,
     },
     /// The zone came signed, so nobody but its signer can change it.
     #[error("{owner}: the zone {apex} is signed and takes no records from elsewhere")]
@@ -166,15 +167,23 @@ pub enum Reason {
         /// Type of the other records.
         other: RecordType,
     },
-    /// The zone would be no zone any more.
+    /// The records would make no zone, or no RRset of one.
     #[error(transparent)]
     Zone(#[from] ZoneFaultKind),
+    /// The values make no RRset together.
+    #[error(transparent)]
+    Rrset(#[from] RrsetError),
     /// There is no such zone.
     #[error("there is no zone {0}")]
     NoZone(Name),
-    /// There is such a zone.
-    #[error("the zone {0} exists already")]
-    ZonePresent(Name),
+    /// The zone belongs to another source.
+    #[error("the zone {apex} comes from {holder} and can only be changed there")]
+    ForeignZone {
+        /// The zone.
+        apex: Name,
+        /// Who has declared it.
+        holder: Source,
+    },
 }
 
 fn what(owner: &Name, rtype: Option<&RecordType>) -> String {

@@ -12,7 +12,8 @@ use crate::Source;
 pub enum Event {
     /// Records came, went, or became others.
     Changed(Arc<Changed>),
-    /// A zone was loaded, replaced or dropped as a whole.
+    /// A zone was loaded, replaced or dropped as a whole. All that is served at and below its name may have changed; where
+    /// that has changed records elsewhere, [`Changed`](Self::Changed) follows with the same version.
     Reloaded {
         /// Version of the catalog that has the change.
         version: u64,
@@ -32,15 +33,28 @@ pub struct Changed {
     pub version: u64,
     /// Who did it.
     pub source: Source,
-    /// Records that were not there before.
+    /// Records of a name and type that had none before.
     pub added: Vec<Rrset>,
     /// Records that have become others: before and after.
     pub updated: Vec<(Rrset, Rrset)>,
     /// Records that are no longer there.
     pub deleted: Vec<Rrset>,
+    /// Zones that have another serial than before, new ones among them; those that went are not. SOA and NS records that
+    /// were made up, and SOA records that differ in their serial alone, show here only.
+    pub zones: Vec<Name>,
+}
+
+impl Changed {
+    /// No records came, went, or became others.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.updated.is_empty() && self.deleted.is_empty()
+    }
 }
 
 /// A subscription, from [`Store::watch`](crate::Store::watch). It never slows the writers down.
+///
+/// To follow from a known state, subscribe first, then take a snapshot, and skip the events whose version is not later
+/// than that of the snapshot.
 #[derive(Debug)]
 pub struct Watch {
     pub(crate) receiver: Receiver<Event>,

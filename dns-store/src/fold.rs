@@ -1,24 +1,65 @@
 //! Packing zones anew in the background, once many of their names have changed.
 
+use std::sync::Weak;
+
 use dns_core::zone::{Fold, Folded, Zone};
 use dns_core::{Catalog, Name, ZoneEntry, ZoneState};
 
-/// Sets overlays that have grown too large aside. The catalog that comes back is to be served meanwhile.
-pub(crate) fn begin(catalog: Catalog, touched: &[Name], fold_after: usize) -> (Catalog, Vec<(Name, Fold)>) {
+use crate::store::{Inner, Store};
+use crate::sync::{mpsc, thread};
+
+/// A thread that waits to be told what to fold, and ends when it has done so.
+pub(crate) struct Folder {
+    work: mpsc::Sender<Vec<(Name, Fold)>>,
+}
+
+impl Folder {
+    /// `None` if there can be no more threads: zones are right without being folded, only slower.
+    pub fn start(store: Weak<Inner>) -> Option<Self> {
+        let (work, received) = mpsc::channel::<Vec<(Name, Fold)>>();
+        let run = move || {
+            for (apex, fold) in received.recv().unwrap_or_default() {
+                let folded = fold.run();
+                if let Some(store) = Store::upgrade(&store) {
+                    store.finish_fold(&apex, folded);
+                }
+            }
+        };
+        match thread::Builder::new().name("fold".into()).spawn(run) {
+            Ok(_) => Some(Self { work }),
+            Err(error) => {
+                tracing::warn!(%error, "cannot start a thread to pack zones anew");
+                None
+            }
+        }
+    }
+
+    pub fn run(self, folds: Vec<(Name, Fold)>) {
+        // The thread waits for this and nothing else, so it is there to receive it.
+        let _ = self.work.send(folds);
+    }
+}
+
+/// Zones among `touched` of which so many names have changed that they should be packed anew.
+pub(crate) fn due(catalog: &Catalog, touched: &[Name], fold_after: usize) -> Vec<Name> {
+    let is_due =
+        |zone: &Zone| zone.overlay_len() >= fold_after.max(zone.name_count() / 16) && !zone.is_folding();
+    let zone = |apex| catalog.default_view()?.zone(apex)?.zone();
+    touched.iter().filter(|apex| zone(apex).is_some_and(is_due)).cloned().collect()
+}
+
+/// Sets the overlays of zones aside. The catalog that comes back is to be served meanwhile.
+pub(crate) fn begin(catalog: Catalog, due: &[Name]) -> (Catalog, Vec<(Name, Fold)>) {
     let mut folds = Vec::new();
-    let mut view = match catalog.default_view() {
-        Some(view) => view.clone(),
-        None => return (catalog, folds),
-    };
-    for apex in touched {
+    let Some(mut view) = catalog.default_view().cloned() else { return (catalog, folds) };
+    for apex in due {
         let Some(entry) = view.zone(apex) else { continue };
-        let is_due = |zone: &&Zone| zone.overlay_len() >= fold_after.max(zone.name_count() / 16);
-        let Some((serving, fold)) = entry.zone().filter(is_due).and_then(Zone::begin_fold) else { continue };
+        let Some((serving, fold)) = entry.zone().and_then(Zone::begin_fold) else { continue };
         let entry = ZoneEntry { state: ZoneState::Serving(serving), ..entry.clone() };
         view.put(entry);
         folds.push((apex.clone(), fold));
     }
-    if folds.is_empty() { (catalog, folds) } else { (catalog.with_view(view), folds) }
+    (catalog.with_view(view), folds)
 }
 
 /// Puts a new base under its zone; `None` if the zone has been replaced in between.

@@ -1,6 +1,7 @@
 //! Who has what at a name, and what of that is served.
 
 use dns_core::rdata;
+use dns_core::zone::ZoneFaultKind;
 use dns_core::{Change, RecordType, Rrset};
 
 use crate::options::StoreOptions;
@@ -13,88 +14,137 @@ pub(crate) struct Contribution {
     pub rrset: Rrset,
 }
 
-/// What of the contributions at a name is served, each RRset with the source that it is counted to.
+/// A contribution that may be served.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claim<'a> {
+    pub source: &'a Source,
+    pub rrset: &'a Rrset,
+    /// It came with the zone as a whole. Of one and the same source, what was said of the name alone comes first.
+    pub of_zone: bool,
+}
+
+/// What of the claims at a name is served.
+#[derive(Debug, Default)]
+pub(crate) struct Served {
+    /// The RRsets, each with the place of the claim that it is counted to.
+    pub rrsets: Vec<(Rrset, usize)>,
+    /// Per claim: it is served, if only as a part of an RRset.
+    pub is_served: Vec<bool>,
+}
+
+/// Decides between claims at one name, whatever the order in which they stand.
 ///
-/// Does not depend on the order of the contributions.
-pub(crate) fn served(contributions: &[Contribution], options: &StoreOptions) -> Vec<Contribution> {
-    let mut sorted: Vec<&Contribution> = contributions.iter().collect();
-    sorted.sort_by_key(|contribution| (options.rank(contribution.source.kind()), &contribution.source));
-    let mut winners: Vec<Contribution> = Vec::new();
-    for contribution in &sorted {
-        let rtype = contribution.rrset.rtype();
-        if !is_additive(contribution) && !winners.iter().any(|winner| winner.rrset.rtype() == rtype) {
-            winners.push((*contribution).clone());
+/// The first one by precedence decides whether the name is an alias or has data; then the first one of each type is
+/// served. TXT values of ACME challenges stand beside those of others instead of hiding them.
+pub(crate) fn decide(claims: &[Claim<'_>], options: &StoreOptions) -> Served {
+    let mut order: Vec<usize> = (0..claims.len()).collect();
+    if claims.len() > 1 {
+        order.sort_by_key(|&at| {
+            let claim = &claims[at];
+            (options.rank(claim.source.kind()), claim.source, claim.of_zone, claim.rrset.rtype())
+        });
+    }
+    let first = order.iter().map(|&at| claims[at].rrset.rtype()).find(|&rtype| !stands_beside_alias(rtype));
+    let is_alias = first == Some(RecordType::CNAME);
+    order.retain(|&at| {
+        let rtype = claims[at].rrset.rtype();
+        stands_beside_alias(rtype) || (rtype == RecordType::CNAME) == is_alias
+    });
+    let mut served = Served { rrsets: Vec::new(), is_served: vec![false; claims.len()] };
+    let (additive, exclusive): (Vec<usize>, Vec<usize>) =
+        order.into_iter().partition(|&at| is_additive(&claims[at]));
+    for at in exclusive {
+        if !served.rrsets.iter().any(|(other, _)| other.rtype() == claims[at].rrset.rtype()) {
+            served.rrsets.push((claims[at].rrset.clone(), at));
+            served.is_served[at] = true;
         }
     }
-    // The one that comes first in precedence decides between an alias and other data.
-    if winners.len() > 1
-        && let Some(cname) = winners.iter().position(|winner| winner.rrset.rtype() == RecordType::CNAME)
-    {
-        if cname == 0 {
-            winners.truncate(1);
-        } else {
-            winners.remove(cname);
+    for at in additive {
+        let rrset = claims[at].rrset;
+        match served.rrsets.iter_mut().find(|(other, _)| other.rtype() == rrset.rtype()) {
+            Some((other, _)) => match union(other, rrset) {
+                Some(both) => *other = both,
+                // Together they would fit into no message; the claim shows up as not served.
+                None => continue,
+            },
+            None => served.rrsets.push((rrset.clone(), at)),
         }
+        served.is_served[at] = true;
     }
-    for contribution in sorted.into_iter().filter(|contribution| is_additive(contribution)) {
-        if let Some(winner) =
-            winners.iter_mut().find(|winner| winner.rrset.rtype() == contribution.rrset.rtype())
-        {
-            if let Some(union) = union(&winner.rrset, &contribution.rrset) {
-                winner.rrset = union;
-            }
-        } else {
-            // Where there is an alias, a challenge is more urgent: it is there for minutes, and somebody waits for it.
-            winners.retain(|winner| winner.rrset.rtype() != RecordType::CNAME);
-            winners.push(contribution.clone());
-        }
-    }
-    winners.sort_by_key(|winner| winner.rrset.rtype());
-    winners
+    served.rrsets.sort_by_key(|(rrset, _)| rrset.rtype());
+    served
 }
 
-/// TXT values of ACME challenges stand beside those of others instead of hiding them.
-fn is_additive(contribution: &Contribution) -> bool {
-    contribution.source.kind() == SourceKind::Acme && contribution.rrset.rtype() == RecordType::TXT
+/// What may stand beside a CNAME ([RFC 4035, section 2.5](https://www.rfc-editor.org/rfc/rfc4035#section-2.5), and
+/// RFC 2535 before it).
+fn stands_beside_alias(rtype: RecordType) -> bool {
+    matches!(
+        rtype,
+        RecordType::RRSIG
+            | RecordType::NSEC
+            | RecordType::NSEC3
+            | RecordType::KEY
+            | RecordType::SIG
+            | RecordType::NXT
+    )
 }
 
-/// The values of both, with the smaller TTL.
+fn is_additive(claim: &Claim<'_>) -> bool {
+    claim.source.kind() == SourceKind::Acme && claim.rrset.rtype() == RecordType::TXT
+}
+
+/// The values of both, with the smaller TTL; `None` if they fit into no message.
 fn union(left: &Rrset, right: &Rrset) -> Option<Rrset> {
     let values = left.rdatas().chain(right.rdatas());
     Rrset::new(left.owner().clone(), left.rtype(), left.ttl().min(right.ttl()), values).ok()
 }
 
-/// Makes one change to what a source has at a name.
-pub(crate) fn apply(contributions: &mut Vec<Contribution>, source: &Source, change: &Change) {
-    let position = |contributions: &[Contribution], rtype| {
-        contributions.iter().position(|other| other.source == *source && other.rrset.rtype() == rtype)
+/// Makes one change to what a source has at a name. Contributions stay in the order of their sources and types.
+pub(crate) fn apply(
+    contributions: &mut Vec<Contribution>,
+    source: &Source,
+    change: &Change,
+) -> Result<(), Reason> {
+    let place = |contributions: &[Contribution], rtype| {
+        contributions.binary_search_by(|other| (&other.source, other.rrset.rtype()).cmp(&(source, rtype)))
     };
     match change {
-        Change::Put(rrset) => match position(contributions, rrset.rtype()) {
-            Some(at) => contributions[at].rrset = rrset.clone(),
-            None => contributions.push(Contribution { source: source.clone(), rrset: rrset.clone() }),
-        },
+        Change::Put(rrset) => put(contributions, place(contributions, rrset.rtype()), source, rrset.clone()),
         Change::Delete { rtype, .. } => contributions.retain(|contribution| {
             contribution.source != *source || rtype.is_some_and(|rtype| rtype != contribution.rrset.rtype())
         }),
-        Change::Add(rrset) => match position(contributions, rrset.rtype()) {
-            Some(at) => {
-                if let Some(both) = union(&contributions[at].rrset, rrset) {
-                    contributions[at].rrset = both.with_ttl(rrset.ttl());
+        Change::Add(rrset) => {
+            let place = place(contributions, rrset.rtype());
+            let rrset = match place {
+                Ok(at) => {
+                    let old = &contributions[at].rrset;
+                    let values = old.rdatas().chain(rrset.rdatas());
+                    Rrset::new(old.owner().clone(), old.rtype(), rrset.ttl(), values)?
                 }
-            }
-            None => contributions.push(Contribution { source: source.clone(), rrset: rrset.clone() }),
-        },
+                Err(_) => rrset.clone(),
+            };
+            put(contributions, place, source, rrset);
+        }
         Change::Remove(rrset) => {
-            if let Some(at) = position(contributions, rrset.rtype()) {
+            if let Ok(at) = place(contributions, rrset.rtype()) {
                 let old = &contributions[at].rrset;
-                let left = old.rdatas().filter(|value| !rrset.rdatas().any(|gone| gone == *value));
-                match Rrset::new(old.owner().clone(), old.rtype(), old.ttl(), left) {
-                    Ok(left) => contributions[at].rrset = left,
-                    Err(_) => drop(contributions.remove(at)),
+                let left: Vec<_> =
+                    old.rdatas().filter(|value| !rrset.rdatas().any(|gone| gone == *value)).collect();
+                if left.is_empty() {
+                    contributions.remove(at);
+                } else {
+                    contributions[at].rrset = Rrset::new(old.owner().clone(), old.rtype(), old.ttl(), left)?;
                 }
             }
         }
+    }
+    Ok(())
+}
+
+fn put(contributions: &mut Vec<Contribution>, place: Result<usize, usize>, source: &Source, rrset: Rrset) {
+    match place {
+        Ok(at) => contributions[at].rrset = rrset,
+        Err(at) => contributions.insert(at, Contribution { source: source.clone(), rrset }),
     }
 }
 
@@ -121,14 +171,19 @@ pub(crate) fn check_name(contributions: &[Contribution], source: &Source, reason
     let own =
         || contributions.iter().filter(|contribution| contribution.source == *source).map(|own| &own.rrset);
     if let Some(cname) = own().find(|rrset| rrset.rtype() == RecordType::CNAME) {
-        if let Some(other) = own().find(|rrset| rrset.rtype() != RecordType::CNAME) {
+        let is_other = |rtype| rtype != RecordType::CNAME && !stands_beside_alias(rtype);
+        if let Some(other) = own().find(|rrset| is_other(rrset.rtype())) {
             reasons.push(Reason::CnameConflict { owner: cname.owner().clone(), other: other.rtype() });
-        } else if cname.len() > 1 {
-            reasons.push(Reason::CnameConflict { owner: cname.owner().clone(), other: RecordType::CNAME });
         }
     }
-    for rrset in own().filter(|rrset| rrset.rtype() == RecordType::DNAME && rrset.len() > 1) {
-        let (owner, rtype) = (rrset.owner().clone(), rrset.rtype());
-        reasons.push(dns_core::zone::ZoneFaultKind::ManyAliases { owner, rtype }.into());
+    for rrset in own().filter(|rrset| rrset.len() > 1) {
+        let owner = rrset.owner().clone();
+        match rrset.rtype() {
+            RecordType::CNAME | RecordType::DNAME => {
+                reasons.push(ZoneFaultKind::ManyAliases { owner, rtype: rrset.rtype() }.into());
+            }
+            RecordType::SOA => reasons.push(ZoneFaultKind::ManySoas(owner).into()),
+            _ => {}
+        }
     }
 }

@@ -28,7 +28,9 @@ mod layers;
 mod options;
 mod query;
 mod source;
+mod state;
 mod store;
+mod sync;
 mod zones;
 
 pub use self::{

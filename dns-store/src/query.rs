@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use dns_core::zone::{Zone, rrsets_of};
-use dns_core::{Name, RecordType, Rrset, ZoneEntry};
+use dns_core::zone::rrsets_of;
+use dns_core::{Name, RecordType, Rrset, View, ZoneEntry};
 
-use crate::commit::Writer;
-use crate::layers::served;
+use crate::layers::Contribution;
+use crate::state::{Home, State};
 use crate::store::Store;
 use crate::{Source, SourceKind};
 
@@ -17,7 +17,7 @@ pub struct Found {
     pub rrset: Rrset,
     /// Who has them.
     pub source: Source,
-    /// Records of a source with higher precedence are served instead.
+    /// It is not served: records of a source with higher precedence are, or the zone cannot take it.
     pub shadowed: bool,
 }
 
@@ -46,22 +46,20 @@ pub struct Page {
 }
 
 impl Store {
-    /// The RRset that is served for a name and type, wildcards not considered.
+    /// The RRset that is served for a name and type, wildcards and records made up for derived zones not considered.
+    /// Waits for nobody.
     pub fn get(&self, owner: &Name, rtype: RecordType) -> Option<Found> {
-        let writer = self.lock();
-        let catalog = self.snapshot();
-        let zone = catalog.default_view()?.zone_of(owner)?.zone()?;
-        let packed = zone.node_of(owner)?.rrset(rtype)?;
-        let source = writer.source(zone.apex(), packed.source)?;
-        let rrset = packed.to_rrset(owner.clone(), zone.apex().as_wire()).ok()?;
-        Some(Found { rrset, source, shadowed: false })
+        let is_it = |found: &Found| found.rrset.rtype() == rtype && !found.shadowed;
+        found_at(&self.state(), owner).into_iter().find(is_it)
     }
 
-    /// Records, at most `limit` RRsets from `from` on; takes time in proportion to the zones that the filter lets through.
+    /// Records, at most `limit` names and types from `from` on, but at least one. Takes time in proportion to the zones
+    /// that the filter lets through and the records that were given without a zone; nobody waits for it.
+    ///
+    /// What was made up for derived zones is not listed, nor are signatures.
     pub fn list(&self, filter: &Filter, from: Option<&(Name, RecordType)>, limit: usize) -> Page {
-        let writer = self.lock();
-        let catalog = self.snapshot();
-        let Some(view) = catalog.default_view() else { return Page::default() };
+        let state = self.state();
+        let limit = limit.max(1);
         // The smallest keys from `from` on, one more than asked for: that one begins the next page.
         let mut best: BTreeMap<(Name, RecordType), Vec<Found>> = BTreeMap::new();
         let mut offer = |found: Found| {
@@ -74,40 +72,60 @@ impl Store {
                 best.pop_last();
             }
         };
-        for zone in view.zones().filter_map(ZoneEntry::zone).filter(|zone| filter.admits_zone(zone)) {
-            for node in zone.nodes() {
-                for (rrset, tag) in rrsets_of(zone, &node) {
-                    if let Some(source) = writer.source(zone.apex(), tag) {
-                        offer(Found { rrset, source, shadowed: false });
-                    }
+        let declared = state.view().into_iter().flat_map(View::zones).filter(|entry| !entry.derived);
+        for zone in declared.filter(|entry| filter.admits_zone(&entry.apex)).filter_map(ZoneEntry::zone) {
+            let Some(source) = state.declared.get(zone.apex()).map(|declared| &declared.source) else {
+                continue;
+            };
+            // Those of names at which there is more than the zone itself has follow below.
+            for (rrset, _) in zone.nodes().flat_map(|node| rrsets_of(zone, &node)) {
+                let is_here =
+                    || state.declared.home(rrset.owner()).map(|home| &home.apex) == Some(zone.apex());
+                if state.flat.get(rrset.owner()).is_empty() || !is_here() {
+                    offer(Found { rrset, source: source.clone(), shadowed: false });
                 }
             }
         }
-        for found in writer.shadowed() {
-            let zone = view.zone_of(found.rrset.owner()).and_then(ZoneEntry::zone);
-            if filter.zone.is_none() || zone.is_some_and(|zone| filter.admits_zone(zone)) {
-                offer(found);
+        for flat in state.flat.iter() {
+            let is_in = |apex: &Name| match state.home(&flat.name) {
+                Home::Declared(zone) => zone.apex == *apex,
+                Home::Derived(derived) => derived == *apex,
+                Home::Nowhere => false,
+            };
+            if filter.zone.as_ref().is_none_or(is_in) {
+                found_at(&state, &flat.name).into_iter().for_each(&mut offer);
             }
         }
         let next = if best.len() > limit { best.pop_last().map(|(key, _)| key) } else { None };
         let mut found: Vec<Found> = best.into_values().flatten().collect();
-        found.sort_by_cached_key(|found| (found.rrset.owner().clone(), found.rrset.rtype(), found.shadowed));
+        found.sort_by_cached_key(|found| {
+            let Found { rrset, source, shadowed } = found;
+            (rrset.owner().clone(), rrset.rtype(), *shadowed, source.clone())
+        });
         Page { found, next }
     }
+}
 
-    /// Who has records of a name, and of a type if one is given, whether they are served or not.
-    pub(crate) fn holders(&self, writer: &Writer, owner: &Name, rtype: Option<RecordType>) -> Vec<Source> {
-        let catalog = self.snapshot();
-        let mut holders: Vec<Source> = writer
-            .contributions(&catalog, owner)
-            .into_iter()
-            .filter(|contribution| rtype.is_none_or(|rtype| rtype == contribution.rrset.rtype()))
-            .map(|contribution| contribution.source)
-            .collect();
-        holders.sort();
-        holders.dedup();
-        holders
-    }
+/// What sources have at a name.
+fn found_at(state: &State, name: &Name) -> Vec<Found> {
+    let at = state.at(name, state.flat.get(name));
+    let served = at.served.into_iter().filter_map(|served| {
+        let rrset = match served.rrset.rtype() {
+            // Its serial is that of the zone which is served, not of the one that its source has brought.
+            RecordType::SOA => {
+                let zone = state.view()?.zone_of(name)?.zone()?;
+                zone.node_of(name)?
+                    .rrset(RecordType::SOA)?
+                    .to_rrset(name.clone(), zone.apex().as_wire())
+                    .ok()?
+            }
+            _ => served.rrset,
+        };
+        Some(Found { rrset, source: served.source?, shadowed: false })
+    });
+    let shadowed =
+        at.shadowed.into_iter().map(|Contribution { source, rrset }| Found { rrset, source, shadowed: true });
+    served.chain(shadowed).collect()
 }
 
 impl Filter {
@@ -118,37 +136,8 @@ impl Filter {
             && self.shadowed.is_none_or(|shadowed| shadowed == found.shadowed)
     }
 
-    fn admits_zone(&self, zone: &Zone) -> bool {
-        self.zone.as_ref().is_none_or(|apex| apex == zone.apex())
-            && self
-                .below
-                .as_ref()
-                .is_none_or(|below| zone.apex().is_at_or_below(below) || below.is_at_or_below(zone.apex()))
-    }
-}
-
-impl Writer {
-    /// RRsets that are not served because others come first.
-    fn shadowed(&self) -> impl Iterator<Item = Found> {
-        self.contested().flat_map(|all| {
-            let winners = served(&all, &self.options);
-            let loses = move |contribution: &crate::layers::Contribution| {
-                let rrset = &contribution.rrset;
-                // Additive values are part of whoever's RRset is served.
-                !winners.iter().any(|winner| {
-                    winner.rrset.rtype() == rrset.rtype()
-                        && (winner.source == contribution.source
-                            || contribution.source.kind() == SourceKind::Acme
-                                && rrset
-                                    .rdatas()
-                                    .all(|value| winner.rrset.rdatas().any(|served| served == value)))
-                })
-            };
-            all.into_iter().filter(loses).map(|loser| Found {
-                rrset: loser.rrset,
-                source: loser.source,
-                shadowed: true,
-            })
-        })
+    fn admits_zone(&self, apex: &Name) -> bool {
+        let overlaps = |below: &Name| apex.is_at_or_below(below) || below.is_at_or_below(apex);
+        self.zone.as_ref().is_none_or(|zone| zone == apex) && self.below.as_ref().is_none_or(overlaps)
     }
 }

@@ -1,19 +1,21 @@
 //! The handle.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::fmt;
+use std::sync::{Arc, Weak};
 
-use arc_swap::ArcSwap;
 use dns_backend::{CatalogReader, Catalogs};
 use dns_core::zone::Folded;
-use dns_core::{AnswerPolicy, Catalog, Change, ChangeSet, Name, Precondition, RecordType, Rrset, plan};
+use dns_core::{AnswerPolicy, Catalog, Change, ChangeSet, Name, Precondition, RecordType, Rrset, View, plan};
 use tokio::sync::broadcast;
 
-use crate::commit::{Transaction, Writer};
+use crate::commit::{Next, Transaction, Writer};
 use crate::event::{Event, Watch};
+use crate::fold::{self, Folder};
 use crate::layers::{self, Contribution};
-use crate::{Reason, Source, StoreError, StoreOptions, fold};
+use crate::state::{Holder, State};
+use crate::sync::{Latest, Mutex, MutexGuard, PoisonError, Published};
+use crate::{Reason, Source, StoreError, StoreOptions};
 
 /// All records, by source. A handle: clones share one store.
 ///
@@ -23,8 +25,10 @@ pub struct Store {
     inner: Arc<Inner>,
 }
 
-struct Inner {
-    catalog: Arc<ArcSwap<Catalog>>,
+pub(crate) struct Inner {
+    /// What queries are answered from; the same as in `state`, one step nearer.
+    catalog: Published<Catalog>,
+    state: Published<State>,
     writer: Mutex<Writer>,
     events: broadcast::Sender<Event>,
 }
@@ -32,12 +36,13 @@ struct Inner {
 impl Store {
     /// A store without records.
     pub fn new(options: StoreOptions) -> Self {
-        let catalog = Catalog::new().with_policy(options.policy.clone());
         let (events, _) = broadcast::channel(options.events_kept.max(1));
+        let state = Arc::new(State::new(options));
         Self {
             inner: Arc::new(Inner {
-                catalog: Arc::new(ArcSwap::from_pointee(catalog)),
-                writer: Mutex::new(Writer::new(options)),
+                catalog: Published::new(state.catalog.clone()),
+                state: Published::new(state.clone()),
+                writer: Mutex::new(Writer::new(state)),
                 events,
             }),
         }
@@ -45,12 +50,12 @@ impl Store {
 
     /// Everything that is served right now.
     pub fn snapshot(&self) -> Arc<Catalog> {
-        self.inner.catalog.load_full()
+        self.inner.catalog.load()
     }
 
     /// Counts the changes since the start.
     pub fn version(&self) -> u64 {
-        self.inner.catalog.load().version()
+        self.snapshot().version()
     }
 
     /// Follows the changes from now on.
@@ -58,18 +63,21 @@ impl Store {
         Watch { receiver: self.inner.events.subscribe() }
     }
 
-    /// Adds an RRset of a new name and type.
+    /// Adds an RRset of a new name and type. Returns the version that has it.
     ///
     /// # Errors
     /// Somebody has records of that name and type, the version is another one than `if_version`, or the records cannot be
     /// served.
     pub fn create(&self, source: &Source, rrset: Rrset, if_version: Option<u64>) -> Result<u64, StoreError> {
         let mut writer = self.lock();
+        writer.state().check_version(if_version)?;
         let (owner, rtype) = (rrset.owner().clone(), rrset.rtype());
-        if let Some(holder) = self.holders(&writer, &owner, Some(rtype)).into_iter().next() {
+        if let Some(Holder { source: holder, .. }) =
+            writer.state().holders(&owner, Some(rtype)).into_iter().next()
+        {
             return Err(StoreError::Exists(Reason::Present { owner, rtype: Some(rtype), holder }));
         }
-        self.commit(&mut writer, source, &with_version(Change::Put(rrset), if_version))
+        self.commit(&mut writer, source, &ChangeSet::new().and(Change::Put(rrset)))
     }
 
     /// Replaces the RRset of a name and type. Where it is another source's, that one is hidden and kept.
@@ -78,17 +86,19 @@ impl Store {
     /// Nobody has records of that name and type, or as [`create`](Self::create).
     pub fn update(&self, source: &Source, rrset: Rrset, if_version: Option<u64>) -> Result<u64, StoreError> {
         let mut writer = self.lock();
+        writer.state().check_version(if_version)?;
         let (owner, rtype) = (rrset.owner().clone(), rrset.rtype());
-        if self.holders(&writer, &owner, Some(rtype)).is_empty() {
+        if writer.state().holders(&owner, Some(rtype)).is_empty() {
             return Err(StoreError::NotFound(Reason::NoRecords { owner, rtype: Some(rtype) }));
         }
-        self.commit(&mut writer, source, &with_version(Change::Put(rrset), if_version))
+        self.commit(&mut writer, source, &ChangeSet::new().and(Change::Put(rrset)))
     }
 
-    /// Deletes what the source has of a name and type, or of a name.
+    /// Deletes what the source has of a name and type, or of a name. What it has hidden of others is served at once.
     ///
     /// # Errors
-    /// Nobody has such records, or only others do, or the version is another one than `if_version`.
+    /// Nobody has such records, or only others do, or they came with a whole zone, or the version is another one than
+    /// `if_version`.
     pub fn delete(
         &self,
         source: &Source,
@@ -97,35 +107,40 @@ impl Store {
         if_version: Option<u64>,
     ) -> Result<u64, StoreError> {
         let mut writer = self.lock();
-        let holders = self.holders(&writer, owner, rtype);
-        if !holders.contains(source) {
+        let state = writer.state();
+        state.check_version(if_version)?;
+        let holders = state.holders(owner, rtype);
+        if !holders.iter().any(|holder| holder.source == *source && !holder.of_zone) {
             let owner = owner.clone();
-            return Err(match holders.into_iter().next() {
-                None => StoreError::NotFound(Reason::NoRecords { owner, rtype }),
-                Some(holder) => StoreError::Foreign(Reason::Foreign { owner, rtype, holder }),
+            let zone = state.declared.home(&owner).filter(|zone| zone.source == *source);
+            return Err(match (holders.into_iter().next(), zone) {
+                (None, _) => StoreError::NotFound(Reason::NoRecords { owner, rtype }),
+                (Some(Holder { of_zone: true, .. }), Some(zone)) => {
+                    StoreError::Foreign(Reason::OfZone { owner, rtype, apex: zone.apex.clone() })
+                }
+                (Some(holder), _) => {
+                    StoreError::Foreign(Reason::Foreign { owner, rtype, holder: holder.source })
+                }
             });
         }
-        self.commit(
-            &mut writer,
-            source,
-            &with_version(Change::Delete { owner: owner.clone(), rtype }, if_version),
-        )
+        let change = Change::Delete { owner: owner.clone(), rtype };
+        self.commit(&mut writer, source, &ChangeSet::new().and(change))
     }
 
-    /// Gives a source exactly these records: what has not changed is not touched. All or nothing.
+    /// Gives a source exactly these records, apart from whole zones that it has put: what has not changed is not touched.
+    /// All or nothing.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the records; those from before stay.
     pub fn hot_reload(&self, source: &Source, records: &[Rrset]) -> Result<u64, StoreError> {
         let mut writer = self.lock();
-        let current: Vec<Rrset> = writer
-            .flat
-            .values()
-            .flatten()
+        let state = writer.state();
+        let current = writer
+            .names_of(source)
+            .flat_map(|name| state.flat.get(name))
             .filter(|contribution| contribution.source == *source)
-            .map(|contribution| contribution.rrset.clone())
-            .collect();
-        let changes = plan(&current, records);
-        if changes.is_empty() {
-            return Ok(self.version());
-        }
+            .map(|contribution| &contribution.rrset);
+        let changes = plan(current, records);
         self.commit(&mut writer, source, &changes).map_err(|error| match error {
             StoreError::Invalid(reasons) => StoreError::ReloadFailed { source_name: source.clone(), reasons },
             other => other,
@@ -133,23 +148,62 @@ impl Store {
     }
 
     /// Makes the changes of a source, all or none of them.
+    ///
+    /// # Errors
+    /// A precondition does not hold, or everything that is wrong with the changes.
     pub fn partial_reload(&self, source: &Source, changes: &ChangeSet) -> Result<u64, StoreError> {
         let mut writer = self.lock();
+        check_preconditions(&writer.state(), source, &changes.preconditions)?;
         self.commit(&mut writer, source, changes)
     }
 
-    /// Answers are made another way from now on.
-    pub fn set_policy(&self, policy: AnswerPolicy) {
+    /// Answers are made another way from now on; see [`set_options`](Self::set_options).
+    ///
+    /// # Errors
+    /// None that are known.
+    pub fn set_policy(&self, policy: AnswerPolicy) -> Result<u64, StoreError> {
+        let options = StoreOptions { policy, ..self.options() };
+        self.set_options(options)
+    }
+
+    /// The options that count now.
+    pub fn options(&self) -> StoreOptions {
+        self.inner.state.load().options.as_ref().clone()
+    }
+
+    /// Other options from now on. What is served follows at once: precedence, the records made up for derived zones, and
+    /// what becomes of names that those do not have. Records that others have with TTLs out of the new bounds stay until
+    /// they are written again. `first_serial` and `events_kept` count only when the store is made.
+    ///
+    /// # Errors
+    /// The records made up for derived zones would fit into no message.
+    pub fn set_options(&self, options: StoreOptions) -> Result<u64, StoreError> {
         let mut writer = self.lock();
-        writer.options.policy = policy.clone();
-        let catalog = Catalog::clone(&self.snapshot());
-        let version = catalog.version() + 1;
-        self.inner.catalog.store(Arc::new(catalog.with_policy(policy).with_version(version)));
+        let state = writer.state();
+        if *state.options == options {
+            return Ok(state.catalog.version());
+        }
+        let mut transaction = Transaction::default();
+        if options.precedence != state.options.precedence {
+            let names = state.flat.iter().map(|flat| (flat.name.clone(), flat.contributions.clone()));
+            transaction.names = names.collect();
+        }
+        transaction.options = Some(options);
+        // Options come from the configuration, and so do their consequences.
+        self.change(&mut writer, &Source::Config, transaction)
     }
 
     /// Access to the newest catalog for one worker.
     pub fn reader(&self) -> Reader {
-        Reader { cache: arc_swap::Cache::new(self.inner.catalog.clone()) }
+        Reader { latest: self.inner.catalog.latest() }
+    }
+
+    pub(crate) fn upgrade(inner: &Weak<Inner>) -> Option<Self> {
+        inner.upgrade().map(|inner| Self { inner })
+    }
+
+    pub(crate) fn state(&self) -> Arc<State> {
+        self.inner.state.load()
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Writer> {
@@ -157,138 +211,138 @@ impl Store {
         self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a catalog visible and tells everybody; zones of `touched` whose overlay has grown are packed anew meanwhile.
-    pub(crate) fn publish(&self, writer: &Writer, catalog: Catalog, event: Event, touched: &[Name]) {
-        let (catalog, folds) = fold::begin(catalog, touched, writer.options.fold_after);
-        self.inner.catalog.store(Arc::new(catalog));
-        // Nobody listening is no error.
-        let _ = self.inner.events.send(event);
-        for (apex, fold) in folds {
-            let inner = Arc::downgrade(&self.inner);
-            let finish = move || {
-                let folded = fold.run();
-                if let Some(inner) = inner.upgrade() {
-                    Self { inner }.finish_fold(&apex, folded);
-                }
-            };
-            if let Err(error) = thread::Builder::new().name("fold".into()).spawn(finish) {
-                // The zone is right as it is, only slower; the next start packs it.
-                tracing::warn!(%error, "cannot start a thread to pack a zone anew");
-            }
+    /// Makes a transaction visible and tells everybody; zones whose overlay has grown are packed anew meanwhile.
+    pub(crate) fn publish(&self, writer: &mut Writer, mut next: Next, events: Vec<Event>) {
+        let mut folding = None;
+        let due = fold::due(&next.state.catalog, &next.changed.zones, next.state.options.fold_after);
+        if !due.is_empty()
+            && let Some(folder) = Folder::start(Arc::downgrade(&self.inner))
+        {
+            let (catalog, folds) = fold::begin(next.state.catalog.as_ref().clone(), &due);
+            next.state.catalog = Arc::new(catalog);
+            folding = Some((folder, folds));
+        }
+        self.show(&writer.accept(next));
+        for event in events {
+            // Nobody listening is no error.
+            let _ = self.inner.events.send(event);
+        }
+        if let Some((folder, folds)) = folding {
+            folder.run(folds);
         }
     }
 
-    fn finish_fold(&self, apex: &Name, folded: Folded) {
-        let _writer = self.lock();
-        if let Some(catalog) = fold::finish(&self.snapshot(), apex, folded) {
-            self.inner.catalog.store(Arc::new(catalog));
+    pub(crate) fn finish_fold(&self, apex: &Name, folded: Folded) {
+        let mut writer = self.lock();
+        let mut state = State::clone(&writer.state());
+        if let Some(catalog) = fold::finish(&state.catalog, apex, folded) {
+            state.catalog = Arc::new(catalog);
+            let state = Arc::new(state);
+            writer.replace_state(state.clone());
+            self.show(&state);
         }
+    }
+
+    fn show(&self, state: &Arc<State>) {
+        self.inner.state.store(state.clone());
+        self.inner.catalog.store(state.catalog.clone());
     }
 
     fn commit(&self, writer: &mut Writer, source: &Source, changes: &ChangeSet) -> Result<u64, StoreError> {
-        let catalog = self.snapshot();
-        check_preconditions(writer, source, &catalog, &changes.preconditions)?;
+        let state = writer.state();
         let mut names: BTreeMap<Name, Vec<Contribution>> = BTreeMap::new();
         let mut reasons = Vec::new();
         for change in &changes.changes {
             if let Change::Put(rrset) | Change::Add(rrset) = change {
-                layers::check_rrset(source, rrset, &writer.options, &mut reasons);
-                if rrset.owner().is_root() && writer.declared.get(rrset.owner()).is_none() {
-                    let why = "the root needs a zone of its own";
-                    reasons.push(Reason::InvalidName { owner: rrset.owner().clone(), why });
-                }
+                layers::check_rrset(source, rrset, &state.options, &mut reasons);
             }
-            let owner = change.owner();
-            if !names.contains_key(owner) {
-                names.insert(owner.clone(), writer.flat.get(owner).cloned().unwrap_or_default());
-            }
-            if let Some(contributions) = names.get_mut(owner) {
-                layers::apply(contributions, source, change);
-            }
-        }
-        for contributions in names.values() {
-            layers::check_name(contributions, source, &mut reasons);
+            let contributions = names
+                .entry(change.owner().clone())
+                .or_insert_with_key(|owner| state.flat.get(owner).to_vec());
+            reasons.extend(layers::apply(contributions, source, change).err());
         }
         names.retain(|name, contributions| {
-            writer.flat.get(name).map_or(&[][..], |old| old) != &contributions[..]
+            layers::check_name(contributions, source, &mut reasons);
+            state.flat.get(name) != &contributions[..]
         });
-        if !reasons.is_empty() {
-            return Err(StoreError::Invalid(reasons));
+        if names.is_empty() && reasons.is_empty() {
+            return Ok(state.catalog.version());
         }
-        if names.is_empty() {
-            return Ok(catalog.version());
+        let transaction = Transaction { names, ..Transaction::default() };
+        if reasons.is_empty() {
+            return self.change(writer, source, transaction);
         }
-        let transaction = Transaction { names, zones: BTreeMap::new() };
-        let prepared = writer.prepare(&catalog, source, transaction).map_err(StoreError::Invalid)?;
-        let (catalog, changed, touched) = writer.accept(prepared);
-        let version = catalog.version();
-        self.publish(writer, catalog, Event::Changed(Arc::new(changed)), &touched);
+        // What else is wrong is told at once, too.
+        reasons.extend(writer.prepare(source, transaction).err().unwrap_or_default());
+        Err(StoreError::Invalid(reasons))
+    }
+
+    fn change(
+        &self,
+        writer: &mut Writer,
+        source: &Source,
+        transaction: Transaction,
+    ) -> Result<u64, StoreError> {
+        let next = writer.prepare(source, transaction).map_err(StoreError::Invalid)?;
+        let version = next.version();
+        let events = vec![Event::Changed(next.changed.clone())];
+        self.publish(writer, next, events);
         Ok(version)
     }
 }
 
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let catalog = self.snapshot();
+        let zones = catalog.default_view().map_or(0, View::len);
+        write!(f, "store with {zones} zones at version {}", catalog.version())
+    }
+}
+
 fn check_preconditions(
-    writer: &Writer,
+    state: &State,
     source: &Source,
-    catalog: &Catalog,
     preconditions: &[Precondition],
 ) -> Result<(), StoreError> {
     let own = |owner: &Name, rtype: Option<RecordType>| {
-        let contributions = writer.flat.get(owner).map_or(&[][..], |contributions| contributions);
-        let matches = move |contribution: &&Contribution| {
+        let matches = |contribution: &&Contribution| {
             contribution.source == *source && rtype.is_none_or(|rtype| rtype == contribution.rrset.rtype())
         };
-        contributions.iter().find(matches).map(|contribution| contribution.rrset.clone())
+        state.flat.get(owner).iter().find(matches).map(|contribution| contribution.rrset.clone())
     };
     for precondition in preconditions {
-        match precondition {
-            Precondition::Version(expected) if *expected != catalog.version() => {
-                return Err(StoreError::VersionMismatch { expected: *expected, current: catalog.version() });
+        let failed = match precondition {
+            Precondition::Version(expected) => {
+                state.check_version(Some(*expected))?;
+                continue;
             }
-            Precondition::Exists(owner, rtype) if own(owner, *rtype).is_none() => {
-                return Err(StoreError::Precondition(Reason::NoRecords {
-                    owner: owner.clone(),
-                    rtype: *rtype,
-                }));
-            }
-            Precondition::Absent(owner, rtype) if own(owner, *rtype).is_some() => {
-                let reason = Reason::Present { owner: owner.clone(), rtype: *rtype, holder: source.clone() };
-                return Err(StoreError::Precondition(reason));
-            }
-            Precondition::Equals(rrset)
-                if own(rrset.owner(), Some(rrset.rtype())).as_ref() != Some(rrset) =>
-            {
-                let reason = Reason::Differs { owner: rrset.owner().clone(), rtype: rrset.rtype() };
-                return Err(StoreError::Precondition(reason));
-            }
-            _ => {}
+            Precondition::Exists(owner, rtype) => own(owner, *rtype)
+                .is_none()
+                .then(|| Reason::NoRecords { owner: owner.clone(), rtype: *rtype }),
+            Precondition::Absent(owner, rtype) => own(owner, *rtype).map(|_| Reason::Present {
+                owner: owner.clone(),
+                rtype: *rtype,
+                holder: source.clone(),
+            }),
+            Precondition::Equals(rrset) => (own(rrset.owner(), Some(rrset.rtype())).as_ref() != Some(rrset))
+                .then(|| Reason::Differs { owner: rrset.owner().clone(), rtype: rrset.rtype() }),
+        };
+        if let Some(reason) = failed {
+            return Err(StoreError::Precondition(reason));
         }
     }
     Ok(())
 }
 
-fn with_version(change: Change, if_version: Option<u64>) -> ChangeSet {
-    ChangeSet {
-        changes: vec![change],
-        preconditions: if_version.map(Precondition::Version).into_iter().collect(),
-    }
-}
-
-impl std::fmt::Debug for Store {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "store at version {}", self.version())
-    }
-}
-
 /// Access to the newest catalog for one worker; see [`Store::reader`].
 pub struct Reader {
-    cache: arc_swap::Cache<Arc<ArcSwap<Catalog>>, Arc<Catalog>>,
+    latest: Latest<Catalog>,
 }
 
 impl CatalogReader for Reader {
     #[inline]
     fn current(&mut self) -> &Catalog {
-        self.cache.load()
+        self.latest.get()
     }
 }
 

@@ -1,13 +1,17 @@
 //! Zones that come, go and are replaced as a whole.
 
+use std::sync::Arc;
+
+use dns_core::name::HashedName;
 use dns_core::trie::Trie;
 use dns_core::zone::{Built, Zone};
-use dns_core::{Name, ZoneEntry};
+use dns_core::{Name, Rrset, ZoneState};
 
 use crate::commit::Transaction;
 use crate::event::Event;
+use crate::state::{is_signed, rrsets_at};
 use crate::store::Store;
-use crate::{Reason, Source, StoreError};
+use crate::{Reason, Source, SourceKind, StoreError};
 
 /// What a zone is told besides its records.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -17,25 +21,52 @@ pub struct ZoneOptions {
 }
 
 /// A zone that somebody asked for, as opposed to a derived one.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Declared {
     pub apex: Name,
     pub source: Source,
     pub options: ZoneOptions,
+    /// The zone as its source has it, or why there is none. It shares what it can with the zone that is served, and
+    /// brings back what others have hidden.
+    pub state: ZoneState,
+}
+
+impl Declared {
+    fn zone(&self) -> Option<&Zone> {
+        match &self.state {
+            ZoneState::Serving(zone) => Some(zone),
+            ZoneState::Failed(_) => None,
+        }
+    }
+
+    /// What the source of the zone has at a name.
+    pub fn rrsets(&self, name: &Name) -> Vec<Rrset> {
+        let rrsets = self.zone().map(|zone| rrsets_at(zone, name)).unwrap_or_default();
+        rrsets.into_iter().map(|(rrset, _)| rrset).collect()
+    }
+
+    /// Records of other sources can be served in it.
+    pub fn takes_others(&self) -> bool {
+        self.zone().is_some_and(|zone| !is_signed(zone))
+    }
+
+    pub fn is_signed(&self) -> bool {
+        self.zone().is_some_and(is_signed)
+    }
 }
 
 /// The zones that are declared, by apex. Clones share what they have in common.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DeclaredZones {
-    zones: Trie<Declared>,
+    zones: Trie<Arc<Declared>>,
 }
 
 impl DeclaredZones {
-    pub fn get(&self, apex: &Name) -> Option<&Declared> {
+    pub fn get(&self, apex: &Name) -> Option<&Arc<Declared>> {
         self.zones.get(apex.hash64(), |zone| zone.apex == *apex)
     }
 
-    pub fn insert(&mut self, zone: Declared) {
+    pub fn insert(&mut self, zone: Arc<Declared>) {
         let apex = zone.apex.clone();
         self.zones.insert(apex.hash64(), zone, |old| old.apex == apex);
     }
@@ -44,30 +75,25 @@ impl DeclaredZones {
         self.zones.remove(apex.hash64(), |zone| zone.apex == *apex);
     }
 
-    /// Apex of the zone that a name belongs to.
-    pub fn home(&self, name: &Name) -> Option<&Name> {
+    /// The zone that a name belongs to.
+    pub fn home(&self, name: &Name) -> Option<&Arc<Declared>> {
         if self.zones.is_empty() {
             return None;
         }
-        (0..=name.label_count())
-            .rev()
-            .find_map(|labels| self.get(&name.suffix(labels)))
-            .map(|zone| &zone.apex)
+        let mut hashed = HashedName::default();
+        hashed.read(name.as_wire()).ok()?;
+        (0..=hashed.labels()).rev().find_map(|labels| {
+            let suffix = hashed.suffix(labels);
+            self.zones.get(hashed.hash(labels), |zone| zone.apex.as_wire() == suffix)
+        })
     }
 }
 
 /// What becomes of a zone.
 pub(crate) enum ZoneChange {
-    /// It is there with these records, whatever it had before.
-    Put {
-        zone: Zone,
-        declared: Declared,
-        /// Serial that was served before, if any.
-        previous_serial: Option<u32>,
-    },
-    /// It is declared, but cannot be served.
-    Fail { why: String, declared: Declared },
-    /// It is not there.
+    /// It is declared, and there or not; whatever it had before is gone.
+    Declare(Arc<Declared>),
+    /// It is not declared.
     Drop,
 }
 
@@ -75,18 +101,22 @@ impl Store {
     /// Serves a zone as its source has it, in place of what the source had in it before. Records of other sources below
     /// its apex join it; where both have something, precedence decides.
     ///
-    /// While nobody else has records in it, the zone keeps the serial it came with.
+    /// While nobody else has records in it, the zone keeps the serial it came with. A zone that came signed takes no
+    /// records from elsewhere: they are kept, and served should it come unsigned.
+    ///
+    /// # Errors
+    /// Another source has declared the zone. Files are all alike in this, so that a zone can move to another file.
     pub fn put_zone(&self, source: &Source, built: Built, options: ZoneOptions) -> Result<u64, StoreError> {
         let apex = built.zone.apex().clone();
-        let declared = Declared { apex: apex.clone(), source: source.clone(), options };
-        self.change_zone(source, apex, |previous| ZoneChange::Put {
-            zone: built.zone,
-            declared,
-            previous_serial: previous.map(Zone::serial),
-        })
+        let state = ZoneState::Serving(built.zone);
+        self.declare_zone(Declared { apex, source: source.clone(), options, state })
     }
 
-    /// Makes a zone known that could not be loaded: its names get SERVFAIL until it is put.
+    /// Declares a zone that cannot be served: its names get SERVFAIL until it is put. A zone that is being served, say
+    /// from an older version of its file, is served no longer.
+    ///
+    /// # Errors
+    /// As [`put_zone`](Self::put_zone).
     pub fn fail_zone(
         &self,
         source: &Source,
@@ -94,44 +124,55 @@ impl Store {
         why: String,
         options: ZoneOptions,
     ) -> Result<u64, StoreError> {
-        let declared = Declared { apex: apex.clone(), source: source.clone(), options };
-        self.change_zone(source, apex, |_| ZoneChange::Fail { why, declared })
+        let state = ZoneState::Failed(why.into());
+        self.declare_zone(Declared { apex, source: source.clone(), options, state })
     }
 
-    /// Drops a declared zone with the records of its source. What others have in it moves to derived zones.
+    /// Drops a declared zone with the records that came with it. What else there is below its apex moves to the zone
+    /// above, or to derived zones.
+    ///
+    /// # Errors
+    /// Nobody has declared the zone, or another source has.
     pub fn drop_zone(&self, source: &Source, apex: &Name) -> Result<u64, StoreError> {
-        if self.lock().declared.get(apex).is_none() {
-            return Err(StoreError::NotFound(Reason::NoZone(apex.clone())));
-        }
-        self.change_zone(source, apex.clone(), |_| ZoneChange::Drop)
+        self.change_zone(source, apex.clone(), ZoneChange::Drop)
     }
 
-    fn change_zone(
-        &self,
-        source: &Source,
-        apex: Name,
-        change: impl FnOnce(Option<&Zone>) -> ZoneChange,
-    ) -> Result<u64, StoreError> {
+    fn declare_zone(&self, declared: Declared) -> Result<u64, StoreError> {
+        let (source, apex) = (declared.source.clone(), declared.apex.clone());
+        self.change_zone(&source, apex, ZoneChange::Declare(Arc::new(declared)))
+    }
+
+    fn change_zone(&self, source: &Source, apex: Name, change: ZoneChange) -> Result<u64, StoreError> {
         let mut writer = self.lock();
-        let catalog = self.snapshot();
-        let previous = catalog.default_view().and_then(|view| view.zone(&apex)).and_then(ZoneEntry::zone);
-        let change = change(previous);
+        let state = writer.state();
+        let holder = state.declared.get(&apex).map(|declared| declared.source.clone());
+        match (&change, holder) {
+            (_, Some(holder)) if !may_replace(source, &holder) => {
+                return Err(StoreError::Foreign(Reason::ForeignZone { apex, holder }));
+            }
+            (ZoneChange::Drop, None) => return Err(StoreError::NotFound(Reason::NoZone(apex))),
+            _ => {}
+        }
         // Flat records at or below the apex may have to move; those in deeper zones stay where they are.
-        let names = writer
-            .flat_below(&apex)
-            .filter(|(name, _)| writer.declared.home(name).is_none_or(|home| apex.is_at_or_below(home)))
-            .map(|(name, contributions)| (name.clone(), contributions.clone()))
-            .collect();
-        let transaction = Transaction { names, zones: [(apex.clone(), change)].into() };
-        let prepared = writer.prepare(&catalog, source, transaction).map_err(StoreError::Invalid)?;
-        let (catalog, _, touched) = writer.accept(prepared);
-        let version = catalog.version();
-        self.publish(
-            &writer,
-            catalog,
-            Event::Reloaded { version, source: source.clone(), zone: apex },
-            &touched,
-        );
+        let moves = |name: &&Name| {
+            let home = state.declared.home(name);
+            home.is_none_or(|home| apex.is_at_or_below(&home.apex))
+        };
+        let names = writer.names_below(&apex).filter(moves);
+        let names = names.map(|name| (name.clone(), state.flat.get(name).to_vec())).collect();
+        let transaction = Transaction { names, zones: [(apex.clone(), change)].into(), ..Default::default() };
+        let next = writer.prepare(source, transaction).map_err(StoreError::Invalid)?;
+        let version = next.version();
+        let mut events = vec![Event::Reloaded { version, source: source.clone(), zone: apex }];
+        if !next.changed.is_empty() {
+            events.push(Event::Changed(next.changed.clone()));
+        }
+        self.publish(&mut writer, next, events);
         Ok(version)
     }
+}
+
+/// Zones belong to whoever declared them. All files have one reader, which may find a zone in another file next time.
+fn may_replace(source: &Source, holder: &Source) -> bool {
+    source == holder || source.kind() == SourceKind::File && holder.kind() == SourceKind::File
 }

@@ -4,6 +4,7 @@ mod bench;
 mod fuzz;
 mod peers;
 mod shell;
+mod shuttle;
 mod test;
 mod tidy;
 
@@ -27,6 +28,8 @@ enum Command {
     Tidy(tidy::Args),
     /// Fuzzes the parsers of untrusted bytes, for a bounded time.
     Fuzz(fuzz::Args),
+    /// Tests the store's threads under every turn they may take; builds it anew in a folder of its own.
+    Shuttle,
     /// Measures ours against the echo floor and other servers, side by side.
     Bench(bench::Args),
 }
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Tidy(args) => tidy::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
+        Command::Shuttle => shuttle::run(),
         Command::Bench(args) => bench::run(&args),
     };
     match result {

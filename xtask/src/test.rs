@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::peers::{self, Peer, TEST_PEERS};
-use crate::shell;
+use crate::{shell, shuttle};
 
 /// Tells the tests whether a missing peer is a failure (`required`) or a named skip (`optional`).
 const PEERS_VARIABLE: &str = "TEST_PEERS";
@@ -64,8 +64,11 @@ pub fn run(args: &Args) -> Result<()> {
     doc_tests.args(["test", "--workspace", "--profile", "ci", "--no-fail-fast", "--doc"]);
     environment(&mut doc_tests);
 
-    // Both run, so that one look shows all that is broken.
-    let outcomes = [shell::run(&mut tests), shell::run(&mut doc_tests)];
+    // All run, so that one look shows all that is broken.
+    let mut outcomes = vec![shell::run(&mut tests), shell::run(&mut doc_tests)];
+    if args.heavy {
+        outcomes.push(shuttle::run());
+    }
     let failures: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
     for failure in &failures {
         eprintln!("{failure:#}");

@@ -44,3 +44,64 @@ fn empty_non_terminals_above_a_cut_are_ours() {
     check("ent.example.org. A", "NOERROR aa; authority: @ SOA");
     check("deep.ent.example.org. A", "NOERROR; authority: deep.ent NS ns1; additional: ns1 A 192.0.2.1");
 }
+
+/// A cut with so many servers below it, each with an address.
+fn wide(servers: usize) -> Server {
+    let zone = format!(
+        "@ SOA ns1 hostmaster 1 2h 1h 2w 5m\n@ NS ns1\nns1 A 192.0.2.1\n\
+         $GENERATE 1-{servers} wide NS ns$.wide\n$GENERATE 1-{servers} ns$.wide A 192.0.2.$\n\
+         $GENERATE 1-{servers} beside NS ns$.wide\n"
+    );
+    Server::new(&[("example.org.", &zone)])
+}
+
+/// RFC 9471, section 3.1.
+#[test]
+fn tc_is_set_when_required_glue_does_not_fit() {
+    let response = wide(20).response("www.wide.example.org. A");
+    assert!(response.truncated && !response.authoritative);
+    assert_eq!(response.authority.len(), 20, "the referral itself stays");
+    assert!(!response.additional.is_empty() && response.additional.len() < 20);
+    let response = wide(20).response("www.wide.example.org. A edns=1232");
+    assert!(!response.truncated);
+    assert_eq!(response.additional.len(), 20);
+}
+
+#[test]
+fn all_required_glue_comes_however_many_servers_there_are() {
+    let response = wide(200).response("www.wide.example.org. A tcp");
+    assert!(!response.truncated);
+    assert_eq!(response.additional.len(), 200);
+}
+
+#[test]
+fn tc_is_not_set_for_glue_that_is_not_required() {
+    // The servers lie in a sibling zone.
+    let response = wide(20).response("www.beside.example.org. A");
+    assert!(!response.truncated);
+    assert_eq!(response.authority.len(), 20);
+    assert!(response.additional.len() < 20);
+}
+
+#[test]
+fn hosts_below_a_dname_are_no_hosts() {
+    let zone = "@ SOA ns1 hostmaster 1 2h 1h 2w 5m\n@ NS ns1\nns1 A 192.0.2.1\n\
+                d DNAME e\nns.d A 192.0.2.9\nsub NS ns.d\n@ MX 1 ns.d\n";
+    let server = Server::new(&[("example.org.", zone)]);
+    server.check("a.sub.example.org. A", "NOERROR; authority: sub NS ns.d");
+    server.check("example.org. MX", "NOERROR aa; answer: @ MX 1 ns.d");
+}
+
+#[test]
+fn minimal_responses_keep_glue() {
+    let zone = "@ SOA ns1 hostmaster 1 2h 1h 2w 5m\n@ NS ns1\nns1 A 192.0.2.1\n\
+                sub NS ns.sub\nsub NS ns.sibling\nsub NS ns1\nns.sub A 192.0.2.53\n\
+                sibling NS ns.sibling\nns.sibling A 192.0.2.54\n";
+    let server = Server::new(&[("example.org.", zone)]).with(|policy| policy.minimal_responses = true);
+    server.check(
+        "sub.example.org. A",
+        "NOERROR; authority: sub NS ns.sub, sub NS ns.sibling, sub NS ns1; \
+         additional: ns.sub A 192.0.2.53, ns.sibling A 192.0.2.54",
+    );
+    server.check("example.org. NS", "NOERROR aa; answer: @ NS ns1");
+}

@@ -1,7 +1,15 @@
 //! Whole answers, through the responder, against the RFCs: by table, and against the oracle.
 
+mod alias;
+mod any;
 mod delegation;
+mod denial;
+mod edns;
 mod oracle;
 mod random;
+mod request;
 mod server;
 mod signing;
+mod size;
+mod wildcard;
+mod zones;

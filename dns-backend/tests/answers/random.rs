@@ -138,10 +138,8 @@ fn check(served: Vec<Zone>, zones: &[ZoneData], (policy, options): (AnswerPolicy
     let step = (cases.len() / SAMPLE).max(1);
     for case in cases.iter().skip(offset % step).step_by(step) {
         if let Some(wrong) = judge(&server, zones, case, options) {
-            let mut text = String::new();
-            for record in zones.iter().flat_map(|zone| &zone.records) {
-                text.push_str(&format!("{record}\n"));
-            }
+            let records = zones.iter().flat_map(|zone| &zone.records);
+            let text = records.map(ToString::to_string).collect::<Vec<_>>().join("\n");
             panic!("{wrong}\nin\n{text}");
         }
     }

@@ -158,7 +158,7 @@ pub fn zone(apex: &str, text: &str) -> Zone {
     let mut builder = ZoneBuilder::new(apex.clone());
     let options = Options { origin: Some(apex), default_ttl: Some(3600), ..Options::default() };
     let report = zonefile::read("zone", text.as_bytes(), &options, &mut zonefile::no_includes, |record| {
-        let place = Place { file: 0, line: record.position.line as u32 };
+        let place = Place { file: 0, line: record.position.line };
         builder.add(record.owner, record.rtype, record.ttl, record.rdata, SourceTag::default(), place);
     });
     assert!(report.errors.is_empty(), "{:?}", report.errors);

@@ -1,5 +1,6 @@
 //! From a heap of records to a zone.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use thiserror::Error;
@@ -527,15 +528,12 @@ impl ZoneBuilder {
                 faults.push((first, Fault::Orphan(rtype)));
                 continue;
             }
-            let mut seen = Vec::new();
+            let mut seen = Seen::for_records(group.len());
             for record in group {
                 let rdata = &self.raw[record.rdata_at..record.rdata_end];
-                if group.len() > 1 {
-                    if seen.contains(&(record.rtype, rdata)) {
-                        faults.push((*record, Fault::Duplicate));
-                        continue;
-                    }
-                    seen.push((record.rtype, rdata));
+                if group.len() > 1 && !seen.insert((record.rtype, rdata)) {
+                    faults.push((*record, Fault::Duplicate));
+                    continue;
                 }
                 if record.rtype == RecordType::RRSIG {
                     packer.signature(record.ttl, rdata);
@@ -580,6 +578,33 @@ struct NodeTypes {
     ns: bool,
     dname: bool,
     nsec: bool,
+}
+
+/// The records of an RRset so far: comparing all of them is quickest for the usual few, and would take forever for many.
+enum Seen<'r> {
+    Few(Vec<(RecordType, &'r [u8])>),
+    Many(HashSet<(RecordType, &'r [u8])>),
+}
+
+impl<'r> Seen<'r> {
+    /// Above this, hashing wins.
+    const FEW: usize = 32;
+
+    fn for_records(count: usize) -> Self {
+        if count <= Self::FEW { Self::Few(Vec::new()) } else { Self::Many(HashSet::with_capacity(count)) }
+    }
+
+    /// Tells whether the record is new.
+    fn insert(&mut self, record: (RecordType, &'r [u8])) -> bool {
+        match self {
+            Self::Few(seen) => {
+                let is_new = !seen.contains(&record);
+                seen.extend(is_new.then_some(record));
+                is_new
+            }
+            Self::Many(seen) => seen.insert(record),
+        }
+    }
 }
 
 enum Fault {
@@ -629,9 +654,10 @@ fn nsec3_owner_hash(owner: &[u8]) -> Option<[u8; NSEC3_HASH_OCTETS]> {
 }
 
 impl Signing {
-    /// What the RDATA of an NSEC3PARAM record says.
+    /// What the RDATA of an NSEC3PARAM record says; with unknown flags it says nothing to servers
+    /// ([RFC 5155, section 4.1.2](https://www.rfc-editor.org/rfc/rfc5155#section-4.1.2)).
     pub(super) fn from_nsec3param(rdata: &[u8]) -> Option<Self> {
-        let [1, _flags, iterations_high, iterations_low, salt_octets, salt @ ..] = rdata else {
+        let [1, 0, iterations_high, iterations_low, salt_octets, salt @ ..] = rdata else {
             return None;
         };
         (salt.len() == usize::from(*salt_octets)).then(|| Self::Nsec3 {

@@ -85,6 +85,18 @@ impl ZoneEdit {
         Ok(())
     }
 
+    /// Gives the zone another serial and leaves everything else as it is, without packing the apex anew.
+    pub fn set_serial(&mut self, serial: u32) {
+        let mut octets = self.zone.apex_node().packed().to_vec();
+        // SERIAL is the first of the five numbers that end the RDATA (RFC 1035, section 3.3.13).
+        let serial_at = Node::new(&octets).records_range(RecordType::SOA).map(|records| records.end - 20);
+        if let Some(at) = serial_at {
+            octets[at..at + 4].copy_from_slice(&serial.to_be_bytes());
+            self.put(self.zone.apex.hash64(), octets.into());
+            self.apex_changed = true;
+        }
+    }
+
     /// The changed zone.
     ///
     /// # Errors
@@ -172,6 +184,8 @@ pub struct Folded {
     base: Base,
     /// The base that the new one replaces.
     old: Arc<Base>,
+    /// The changes that were folded into it: the same base may be folded again with others.
+    changes: Trie<Packed>,
 }
 
 impl Zone {
@@ -192,7 +206,8 @@ impl Zone {
     ///
     /// `None` if this zone is not the one the fold began with, or a later version of it.
     pub fn finish_fold(&self, folded: Folded) -> Option<Zone> {
-        if !self.is_folding() || !Arc::ptr_eq(&self.base, &folded.old) {
+        let is_this_one = Arc::ptr_eq(&self.base, &folded.old) && self.folding.is_same(&folded.changes);
+        if !self.is_folding() || !is_this_one {
             return None;
         }
         let mut zone = self.clone();
@@ -228,6 +243,6 @@ impl Fold {
             base.link_nsec3(hash, offset);
         }
         base.seal(nsec);
-        Folded { base, old: self.zone.base }
+        Folded { base, old: self.zone.base, changes: self.zone.folding }
     }
 }

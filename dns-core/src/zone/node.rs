@@ -143,6 +143,18 @@ impl<'z> Node<'z> {
         Rrsets { octets: self.octets, entry: directory, directory_end: data, data }
     }
 
+    /// Where among the octets of the node the records of one type stand.
+    pub(super) fn records_range(&self, rtype: RecordType) -> Option<std::ops::Range<usize>> {
+        let mut rrsets = self.rrsets();
+        loop {
+            let start = rrsets.data;
+            let rrset = rrsets.next()?;
+            if rrset.rtype == rtype {
+                return Some(start..start + rrset.records.len());
+            }
+        }
+    }
+
     /// The octets of the node, without what follows them.
     pub(super) fn packed(&self) -> &'z [u8] {
         let mut rrsets = self.rrsets();
@@ -401,7 +413,8 @@ impl NodePacker {
     /// Adds one record; all records of an RRset come one after the other, then its signatures, then [`end_rrset`](Self::end_rrset).
     pub(super) fn record(&mut self, rtype: RecordType, ttl: u32, rdata: &[u8]) {
         debug_assert!(self.signatures_at.is_none(), "records come before signatures");
-        self.records += 1;
+        // Too many records are too many octets, too: `end_rrset` tells.
+        self.records = self.records.saturating_add(1);
         let start = self.header(rtype, ttl);
         let mut copied = 0;
         for name in rdata::embedded_names(rtype, rdata) {

@@ -162,6 +162,74 @@ fn what_is_no_zone_is_told_with_its_place() {
     );
 }
 
+#[test]
+fn a_serial_changes_without_the_rest() {
+    let mut model = apex_model();
+    let mut edit = build(&model).edit();
+    edit.set_serial(4_000_000_000);
+    let zone = edit.finish().unwrap();
+    assert_eq!(zone.serial(), 4_000_000_000);
+    let apex = name("example.org");
+    let soa = Rrset::new(apex.clone(), RecordType::SOA, 3600, [soa_rdata(4_000_000_000)]).unwrap();
+    model.insert((apex, RecordType::SOA), soa);
+    check(&zone, &model);
+    let mut negative = Vec::new();
+    zone.negative_soa().unwrap().for_each_rdata(zone.apex().as_wire(), |rdata| negative = rdata.to_vec());
+    assert_eq!(negative, soa_rdata(4_000_000_000));
+}
+
+#[test]
+fn a_fold_ends_only_the_fold_that_it_began_as() {
+    let zone = build(&apex_model());
+    let with = |owner: &str| {
+        let a = Rrset::new(name(owner), RecordType::A, 300, [[192, 0, 2, 1]]).unwrap();
+        let mut edit = zone.edit();
+        edit.set(a.owner(), &[(&a, SourceTag::default())]).unwrap();
+        edit.finish().unwrap()
+    };
+    // Two versions that share their base, both being folded.
+    let (_, first) = with("a.example.org").begin_fold().unwrap();
+    let (second, fold) = with("b.example.org").begin_fold().unwrap();
+    assert!(second.finish_fold(first.run()).is_none());
+    let second = second.finish_fold(fold.run()).unwrap();
+    assert!(second.node_of(&name("b.example.org")).is_some());
+    assert!(second.node_of(&name("a.example.org")).is_none());
+}
+
+/// Far more than fit into a message, most of them told apart, some repeated: an error, and soon.
+#[test]
+fn an_rrset_without_end_is_a_fault() {
+    let mut builder = ZoneBuilder::new(name("example.org"));
+    let apex = name("example.org");
+    let mut add = |rtype, rdata: &[u8]| {
+        builder.add(apex.as_wire(), rtype, 300, rdata, SourceTag::default(), Place::default());
+    };
+    add(RecordType::SOA, &soa_rdata(1));
+    add(RecordType::NS, name("ns1.example.org").as_wire());
+    for number in (0..200_000u32).chain(0..10) {
+        add(RecordType::A, &number.to_be_bytes());
+    }
+    let faults = builder.finish().err().unwrap();
+    assert_eq!(faults.iter().filter(|fault| !fault.kind.is_warning()).count(), 1);
+    assert!(faults.iter().any(|fault| matches!(
+        fault.kind,
+        ZoneFaultKind::TooLarge { rtype: RecordType::A, octets: 3_200_000, .. }
+    )));
+    let duplicates =
+        faults.iter().filter(|fault| matches!(fault.kind, ZoneFaultKind::Duplicate { .. })).count();
+    assert_eq!(duplicates, 10);
+}
+
+/// RFC 5155, section 4.1.2: a chain whose parameters have flags is not for servers.
+#[test]
+fn nsec3_parameters_with_flags_are_passed_over() {
+    let expected = Signing::Nsec3 { iterations: 5, salt: [0xAB].into() };
+    assert_eq!(Signing::from_nsec3param(&[1, 0, 0, 5, 1, 0xAB]), Some(expected));
+    for rdata in [&[1, 1, 0, 5, 1, 0xAB][..], &[2, 0, 0, 5, 0], &[1, 0, 0, 5, 2, 0xAB], &[1, 0, 0]] {
+        assert_eq!(Signing::from_nsec3param(rdata), None, "{rdata:?}");
+    }
+}
+
 fn owners() -> impl Strategy<Value = Name> {
     let label = prop_oneof![Just("a"), Just("b"), Just("*"), Just("c")];
     prop::collection::vec(label, 0..4).prop_map(|labels| {

@@ -8,6 +8,7 @@
 //! seed. The replay test tells which of these is missing.
 
 pub mod config;
+pub mod message;
 pub mod name;
 pub mod rdata;
 pub mod zone_file;
@@ -16,5 +17,10 @@ pub mod zone_file;
 pub type Run = fn(&[u8]);
 
 /// Every target, by the name of its folder in `fuzz/corpus`.
-pub const TARGETS: &[(&str, Run)] =
-    &[("config", config::run), ("name", name::run), ("rdata", rdata::run), ("zone_file", zone_file::run)];
+pub const TARGETS: &[(&str, Run)] = &[
+    ("config", config::run),
+    ("message", message::run),
+    ("name", name::run),
+    ("rdata", rdata::run),
+    ("zone_file", zone_file::run),
+];

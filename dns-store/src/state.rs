@@ -1,0 +1,285 @@
+//! All that the store knows at one version, shared with the version before as far as it is the same.
+
+use std::sync::Arc;
+
+use dns_core::trie::Trie;
+use dns_core::zone::{Signing, SourceTag, Zone, rrsets_of};
+use dns_core::{Catalog, Name, RecordType, Rrset, View};
+
+use crate::derived::Candidates;
+use crate::layers::{Claim, Contribution, decide};
+use crate::options::StoreOptions;
+use crate::zones::{Declared, DeclaredZones};
+use crate::{Source, StoreError};
+
+/// Records that came with the zone as a whole.
+pub(crate) const TAG_ZONE: SourceTag = SourceTag(0);
+/// SOA and NS records that were made up for a derived zone.
+pub(crate) const TAG_SYNTHESISED: SourceTag = SourceTag(1);
+/// Records that a source has given for their name alone. Which source it is follows from what all have at the name.
+pub(crate) const TAG_FLAT: SourceTag = SourceTag(2);
+
+/// A version. Immutable once published, so whoever holds it needs no lock.
+#[derive(Clone)]
+pub(crate) struct State {
+    pub catalog: Arc<Catalog>,
+    pub options: Arc<StoreOptions>,
+    pub declared: DeclaredZones,
+    pub flat: FlatRecords,
+    pub candidates: Candidates,
+    pub serials: Serials,
+}
+
+/// Where the records of a name are served from.
+#[derive(Clone, Debug)]
+pub(crate) enum Home {
+    /// A zone that somebody declared.
+    Declared(Arc<Declared>),
+    /// The derived zone with this apex.
+    Derived(Name),
+    /// Nowhere: there is no zone that could have it.
+    Nowhere,
+}
+
+/// What is served at a name, and what is not.
+#[derive(Debug, Default)]
+pub(crate) struct AtName {
+    pub served: Vec<ServedRrset>,
+    pub shadowed: Vec<Contribution>,
+}
+
+#[derive(Debug)]
+pub(crate) struct ServedRrset {
+    pub rrset: Rrset,
+    pub tag: SourceTag,
+    /// `None` if it was made up.
+    pub source: Option<Source>,
+}
+
+impl State {
+    pub fn new(options: StoreOptions) -> Self {
+        let catalog = Catalog::new().with_policy(options.policy.clone());
+        let serials = Serials { derived: options.first_serial, last: Trie::default() };
+        Self {
+            catalog: Arc::new(catalog),
+            options: Arc::new(options),
+            declared: DeclaredZones::default(),
+            flat: FlatRecords::default(),
+            candidates: Candidates::default(),
+            serials,
+        }
+    }
+
+    /// The view that is written to.
+    pub fn view(&self) -> Option<&View> {
+        self.catalog.default_view()
+    }
+
+    pub fn home(&self, name: &Name) -> Home {
+        match self.declared.home(name) {
+            Some(zone) => Home::Declared(zone.clone()),
+            None => self.candidates.apex_of(name).map_or(Home::Nowhere, Home::Derived),
+        }
+    }
+
+    /// What is served at a name where sources have these records besides what a zone brings.
+    pub fn at(&self, name: &Name, contributions: &[Contribution]) -> AtName {
+        self.at_home(&self.home(name), name, contributions)
+    }
+
+    pub fn at_home(&self, home: &Home, name: &Name, contributions: &[Contribution]) -> AtName {
+        match home {
+            Home::Declared(declared) => {
+                let own = declared.rrsets(name);
+                if declared.takes_others() {
+                    let is_apex = declared.apex == *name;
+                    self.decide(name, contributions, Some((&declared.source, &own)), is_apex)
+                } else {
+                    let serve =
+                        |rrset| ServedRrset { rrset, tag: TAG_ZONE, source: Some(declared.source.clone()) };
+                    AtName { served: own.into_iter().map(serve).collect(), shadowed: contributions.to_vec() }
+                }
+            }
+            Home::Derived(apex) => {
+                let mut at = self.decide(name, contributions, None, apex == name);
+                if apex == name {
+                    self.complete_apex(apex, &mut at);
+                }
+                at
+            }
+            Home::Nowhere => AtName { served: Vec::new(), shadowed: contributions.to_vec() },
+        }
+    }
+
+    fn decide(
+        &self,
+        name: &Name,
+        contributions: &[Contribution],
+        zone: Option<(&Source, &[Rrset])>,
+        is_apex: bool,
+    ) -> AtName {
+        let may_stand = |contribution: &&Contribution| match contribution.rrset.rtype() {
+            RecordType::SOA => is_apex,
+            RecordType::CNAME => !(is_apex && zone.is_some()),
+            _ => true,
+        };
+        let flat = contributions.iter().filter(may_stand).map(|contribution| Claim {
+            source: &contribution.source,
+            rrset: &contribution.rrset,
+            of_zone: false,
+        });
+        let own = zone.into_iter().flat_map(|(source, rrsets)| {
+            rrsets.iter().map(move |rrset| Claim { source, rrset, of_zone: true })
+        });
+        let claims: Vec<Claim<'_>> = flat.chain(own).collect();
+        let decided = decide(&claims, &self.options);
+        let contribution =
+            |claim: &Claim<'_>| Contribution { source: claim.source.clone(), rrset: claim.rrset.clone() };
+        let mut shadowed: Vec<Contribution> =
+            contributions.iter().filter(|contribution| !may_stand(contribution)).cloned().collect();
+        let losers = claims.iter().zip(&decided.is_served).filter(|(_, is_served)| !**is_served);
+        shadowed.extend(losers.map(|(claim, _)| contribution(claim)));
+        let served = decided.rrsets.into_iter().map(|(rrset, at)| ServedRrset {
+            rrset,
+            tag: if claims[at].of_zone { TAG_ZONE } else { TAG_FLAT },
+            source: Some(claims[at].source.clone()),
+        });
+        debug_assert!(claims.iter().all(|claim| claim.rrset.owner() == name));
+        AtName { served: served.collect(), shadowed }
+    }
+
+    /// Makes up what the apex of a derived zone lacks.
+    fn complete_apex(&self, apex: &Name, at: &mut AtName) {
+        let made_up = self.options.derived.records(apex, self.serials.derived);
+        for rrset in made_up.into_iter().flatten() {
+            if !at.served.iter().any(|served| served.rrset.rtype() == rrset.rtype()) {
+                at.served.push(ServedRrset { rrset, tag: TAG_SYNTHESISED, source: None });
+            }
+        }
+        at.served.sort_by_key(|served| served.rrset.rtype());
+    }
+
+    /// Who has records of a name, and of a type if one is given, whether they are served or not. Those that came with a
+    /// zone are `of_zone`.
+    pub fn holders(&self, owner: &Name, rtype: Option<RecordType>) -> Vec<Holder> {
+        let flat = self.flat.get(owner).iter().map(|contribution| {
+            (Holder { source: contribution.source.clone(), of_zone: false }, contribution.rrset.rtype())
+        });
+        let mut holders: Vec<(Holder, RecordType)> = flat.collect();
+        if let Some(zone) = self.declared.home(owner) {
+            let holder = Holder { source: zone.source.clone(), of_zone: true };
+            holders.extend(zone.rrsets(owner).iter().map(|rrset| (holder.clone(), rrset.rtype())));
+        }
+        let matching = holders.into_iter().filter(|(_, found)| rtype.is_none_or(|rtype| rtype == *found));
+        matching.map(|(holder, _)| holder).collect()
+    }
+
+    /// Fails unless the catalog has this version.
+    pub fn check_version(&self, expected: Option<u64>) -> Result<(), StoreError> {
+        let current = self.catalog.version();
+        match expected {
+            Some(expected) if expected != current => Err(StoreError::VersionMismatch { expected, current }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Who has records.
+#[derive(Clone, Debug)]
+pub(crate) struct Holder {
+    pub source: Source,
+    /// They came with the zone as a whole.
+    pub of_zone: bool,
+}
+
+/// Records that sources have given for names alone, by name. Clones share what they have in common.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FlatRecords {
+    names: Trie<Arc<FlatName>>,
+}
+
+/// What sources have at one name.
+#[derive(Debug)]
+pub(crate) struct FlatName {
+    pub name: Name,
+    /// At least one, in the order of their sources and types.
+    pub contributions: Vec<Contribution>,
+}
+
+impl FlatRecords {
+    pub fn get(&self, name: &Name) -> &[Contribution] {
+        self.names.get(name.hash64(), |flat| flat.name == *name).map_or(&[], |flat| &flat.contributions)
+    }
+
+    pub fn set(&mut self, name: &Name, contributions: Vec<Contribution>) {
+        if contributions.is_empty() {
+            self.names.remove(name.hash64(), |flat| flat.name == *name);
+        } else {
+            let flat = FlatName { name: name.clone(), contributions };
+            self.names.insert(name.hash64(), Arc::new(flat), |flat| flat.name == *name);
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &FlatName> {
+        self.names.iter().map(|flat| &**flat)
+    }
+}
+
+/// What keeps serials from going back.
+#[derive(Clone, Debug)]
+pub(crate) struct Serials {
+    /// Of derived zones; grows with each transaction.
+    pub derived: u32,
+    /// The last serial of declared zones; kept when they go.
+    last: Trie<Arc<LastSerial>>,
+}
+
+#[derive(Debug)]
+struct LastSerial {
+    apex: Name,
+    serial: u32,
+    /// The zone has left the serials of its file behind.
+    is_ours: bool,
+}
+
+impl Serials {
+    fn last_of(&self, apex: &Name) -> Option<&LastSerial> {
+        self.last.get(apex.hash64(), |last| last.apex == *apex).map(|last| &**last)
+    }
+
+    /// The last serial of a zone.
+    pub fn last(&self, apex: &Name) -> Option<u32> {
+        self.last_of(apex).map(|last| last.serial)
+    }
+
+    /// The last serial of a zone that has left the serials of its file behind.
+    pub fn floor(&self, apex: &Name) -> Option<u32> {
+        self.last_of(apex).filter(|last| last.is_ours).map(|last| last.serial)
+    }
+
+    pub fn set(&mut self, apex: &Name, serial: u32, is_ours: bool) {
+        let last = LastSerial { apex: apex.clone(), serial, is_ours };
+        self.last.insert(apex.hash64(), Arc::new(last), |last| last.apex == *apex);
+    }
+}
+
+/// The serial after this one; never 0, which some take for "none".
+pub(crate) fn next_serial(serial: u32) -> u32 {
+    serial.wrapping_add(1).max(1)
+}
+
+/// `left` comes after `right` ([RFC 1982, section 3.2](https://www.rfc-editor.org/rfc/rfc1982#section-3.2)).
+pub(crate) fn is_later(left: u32, right: u32) -> bool {
+    (1..0x8000_0000).contains(&left.wrapping_sub(right))
+}
+
+/// The zone was signed before it came here: any change would break its signatures.
+pub(crate) fn is_signed(zone: &Zone) -> bool {
+    let soa = zone.apex_node().rrset(RecordType::SOA);
+    *zone.signing() != Signing::Unsigned || soa.is_some_and(|soa| !soa.signatures.is_empty())
+}
+
+/// The RRsets of a zone at a name, each with its tag.
+pub(crate) fn rrsets_at(zone: &Zone, name: &Name) -> Vec<(Rrset, SourceTag)> {
+    zone.node_of(name).map(|node| rrsets_of(zone, &node)).unwrap_or_default()
+}

@@ -1,0 +1,113 @@
+//! Publication and folding under every turn that threads may take: `cargo xtask shuttle`.
+//!
+//! Without `--cfg shuttle` there is nothing here; `concurrency.rs` does the same with real threads.
+#![cfg(shuttle)]
+
+use dns_backend::CatalogReader;
+use dns_core::{Catalog, Change, ChangeSet, Name, RecordType, Rrset};
+use dns_store::{Source, Store, StoreOptions};
+use shuttle::thread;
+
+const TURNS: usize = 2_000;
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+fn address(owner: &str, last: u8) -> Rrset {
+    Rrset::new(name(owner), RecordType::A, 300, [[192, 0, 2, last]]).unwrap()
+}
+
+/// The last octet of the address of a name; 0 if it has none.
+fn last_octet(catalog: &Catalog, owner: &str) -> u8 {
+    let owner = name(owner);
+    let zone = catalog.default_view().and_then(|view| view.zone_of(&owner)).and_then(|entry| entry.zone());
+    let rrset = zone.and_then(|zone| zone.node_of(&owner)?.rrset(RecordType::A));
+    rrset.and_then(|rrset| rrset.records.last().copied()).unwrap_or_default()
+}
+
+/// A store whose only zone is packed anew after each change.
+fn store() -> Store {
+    let store = Store::new(StoreOptions { fold_after: 1, ..StoreOptions::default() });
+    store.create(&Source::Api, address("example.org", 1), None).unwrap();
+    store
+}
+
+fn put_pair(store: &Store, last: u8) {
+    let changes = ["a.example.org", "b.example.org"].map(|owner| Change::Put(address(owner, last)));
+    store.partial_reload(&Source::Api, &changes.into_iter().collect::<ChangeSet>()).unwrap();
+}
+
+#[test]
+fn readers_see_whole_transactions_and_no_version_twice_removed() {
+    let test = || {
+        let store = store();
+        let mut reader = store.reader();
+        let reading = thread::spawn(move || {
+            let (mut version, mut pair) = (0, 0);
+            for _ in 0..4 {
+                let catalog = reader.current();
+                let (a, b) = (last_octet(catalog, "a.example.org"), last_octet(catalog, "b.example.org"));
+                assert_eq!(a, b, "half a transaction");
+                assert!(catalog.version() >= version && a >= pair, "back in time");
+                (version, pair) = (catalog.version(), a);
+                thread::yield_now();
+            }
+        });
+        for last in 1..4 {
+            put_pair(&store, last);
+        }
+        reading.join().unwrap();
+        assert_eq!(last_octet(&store.snapshot(), "b.example.org"), 3);
+    };
+    shuttle::check_random(test, TURNS);
+    shuttle::check_pct(test, TURNS, 3);
+}
+
+#[test]
+fn changes_of_two_writers_survive_each_other_and_folding() {
+    let test = || {
+        let store = store();
+        let writers: Vec<_> = [(Source::Api, "a.example.org"), (Source::Kubernetes, "b.example.org")]
+            .into_iter()
+            .map(|(source, owner)| {
+                let store = store.clone();
+                thread::spawn(move || {
+                    let mut versions = Vec::new();
+                    for last in 1..4 {
+                        let change = Change::Put(address(owner, last));
+                        versions.push(store.partial_reload(&source, &ChangeSet::new().and(change)).unwrap());
+                        assert_eq!(last_octet(&store.snapshot(), owner), last, "not visible at once");
+                    }
+                    versions
+                })
+            })
+            .collect();
+        let mut versions: Vec<u64> = writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect();
+        versions.sort_unstable();
+        assert_eq!(versions, [2, 3, 4, 5, 6, 7], "each change is a version of its own");
+        let catalog = store.snapshot();
+        assert_eq!(catalog.version(), 7);
+        for owner in ["a.example.org", "b.example.org"] {
+            assert_eq!(last_octet(&catalog, owner), 3);
+        }
+        assert_eq!(last_octet(&catalog, "example.org"), 1);
+    };
+    shuttle::check_random(test, TURNS);
+    shuttle::check_pct(test, TURNS, 3);
+}
+
+#[test]
+fn only_one_of_two_changes_for_the_same_version_is_made() {
+    let test = || {
+        let store = store();
+        let version = store.version();
+        let create = |store: Store, owner: &'static str| {
+            thread::spawn(move || store.create(&Source::Api, address(owner, 1), Some(version)).is_ok())
+        };
+        let (a, b) = (create(store.clone(), "a.example.org"), create(store.clone(), "b.example.org"));
+        assert!(a.join().unwrap() != b.join().unwrap());
+        assert_eq!(store.version(), version + 1);
+    };
+    shuttle::check_random(test, TURNS);
+}
