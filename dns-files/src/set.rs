@@ -32,8 +32,11 @@ pub struct ZoneFiles {
 #[derive(Debug)]
 struct Known {
     zone: ZoneFile,
-    /// What the files looked like that it was read from; empty if it could not be read.
+    /// What the files looked like that it was read from.
     stamps: BTreeMap<PathBuf, Option<Stamp>>,
+    /// It is not served as the files have it: then they are read every time, since what is wrong may lie in a file that
+    /// could not even be opened, and whoever asks for a reload wants to hear that it did not come about.
+    failed: bool,
 }
 
 /// What tells that a file has changed: writers of zone files change at least one of these.
@@ -132,9 +135,14 @@ impl ZoneFiles {
             let put = self.store.put_zone(&source, loaded.built, zone.options);
             put.map_err(|error| SyncError::Store { path: zone.path.clone(), error })
         });
+        let failed = put.is_err();
         match put {
             Ok(_) => report.loaded.push(zone.apex.clone()),
             Err(error) => {
+                // What it was made of when it could be read is still worth watching.
+                for file in self.known.get(&zone.apex).iter().flat_map(|known| known.stamps.keys()) {
+                    stamps.entry(file.clone()).or_insert_with(|| Stamp::of(file));
+                }
                 let catalog = self.store.snapshot();
                 let entry = catalog.default_view().and_then(|view| view.zone(&zone.apex));
                 let is_served =
@@ -146,13 +154,13 @@ impl ZoneFiles {
                 report.failed.push((zone.apex.clone(), error));
             }
         }
-        self.known.insert(zone.apex.clone(), Known { zone, stamps });
+        self.known.insert(zone.apex.clone(), Known { zone, stamps, failed });
     }
 }
 
 impl Known {
     fn has_changed(&self) -> bool {
-        self.stamps.iter().any(|(path, stamp)| Stamp::of(path) != *stamp)
+        self.failed || self.stamps.iter().any(|(path, stamp)| Stamp::of(path) != *stamp)
     }
 }
 
@@ -241,11 +249,41 @@ mod tests {
         let report = files.sync(zones());
         assert_eq!(report.failed.len(), 1);
         assert!(store.get(&name("www.example.org"), RecordType::A).is_some(), "the running version stays");
-        assert_eq!(files.sync(zones()).unchanged, 2, "a fault is told once, not at every look");
+        let report = files.sync(zones());
+        assert_eq!((report.failed.len(), report.unchanged), (1, 1), "a fault is told until it is gone");
 
         let report = files.sync(zones().split_off(1));
         assert_eq!(report.dropped, [name("example.org")]);
         assert!(store.get(&name("www.example.org"), RecordType::A).is_none());
+    }
+
+    #[test]
+    fn a_zone_comes_back_when_the_file_that_it_includes_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let zone = ZoneFile {
+            apex: name("example.org"),
+            path: folder.path().join("example.org.zone"),
+            options: ZoneOptions::default(),
+        };
+        let hosts = folder.path().join("more").join("hosts");
+        fs::create_dir(folder.path().join("more")).unwrap();
+        fs::write(&zone.path, format!("{ZONE}$INCLUDE more/hosts\n")).unwrap();
+        fs::write(&hosts, "host A 192.0.2.1\n").unwrap();
+        let store = Store::new(StoreOptions::default());
+        let mut files = ZoneFiles::new(store.clone());
+        assert_eq!(files.sync(vec![zone.clone()]).loaded.len(), 1);
+        for mistake in [Some("host A\n"), None] {
+            match mistake {
+                Some(text) => fs::write(&hosts, text).unwrap(),
+                None => fs::remove_file(&hosts).unwrap(),
+            }
+            assert_eq!(files.sync(vec![zone.clone()]).failed.len(), 1);
+            assert!(files.paths().any(|path| path == hosts), "it is watched on");
+            fs::write(&hosts, "host A 192.0.2.2\n").unwrap();
+            assert_eq!(files.sync(vec![zone.clone()]).loaded.len(), 1);
+            assert_eq!(files.sync(vec![zone.clone()]).unchanged, 1);
+        }
+        assert!(store.get(&name("host.example.org"), RecordType::A).is_some());
     }
 
     #[test]

@@ -114,8 +114,9 @@ impl Content {
         let mut update = Update::default();
         let mut missing = Vec::new();
         self.update_options(config, &mut update);
-        self.update_texts(config, &mut update);
+        // Files first: they drop a zone that has become a text before the text puts it there again.
         self.update_files(config, &mut update, &mut missing);
+        self.update_texts(config, &mut update);
         self.update_records(config, &mut update, &mut missing);
         self.missing.set(missing);
         update
@@ -145,7 +146,9 @@ impl Content {
             self.texts.extract_if(.., |known| !wanted.iter().any(|zone| zone.name == known.name))
         {
             // One that has become a file is replaced by what the file holds.
-            if !config.zones.iter().any(|zone| zone.name == name) {
+            let is_file = config.zones.iter().any(|zone| zone.name == name)
+                || self.folder_zones.iter().any(|zone| zone.apex == name);
+            if !is_file {
                 // That it is not there any more is what was wanted.
                 let _ = self.store.drop_zone(&Source::Config, &name);
                 update.dropped.push(name);

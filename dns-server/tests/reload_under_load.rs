@@ -17,7 +17,7 @@ use dns_server::{Running, Server};
 
 /// How many times the zones are replaced.
 fn reloads() -> u32 {
-    if std::env::var_os("TEST_HEAVY").is_some() { 3000 } else { 300 }
+    if std::env::var_os("TEST_HEAVY").is_some() { 3000 } else { 200 }
 }
 
 /// Version of the zones: `alias` leads to `www`, and `www` has two addresses, all of them with the version. So a chain

@@ -40,6 +40,7 @@ async fn serve(args: &ServeArgs, config: Config) -> ExitCode {
     // Watched before they are read, so that no change is missed.
     let mut files = watch::Files::new(args, &config);
     let question = question(&config);
+    tracing::info!("loading");
     let build = progress::shown("loading zones", Server::build(config));
     let server = tokio::select! {
         built = build => match built {
@@ -64,7 +65,11 @@ async fn serve(args: &ServeArgs, config: Config) -> ExitCode {
             _ = hangup.recv() => {}
             () = files.changed() => {}
         }
-        reload(args, &running, &mut files).await;
+        tokio::select! {
+            () = reload(args, &running, &mut files) => {}
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
     }
     tracing::info!("stopping");
     running.shutdown().await;

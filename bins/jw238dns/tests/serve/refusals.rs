@@ -26,6 +26,15 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
+fn a_port_in_use_for_http_is_named() {
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = tcp.local_addr().unwrap();
+    let folder = folder(&[("config.yaml", &format!("listen: {{dns: '127.0.0.1:0', http: '{address}'}}\n"))]);
+    let log = refusal(&folder, &["--config", "config.yaml"], 1);
+    assert!(log.contains(&address.to_string()) && log.contains("HTTP"), "{log}");
+}
+
+#[test]
 fn two_servers_never_share_a_port() {
     let folder = folder(&[]);
     let first = Process::start(folder.path(), &[]);

@@ -175,6 +175,28 @@ fn what_is_invalid_leaves_what_was_served() {
 }
 
 #[test]
+fn a_reload_that_still_fails_says_so_again() {
+    let folder = folder(&[("config.yaml", CONFIG), ("a.zone", "broken")]);
+    fs::create_dir(folder.path().join("zones")).unwrap();
+    let server = Process::start(folder.path(), &["--config", "config.yaml"]);
+    for _ in 0..2 {
+        let mark = server.mark();
+        server.signal("HUP");
+        server.wait_for_behind(mark, "a.zone:1:");
+        server.wait_for_behind(mark, "problems=1");
+    }
+    // An included file that comes later, in a folder of its own.
+    fs::create_dir(folder.path().join("more")).unwrap();
+    write(&folder, "a.zone", &format!("{}$INCLUDE more/hosts\n", zone("192.0.2.1")));
+    server.wait_for("more/hosts");
+    server.expect("www.example.org. A", "SERVFAIL");
+    write(&folder, "more/hosts", "host A 192.0.2.10\n");
+    server.signal("HUP");
+    server.expect("host.example.org. A", "NOERROR 192.0.2.10");
+    server.stop();
+}
+
+#[test]
 fn a_zone_that_failed_comes_when_its_file_is_right() {
     let folder = folder(&[("config.yaml", CONFIG), ("a.zone", "broken")]);
     fs::create_dir(folder.path().join("zones")).unwrap();

@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 use std::time::Duration;
 
-use crate::support::{Process, connect, folder, query, receive, send, shown};
+use crate::support::{Process, command, connect, folder, query, receive, send, shown};
 
 #[test]
 fn queries_that_have_arrived_are_answered_before_the_end() {
@@ -32,6 +32,20 @@ fn queries_that_have_arrived_are_answered_before_the_end() {
     let (status, log) = server.wait();
     assert_eq!(status.code(), Some(0), "{log}");
     assert!(log.trim_end().ends_with("stopped"), "{log}");
+}
+
+#[test]
+fn whoever_loads_can_be_stopped() {
+    let big = "$TTL 300\n@ SOA ns hostmaster 1 1h 10m 1w 5m\n@ NS ns\nns A 192.0.2.53\n";
+    let lines = (0..40).map(|line| format!("$GENERATE 1-65535 h${{0,5}}-{line} A 192.0.2.1\n"));
+    let folder = folder(&[("big.zone", &(big.to_owned() + &lines.collect::<String>()))]);
+    let words = ["--listen", "127.0.0.1:0", "--zone", "example.org=big.zone"];
+    let server = Process::spawn(command(folder.path(), &words));
+    server.wait_for("loading");
+    server.signal("TERM");
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(!log.contains("answering"), "{log}");
 }
 
 #[test]

@@ -1,0 +1,176 @@
+//! The server as a program that embeds it sees it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use dns_server::config::{Config, Listen, Listener};
+use dns_server::dns_core::{Name, RecordType, Rrset};
+use dns_server::store::{Source, Store};
+use dns_server::{BuildError, Server, ServerBuilder};
+
+const ZONE: &str =
+    "$TTL 300\n@ SOA ns hostmaster 1 1h 10m 1w 5m\n@ NS ns\nns A 192.0.2.53\nwww A 192.0.2.1\n";
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+fn address(owner: &str, octets: [u8; 4]) -> Rrset {
+    Rrset::new(name(owner), RecordType::A, 300, [octets]).unwrap()
+}
+
+fn local() -> SocketAddr {
+    ([127, 0, 0, 1], 0).into()
+}
+
+fn builder() -> ServerBuilder {
+    Server::builder().listen(local())
+}
+
+/// A configuration that listens on a free port.
+fn config() -> Config {
+    let listen = Listen { dns: vec![Listener::required(local())], ..Listen::default() };
+    Config { listen, ..Config::default() }
+}
+
+/// The addresses that are served at a name.
+fn addresses(store: &Store, owner: &str) -> Vec<Vec<u8>> {
+    let found = store.get(&name(owner), RecordType::A);
+    found.map(|found| found.rrset.rdatas().map(<[u8]>::to_vec).collect()).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn an_address_that_may_be_missing_is_left_out() {
+    // Reserved for documentation: no machine has it.
+    let missing: SocketAddr = "[2001:db8::1]:0".parse().unwrap();
+    let optional = Listener { optional: true, ..Listener::required(missing) };
+    let mut with_missing = config();
+    with_missing.listen.dns.push(optional);
+    let server = Server::build(with_missing.clone()).await.unwrap();
+    assert_eq!(server.dns_addresses().len(), 1);
+
+    with_missing.listen.dns[1].optional = false;
+    let error = Server::build(with_missing.clone()).await.err().unwrap().to_string();
+    assert!(error.starts_with("cannot listen on [2001:db8::1]:0 over UDP"), "{error}");
+
+    with_missing.listen.dns = vec![optional];
+    let error = Server::build(with_missing).await.err().unwrap().to_string();
+    assert_eq!(error, "no address to listen on");
+    let error = Server::builder().build().await.err().unwrap().to_string();
+    assert_eq!(error, "no address to listen on");
+}
+
+#[tokio::test]
+async fn a_zone_with_mistakes_fails_alone_unless_all_have_to_be_right() {
+    let zones = || builder().zone_text(name("example.org"), ZONE).zone_text(name("example.net"), "www A x\n");
+    let running = zones().build().await.unwrap().start().unwrap();
+    assert_eq!(addresses(running.store(), "www.example.org"), [[192, 0, 2, 1]]);
+    let reasons = running.ready().unwrap_err();
+    assert_eq!(reasons.len(), 1, "{reasons:?}");
+    assert!(reasons[0].starts_with("zone example.net.: zone example.net.:1:"), "{reasons:?}");
+    running.shutdown().await;
+
+    match zones().strict().build().await.err().unwrap() {
+        BuildError::Content(problems) => assert_eq!(problems.len(), 1, "{problems:?}"),
+        other => panic!("{other}"),
+    }
+    let path = Path::new("absent.zone");
+    let error = builder().zone_file(name("example.org"), path).strict().build().await.err().unwrap();
+    assert!(error.to_string().contains("absent.zone: cannot be read"), "{error}");
+}
+
+#[tokio::test]
+async fn a_reload_touches_what_the_configuration_has_and_nothing_else() {
+    let mut wanted = config();
+    wanted.records = vec![address("a.example.net", [192, 0, 2, 10])];
+    let running = Server::build(wanted.clone()).await.unwrap().start().unwrap();
+    let store = running.store().clone();
+    store.create(&Source::Api, address("b.example.net", [192, 0, 2, 11]), None).unwrap();
+
+    let version = store.version();
+    assert_eq!(running.reload(wanted.clone()).await.problems, Vec::<String>::new());
+    assert_eq!(store.version(), version, "what has not changed makes no new version");
+
+    wanted.records = vec![address("c.example.net", [192, 0, 2, 12])];
+    running.reload(wanted).await;
+    assert_eq!(addresses(&store, "a.example.net"), Vec::<Vec<u8>>::new());
+    assert_eq!(addresses(&store, "b.example.net"), [[192, 0, 2, 11]]);
+    assert_eq!(addresses(&store, "c.example.net"), [[192, 0, 2, 12]]);
+    running.shutdown().await;
+}
+
+#[tokio::test]
+async fn clients_are_told_the_time_out_that_connections_have() {
+    let mut wanted = config();
+    wanted.tcp.idle_timeout = Duration::from_secs(7);
+    let running = Server::build(wanted.clone()).await.unwrap().start().unwrap();
+    let policy = || running.store().snapshot().policy().clone();
+    assert_eq!(policy().tcp_keepalive, 70);
+
+    wanted.tcp.idle_timeout = Duration::from_secs(3);
+    wanted.backend.answers.max_cname_depth = 5;
+    for _ in 0..2 {
+        let update = running.reload(wanted.clone()).await;
+        assert_eq!(update.restart_keys, ["tcp"]);
+        assert_eq!((policy().tcp_keepalive, policy().max_cname_depth), (70, 5));
+    }
+    running.shutdown().await;
+}
+
+#[tokio::test]
+async fn records_join_the_zone_that_came_as_text() {
+    let with_records = |config: &mut Config| config.records = vec![address("a.example.org", [192, 0, 2, 10])];
+    let server =
+        builder().zone_text(name("example.org"), ZONE).configure(with_records).build().await.unwrap();
+    assert!(server.loaded().problems.is_empty(), "{:?}", server.loaded());
+    assert_eq!(addresses(server.store(), "a.example.org"), [[192, 0, 2, 10]]);
+    assert_eq!(addresses(server.store(), "www.example.org"), [[192, 0, 2, 1]]);
+    assert_eq!(server.store().snapshot().default_view().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn records_that_are_refused_at_the_start_are_missing_until_they_are_right() {
+    let mut wanted = config();
+    // No TTL of such records may be that short.
+    wanted.records = vec![Rrset::new(name("a.example.net"), RecordType::A, 1, [[192, 0, 2, 10]]).unwrap()];
+    let running = Server::build(wanted.clone()).await.unwrap().start().unwrap();
+    let reasons = running.ready().unwrap_err();
+    assert!(reasons.len() == 1 && reasons[0].starts_with("records: "), "{reasons:?}");
+    wanted.records = vec![address("a.example.net", [192, 0, 2, 10])];
+    assert_eq!(running.reload(wanted.clone()).await.problems, Vec::<String>::new());
+    assert_eq!(running.ready(), Ok(()));
+
+    // From now on there is a version that can be kept.
+    wanted.records = vec![Rrset::new(name("a.example.net"), RecordType::A, 1, [[192, 0, 2, 11]]).unwrap()];
+    assert_eq!(running.reload(wanted).await.problems.len(), 1);
+    assert_eq!(running.ready(), Ok(()));
+    assert_eq!(addresses(running.store(), "a.example.net"), [[192, 0, 2, 10]]);
+    running.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_zone_may_move_between_text_and_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("example.org.zone");
+    std::fs::write(&path, ZONE.replace("192.0.2.1\n", "192.0.2.2\n")).unwrap();
+    let text = builder().zone_text(name("example.org"), ZONE);
+    let mut as_text = config();
+    as_text.zones = text_zones();
+    let mut as_file = config();
+    as_file.zones_dir = Some(folder.path().to_owned());
+    let running = text.build().await.unwrap().start().unwrap();
+    for (config, octets) in
+        [(&as_file, [192, 0, 2, 2]), (&as_text, [192, 0, 2, 1]), (&as_file, [192, 0, 2, 2])]
+    {
+        let update = running.reload(config.clone()).await;
+        assert!(update.problems.is_empty(), "{update:?}");
+        assert_eq!(addresses(running.store(), "www.example.org"), [octets], "{update:?}");
+    }
+    running.shutdown().await;
+}
+
+fn text_zones() -> Vec<dns_server::config::Zone> {
+    let content = dns_server::config::ZoneContent::Text(ZONE.into());
+    vec![dns_server::config::Zone { name: name("example.org"), content, fallthrough: false }]
+}
