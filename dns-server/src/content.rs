@@ -132,10 +132,14 @@ impl Content {
 
     fn update_options(&mut self, config: &Config, update: &mut Update) {
         let wanted = StoreOptions { first_serial: self.options.first_serial, ..store_options(config) };
-        if let Err(error) = self.store.set_options(wanted.clone()) {
-            update.problems.extend(error.reasons().iter().map(|reason| format!("backend: {reason}")));
-        } else {
-            self.options = wanted;
+        if self.options == wanted {
+            return;
+        }
+        match self.store.set_options(wanted.clone()) {
+            Ok(_) => self.options = wanted,
+            Err(error) => {
+                update.problems.extend(error.reasons().iter().map(|reason| format!("backend: {reason}")));
+            }
         }
     }
 
@@ -150,7 +154,7 @@ impl Content {
                 || self.folder_zones.iter().any(|zone| zone.apex == name);
             if !is_file {
                 // That it is not there any more is what was wanted.
-                let _ = self.store.drop_zone(&Source::Config, &name);
+                let _ = self.store.drop_zone(&text_source(&name), &name);
                 update.dropped.push(name);
             }
         }
@@ -171,7 +175,7 @@ impl Content {
         let put = load_text(&format!("zone {apex}"), text, apex).map_err(|error| error.to_string());
         let put = put.and_then(|loaded| {
             update.warnings.extend(loaded.warnings);
-            let put = self.store.put_zone(&Source::Config, loaded.built, options);
+            let put = self.store.put_zone(&text_source(apex), loaded.built, options);
             put.map_err(|error| format!("zone {apex}: {error}"))
         });
         match put {
@@ -181,7 +185,7 @@ impl Content {
                 let entry = catalog.default_view().and_then(|view| view.zone(apex));
                 if entry.is_none_or(|entry| entry.derived || entry.zone().is_none()) {
                     // Names of the zone must not be answered as if nobody had declared it.
-                    let _ = self.store.fail_zone(&Source::Config, apex.clone(), why.clone(), options);
+                    let _ = self.store.fail_zone(&text_source(apex), apex.clone(), why.clone(), options);
                 }
                 update.problems.push(why);
             }
@@ -269,6 +273,11 @@ impl Content {
             }
         }
     }
+}
+
+/// The source of a zone that came as text: a file but for its place, so that the zone can move to a real one and back.
+fn text_source(apex: &Name) -> Source {
+    Source::File(format!("text of {apex}"))
 }
 
 /// The `*.zone` files of a folder that can be listed.

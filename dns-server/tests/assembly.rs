@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use dns_server::config::{Config, Listen, Listener};
-use dns_server::dns_core::{Name, RecordType, Rrset};
+use dns_server::config::{Config, Listen, Listener, SourceKind};
+use dns_server::dns_core::zone::rrsets_of;
+use dns_server::dns_core::{Change, ChangeSet, Name, RecordType, Rrset};
 use dns_server::store::{Source, Store};
 use dns_server::{BuildError, Server, ServerBuilder};
 
@@ -147,6 +148,42 @@ async fn records_that_are_refused_at_the_start_are_missing_until_they_are_right(
     assert_eq!(running.ready(), Ok(()));
     assert_eq!(addresses(running.store(), "a.example.net"), [[192, 0, 2, 10]]);
     running.shutdown().await;
+}
+
+#[tokio::test]
+async fn choices_take_effect_without_a_restart() {
+    let mut wanted = config();
+    wanted.records = vec![address("www.example.net", [192, 0, 2, 1])];
+    let running = Server::build(wanted.clone()).await.unwrap().start().unwrap();
+    let store = running.store();
+    let owner = name("www.example.net");
+    store.partial_reload(&Source::Api, &put(address("www.example.net", [192, 0, 2, 2]))).unwrap();
+    assert_eq!(
+        addresses(store, "www.example.net"),
+        [[192, 0, 2, 2]],
+        "the API comes before the configuration"
+    );
+
+    wanted.precedence.retain(|kind| *kind != SourceKind::Config);
+    wanted.precedence.insert(0, SourceKind::Config);
+    wanted.records_ttl.min = 1;
+    wanted.records.push(Rrset::new(name("short.example.net"), RecordType::A, 1, [[192, 0, 2, 3]]).unwrap());
+    wanted.backend.ns = vec![name("ns1.example.org")];
+    let update = running.reload(wanted).await;
+    assert_eq!((update.problems, update.restart_keys), (Vec::new(), Vec::new()));
+    assert_eq!(addresses(store, "www.example.net"), [[192, 0, 2, 1]]);
+    assert_eq!(addresses(store, "short.example.net"), [[192, 0, 2, 3]]);
+    let catalog = store.snapshot();
+    let entry = catalog.default_view().unwrap().zone_of(&owner).unwrap();
+    let zone = entry.zone().unwrap();
+    let at_apex = rrsets_of(zone, &zone.apex_node());
+    let (ns, _) = at_apex.iter().find(|(rrset, _)| rrset.rtype() == RecordType::NS).unwrap();
+    assert_eq!(ns.rdatas().collect::<Vec<_>>(), [name("ns1.example.org").as_wire()]);
+    running.shutdown().await;
+}
+
+fn put(rrset: Rrset) -> ChangeSet {
+    ChangeSet { changes: vec![Change::Put(rrset)], ..ChangeSet::default() }
 }
 
 #[tokio::test]
