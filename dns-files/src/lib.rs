@@ -10,6 +10,7 @@ mod folder;
 mod load;
 mod place;
 mod set;
+mod trail;
 mod watch;
 
 pub use self::{
