@@ -135,8 +135,10 @@ impl ZoneFiles {
             Ok(_) => report.loaded.push(zone.apex.clone()),
             Err(error) => {
                 // What it was made of when it could be read is still worth watching.
-                for file in self.known.get(&zone.apex).iter().flat_map(|known| known.stamps.keys()) {
-                    stamps.entry(file.clone()).or_insert_with(|| Stamp::of(file));
+                for file in self.known.get(&zone.apex).iter().flat_map(|known| known.disk.seen.keys()) {
+                    if !disk.seen.contains_key(file) {
+                        disk.note(file);
+                    }
                 }
                 let catalog = self.store.snapshot();
                 let entry = catalog.default_view().and_then(|view| view.zone(&zone.apex));
