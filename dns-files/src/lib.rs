@@ -5,12 +5,18 @@
 //!
 //! What a file holds replaces what it held before, all of it or, if anything is wrong, nothing.
 
+mod disk;
+mod folder;
 mod load;
+mod place;
 mod set;
+mod trail;
 mod watch;
 
 pub use self::{
-    load::{LoadError, Loaded, find_apex, load_text, load_zone},
-    set::{SyncReport, ZoneFile, ZoneFiles, zones_in_folder},
+    folder::{FolderReport, find_apex},
+    load::{LoadError, Loaded, load_text, load_zone},
+    place::place_findings,
+    set::{SyncError, SyncReport, ZoneFile, ZoneFiles},
     watch::{WatchError, Watcher},
 };

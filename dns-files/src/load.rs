@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use dns_core::Name;
 use dns_core::zone::{Built, Place, SourceTag, ZoneBuilder};
 use dns_core::zonefile::{self, Report};
-use dns_core::{Name, RecordType};
 use thiserror::Error;
+
+use crate::disk::Disk;
 
 /// A zone that was read from a file.
 pub struct Loaded {
@@ -53,39 +55,30 @@ pub enum LoadError {
 /// # Errors
 /// The file cannot be read, or its content is no zone; then all faults are listed, not the first alone.
 pub fn load_zone(path: &Path, apex: &Name) -> Result<Loaded, LoadError> {
-    let octets = read(path)?;
-    load(&path.display().to_string(), Some(path), &octets, apex)
+    read_zone(path, apex, &mut Disk::default())
+}
+
+/// As [`load_zone`]; what was read, or should have been, is remembered.
+pub(crate) fn read_zone(path: &Path, apex: &Name, disk: &mut Disk) -> Result<Loaded, LoadError> {
+    let octets = disk.read(path)?;
+    load(&path.display().to_string(), Some(path), &octets, apex, disk)
 }
 
 /// Makes a zone of the text of a zone file, which cannot include others.
 pub fn load_text(label: &str, text: &str, apex: &Name) -> Result<Loaded, LoadError> {
-    load(label, None, text.as_bytes(), apex)
+    load(label, None, text.as_bytes(), apex, &mut Disk::default())
 }
 
-/// The owner of the first SOA record of a zone file; relative names are completed with the file's name less `.zone`.
-pub fn find_apex(path: &Path) -> Result<Name, LoadError> {
-    let octets = read(path)?;
-    let origin: Option<Name> =
-        path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
-    let mut apex = None;
-    let options = zonefile::Options { origin: origin.clone(), ..zonefile::Options::default() };
-    let mut include = confined_include(Some(path));
-    zonefile::read(&path.display().to_string(), &octets, &options, &mut include, |record| {
-        if record.rtype == RecordType::SOA && apex.is_none() {
-            apex = Name::from_wire(record.owner).ok();
-        }
-    });
-    // Without a SOA record loading will fail, and say so; the name of the file is the best name for that zone.
-    apex.or(origin).ok_or_else(|| {
-        let message = format!("{}: has no SOA record, and its name is no zone's either", path.display());
-        LoadError::Content { messages: vec![message] }
-    })
-}
-
-fn load(label: &str, path: Option<&Path>, octets: &[u8], apex: &Name) -> Result<Loaded, LoadError> {
+fn load(
+    label: &str,
+    path: Option<&Path>,
+    octets: &[u8],
+    apex: &Name,
+    disk: &mut Disk,
+) -> Result<Loaded, LoadError> {
     let options = zonefile::Options { origin: Some(apex.clone()), ..zonefile::Options::default() };
     let mut builder = ZoneBuilder::new(apex.clone());
-    let mut include = confined_include(path);
+    let mut include = confined_include(path, disk);
     let report = zonefile::read(label, octets, &options, &mut include, |record| {
         let place = Place { file: record.file, line: record.position.line };
         builder.add(record.owner, record.rtype, record.ttl, record.rdata, SourceTag::default(), place);
@@ -120,27 +113,11 @@ fn file_label<'r>(report: &'r Report, file: u16, label: &'r str) -> &'r str {
     report.files.get(usize::from(file)).map_or(label, |file| file)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
-    let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
-    let metadata = fs::metadata(path).map_err(unreadable)?;
-    if metadata.is_dir() {
-        return Err(LoadError::NoFile { path: path.to_owned(), what: "folder" });
-    }
-    // Reading a pipe or a device might never end.
-    if !metadata.is_file() {
-        return Err(LoadError::NoFile { path: path.to_owned(), what: "pipe, socket or device" });
-    }
-    let octets = fs::read(path).map_err(unreadable)?;
-    if octets.is_empty() {
-        return Err(LoadError::Empty(path.to_owned()));
-    }
-    Ok(octets)
-}
-
 /// Opens included files relative to the file that includes them, and only below the folder of the zone file.
-fn confined_include(
+pub(crate) fn confined_include(
     zone_file: Option<&Path>,
-) -> impl FnMut(&str, &str) -> Result<(String, Vec<u8>), String> + 'static {
+    disk: &mut Disk,
+) -> impl FnMut(&str, &str) -> Result<(String, Vec<u8>), String> {
     let folder = zone_file.map(|path| path.parent().unwrap_or(Path::new("")).to_owned());
     move |path, from| {
         let Some(folder) = &folder else {
@@ -151,11 +128,13 @@ fn confined_include(
             let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
             fs::canonicalize(path).map_err(|error| format!("{}: {error}", path.display()))
         };
+        // One that is missing is noted as well: it may come to be.
+        disk.note(&resolved);
         // Compared as they really are, so that neither `..` nor a link leads out.
         if !real(&resolved)?.starts_with(real(folder)?) {
             return Err(format!("{} is outside the folder of the zone file", resolved.display()));
         }
-        let octets = read(&resolved).map_err(|error| error.to_string())?;
+        let octets = disk.read(&resolved).map_err(|error| error.to_string())?;
         Ok((resolved.display().to_string(), octets))
     }
 }
@@ -237,18 +216,5 @@ mod tests {
         assert!(
             messages(&folder, "missing.zone")[0].starts_with("missing.zone: cannot be read: No such file")
         );
-    }
-
-    #[test]
-    fn the_apex_is_where_the_soa_record_is() {
-        let folder = folder(&[
-            ("a.zone", &format!("$ORIGIN example.net.\n{APEX}")),
-            ("example.org.zone", APEX),
-            ("nothing.example.zone", "www 300 A 192.0.2.1\n"),
-        ]);
-        let apex = |name: &str| find_apex(&folder.path().join(name)).unwrap().to_string();
-        assert_eq!(apex("a.zone"), "example.net.");
-        assert_eq!(apex("example.org.zone"), "example.org.");
-        assert_eq!(apex("nothing.example.zone"), "nothing.example.");
     }
 }

@@ -1,14 +1,14 @@
 //! A set of zone files, kept in step with a store.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use dns_core::{Name, ZoneEntry};
 use dns_store::{Source, Store, StoreError, ZoneOptions};
 
-use crate::load::{LoadError, find_apex, load_zone};
+use crate::disk::Disk;
+use crate::folder::{FolderReport, ZoneFolder};
+use crate::load::{LoadError, read_zone};
 
 /// A zone and the file it is in.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -26,26 +26,18 @@ pub struct ZoneFile {
 pub struct ZoneFiles {
     store: Store,
     known: BTreeMap<Name, Known>,
+    folder: ZoneFolder,
 }
 
 /// A zone that was asked for last time.
 #[derive(Debug)]
 struct Known {
     zone: ZoneFile,
-    /// What the files looked like that it was read from.
-    stamps: BTreeMap<PathBuf, Option<Stamp>>,
-    /// It is not served as the files have it: then they are read every time, since what is wrong may lie in a file that
-    /// could not even be opened, and whoever asks for a reload wants to hear that it did not come about.
+    /// The files that it was read from, or should have been.
+    disk: Disk,
+    /// It is not served as the files have it: then they are read every time, since whoever asks for a reload wants to hear
+    /// that it did not come about.
     failed: bool,
-}
-
-/// What tells that a file has changed: writers of zone files change at least one of these.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Stamp {
-    modified: Option<SystemTime>,
-    octets: u64,
-    #[cfg(unix)]
-    inode: u64,
 }
 
 /// What one [`ZoneFiles::sync`] has done.
@@ -82,7 +74,7 @@ pub enum SyncError {
 impl ZoneFiles {
     /// No zones yet.
     pub fn new(store: Store) -> Self {
-        Self { store, known: BTreeMap::new() }
+        Self { store, known: BTreeMap::new(), folder: ZoneFolder::default() }
     }
 
     /// Serves exactly these zones: reads those that are new or whose files have changed, and drops those that are not
@@ -99,8 +91,8 @@ impl ZoneFiles {
             report.dropped.push(apex);
         }
         for zone in zones {
-            let known = self.known.get(&zone.apex);
-            if known.is_some_and(|known| known.zone == zone && !known.has_changed()) {
+            let known = self.known.get_mut(&zone.apex);
+            if known.is_some_and(|known| known.zone == zone && !known.failed && !known.disk.has_changed()) {
                 report.unchanged += 1;
                 continue;
             }
@@ -109,28 +101,31 @@ impl ZoneFiles {
         report
     }
 
-    /// The zones whose files lie in a folder.
-    pub fn zones_below(&self, folder: &Path) -> Vec<ZoneFile> {
-        let zones = self.known.values().map(|known| &known.zone);
-        zones.filter(|zone| zone.path.starts_with(folder)).cloned().collect()
+    /// The zones in the `*.zone` files of a folder, to be handed to [`sync`](Self::sync), without those that are `listed`
+    /// elsewhere, by name or by file. Files that have not changed since the last call are not read.
+    ///
+    /// A folder or a file that cannot be read now holds what it held before: a zone is gone when its file is.
+    pub fn scan_folder(&mut self, folder: &Path, listed: &[ZoneFile]) -> FolderReport {
+        self.folder.scan(folder, listed)
+    }
+
+    /// The file that a zone comes from.
+    pub fn path_of(&self, apex: &Name) -> Option<&Path> {
+        self.known.get(apex).map(|known| known.zone.path.as_path())
     }
 
     /// The files that were read, or should have been.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.known
             .values()
-            .flat_map(|known| known.stamps.keys().map(PathBuf::as_path).chain([known.zone.path.as_path()]))
+            .flat_map(|known| known.disk.seen.keys().map(PathBuf::as_path).chain([known.zone.path.as_path()]))
     }
 
     fn load(&mut self, zone: ZoneFile, report: &mut SyncReport) {
-        // Taken before reading: what changes meanwhile is read again next time.
-        let stamp = Stamp::of(&zone.path);
+        let mut disk = Disk::default();
         let source = source(&zone.path);
-        let mut stamps: BTreeMap<_, _> = [(zone.path.clone(), stamp)].into();
-        let put = load_zone(&zone.path, &zone.apex).map_err(SyncError::from).and_then(|loaded| {
-            for file in &loaded.files {
-                stamps.entry(file.clone()).or_insert_with(|| Stamp::of(file));
-            }
+        let loaded = read_zone(&zone.path, &zone.apex, &mut disk);
+        let put = loaded.map_err(SyncError::from).and_then(|loaded| {
             report.warnings.extend(loaded.warnings);
             let put = self.store.put_zone(&source, loaded.built, zone.options);
             put.map_err(|error| SyncError::Store { path: zone.path.clone(), error })
@@ -140,8 +135,10 @@ impl ZoneFiles {
             Ok(_) => report.loaded.push(zone.apex.clone()),
             Err(error) => {
                 // What it was made of when it could be read is still worth watching.
-                for file in self.known.get(&zone.apex).iter().flat_map(|known| known.stamps.keys()) {
-                    stamps.entry(file.clone()).or_insert_with(|| Stamp::of(file));
+                for file in self.known.get(&zone.apex).iter().flat_map(|known| known.disk.seen.keys()) {
+                    if !disk.seen.contains_key(file) {
+                        disk.note(file);
+                    }
                 }
                 let catalog = self.store.snapshot();
                 let entry = catalog.default_view().and_then(|view| view.zone(&zone.apex));
@@ -154,25 +151,7 @@ impl ZoneFiles {
                 report.failed.push((zone.apex.clone(), error));
             }
         }
-        self.known.insert(zone.apex.clone(), Known { zone, stamps, failed });
-    }
-}
-
-impl Known {
-    fn has_changed(&self) -> bool {
-        self.failed || self.stamps.iter().any(|(path, stamp)| Stamp::of(path) != *stamp)
-    }
-}
-
-impl Stamp {
-    fn of(path: &Path) -> Option<Self> {
-        let metadata = fs::metadata(path).ok()?;
-        Some(Self {
-            modified: metadata.modified().ok(),
-            octets: metadata.len(),
-            #[cfg(unix)]
-            inode: std::os::unix::fs::MetadataExt::ino(&metadata),
-        })
+        self.known.insert(zone.apex.clone(), Known { zone, disk, failed });
     }
 }
 
@@ -180,38 +159,10 @@ fn source(path: &Path) -> Source {
     Source::File(path.display().to_string())
 }
 
-/// The zones in the `*.zone` files of a folder, by name of the file; those whose apex cannot be told are errors.
-pub fn zones_in_folder(folder: &Path) -> Result<(Vec<ZoneFile>, Vec<LoadError>), LoadError> {
-    let unreadable = |source| LoadError::Unreadable { path: folder.to_owned(), source };
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if path.extension().is_some_and(|extension| extension == "zone") && !is_hidden {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    let mut zones: Vec<ZoneFile> = Vec::new();
-    let mut errors = Vec::new();
-    for path in paths {
-        match find_apex(&path) {
-            Ok(apex) => match zones.iter().find(|zone| zone.apex == apex) {
-                Some(other) => {
-                    let message =
-                        format!("{}: the zone {apex} is in {} already", path.display(), other.path.display());
-                    errors.push(LoadError::Content { messages: vec![message] });
-                }
-                None => zones.push(ZoneFile { apex, path, options: ZoneOptions::default() }),
-            },
-            Err(error) => errors.push(error),
-        }
-    }
-    Ok((zones, errors))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use dns_core::RecordType;
     use dns_store::StoreOptions;
 
@@ -300,5 +251,70 @@ mod tests {
         let catalog = store.snapshot();
         let entry = catalog.default_view().unwrap().zone(&name("example.org")).unwrap();
         assert!(entry.zone().is_none());
+    }
+
+    #[test]
+    fn an_included_file_that_is_mended_brings_the_zone_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("example.org.zone");
+        let more = folder.path().join("more");
+        fs::write(&path, format!("{ZONE}$INCLUDE more\n")).unwrap();
+        let zones = || {
+            vec![ZoneFile { apex: name("example.org"), path: path.clone(), options: ZoneOptions::default() }]
+        };
+        let store = Store::new(StoreOptions::default());
+        let mut files = ZoneFiles::new(store.clone());
+        assert_eq!(files.sync(zones()).failed.len(), 1, "there is no such file");
+        fs::write(&more, "mail A 192.0.2\n").unwrap();
+        assert_eq!(files.sync(zones()).failed.len(), 1, "its record is malformed");
+        fs::write(&more, "mail A 192.0.2.3\n").unwrap();
+        assert_eq!(files.sync(zones()).loaded, [name("example.org")]);
+        assert!(store.get(&name("mail.example.org"), RecordType::A).is_some());
+        assert!(files.paths().any(|path| path == more), "it is watched");
+    }
+
+    #[test]
+    fn a_listed_file_that_vanishes_leaves_the_running_version() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("example.org.zone");
+        let zones = || {
+            vec![ZoneFile { apex: name("example.org"), path: path.clone(), options: ZoneOptions::default() }]
+        };
+        fs::write(&path, ZONE).unwrap();
+        let store = Store::new(StoreOptions::default());
+        let mut files = ZoneFiles::new(store.clone());
+        files.sync(zones());
+        fs::remove_file(&path).unwrap();
+        let report = files.sync(zones());
+        assert!(report.failed[0].1.to_string().contains("cannot be read"), "{:?}", report.failed);
+        assert!(store.get(&name("www.example.org"), RecordType::A).is_some());
+        fs::write(&path, ZONE.replace("www", "mail")).unwrap();
+        assert_eq!(files.sync(zones()).loaded, [name("example.org")]);
+        assert!(store.get(&name("www.example.org"), RecordType::A).is_none());
+    }
+
+    #[test]
+    fn a_file_may_be_renamed_and_one_of_a_folder_may_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = (folder.path().join("a.zone"), folder.path().join("b.zone"));
+        let text = |host: &str| format!("$ORIGIN example.org.\n{}", ZONE.replace("www", host));
+        fs::write(&old, text("www")).unwrap();
+        let store = Store::new(StoreOptions::default());
+        let mut files = ZoneFiles::new(store.clone());
+        let mut sync = || {
+            let found = files.scan_folder(folder.path(), &[]);
+            assert!(found.errors.is_empty(), "{:?}", found.errors);
+            files.sync(found.zones)
+        };
+        let has = |host: &str| store.get(&name(&format!("{host}.example.org")), RecordType::A).is_some();
+        assert_eq!(sync().loaded, [name("example.org")]);
+        fs::write(&new, text("mail")).unwrap();
+        fs::remove_file(&old).unwrap();
+        let report = sync();
+        assert_eq!((report.loaded.len(), report.dropped.len()), (1, 0));
+        assert!(has("mail") && !has("www"), "nothing of the old file is left");
+        fs::remove_file(&new).unwrap();
+        assert_eq!(sync().dropped, [name("example.org")]);
+        assert!(!has("mail"));
     }
 }

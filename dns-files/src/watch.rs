@@ -2,17 +2,34 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use thiserror::Error;
 use tokio::sync::watch;
 
-/// Watches the folders of files. What comes of it is no more than a hint to look: editors and Kubernetes replace files in
-/// many ways (a ConfigMap changes by the renaming of a link), so the folder is watched and the files are looked at anew.
+use crate::trail::trail;
+
+/// Watches files and folders of zone files. What comes of it is no more than a hint to look: editors and Kubernetes replace
+/// files in many ways (a ConfigMap changes by the renaming of a link), so the folders of files and of the links that lead
+/// to them are watched, and the files are looked at anew.
+///
+/// Other files in the same folders do not count: a log that is written beside the configuration must not make it reload.
 pub struct Watcher {
     notify: RecommendedWatcher,
-    folders: BTreeSet<PathBuf>,
+    watched: BTreeSet<PathBuf>,
+    interest: Arc<RwLock<Interest>>,
+    hint: watch::Sender<u64>,
     changes: watch::Receiver<u64>,
+}
+
+/// Which events matter.
+#[derive(Debug, Default)]
+struct Interest {
+    /// Files, folders and links by absolute path.
+    names: BTreeSet<PathBuf>,
+    /// Folders in which every `*.zone` file matters.
+    folders: BTreeSet<PathBuf>,
 }
 
 /// A folder cannot be watched.
@@ -28,63 +45,121 @@ pub struct WatchError {
 impl Watcher {
     /// Watches nothing yet.
     pub fn new() -> Result<Self, notify::Error> {
-        let (sender, changes) = watch::channel(0);
-        let notify = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Reading a file is an event, too; ours would never end.
-            if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
-                sender.send_modify(|count: &mut u64| *count = count.wrapping_add(1));
+        let (hint, changes) = watch::channel(0);
+        let interest = Arc::new(RwLock::new(Interest::default()));
+        let (sender, known) = (hint.clone(), interest.clone());
+        let notify = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            // After an error nobody knows what has changed.
+            let matters = event.map_or(true, |event| {
+                known.read().unwrap_or_else(PoisonError::into_inner).is_concerned(&event)
+            });
+            if matters {
+                bump(&sender);
             }
         })?;
-        Ok(Self { notify, folders: BTreeSet::new(), changes })
+        Ok(Self { notify, watched: BTreeSet::new(), interest, hint, changes })
     }
 
-    /// Watches the folders of these files and these folders, and no others. Folders that cannot be watched are returned;
-    /// their files are only looked at when somebody asks.
+    /// Watches these files and the `*.zone` files of these folders, and no others; what is missing is noticed when it comes
+    /// to be. To be called again after each change, since links may lead elsewhere by then.
+    ///
+    /// Folders that cannot be watched are returned; their files are only looked at when somebody asks.
     pub fn watch<'p>(
         &mut self,
         files: impl IntoIterator<Item = &'p Path>,
         folders: impl IntoIterator<Item = &'p Path>,
     ) -> Vec<WatchError> {
-        let parents = files.into_iter().map(|file| match file.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
-        });
-        let wanted: BTreeSet<PathBuf> = parents.chain(folders.into_iter().map(Path::to_owned)).collect();
-        for gone in self.folders.difference(&wanted) {
+        let mut interest = Interest::default();
+        for file in files {
+            interest.names.append(&mut trail(file));
+        }
+        for folder in folders {
+            interest.names.append(&mut trail(folder));
+            if let Ok(real) = std::fs::canonicalize(folder) {
+                interest.folders.insert(real);
+            }
+        }
+        let parents = interest.names.iter().filter_map(|name| name.parent());
+        let wanted: BTreeSet<PathBuf> =
+            parents.chain(interest.folders.iter().map(PathBuf::as_path)).map(Path::to_owned).collect();
+        // From here on, events count as they will; what happens to folders that are not yet watched is asked below.
+        *self.interest.write().unwrap_or_else(PoisonError::into_inner) = interest;
+        for gone in self.watched.difference(&wanted) {
             // A folder that has vanished is no longer watched anyway.
             let _ = self.notify.unwatch(gone);
         }
         let mut errors = Vec::new();
         let mut watched = BTreeSet::new();
+        let mut has_new = false;
         for folder in wanted {
-            if self.folders.contains(&folder) {
-                watched.insert(folder);
-                continue;
-            }
+            // Those that are watched already are watched again: one may have been removed and made anew, and then what is
+            // watched is the folder that is gone.
             match self.notify.watch(&folder, RecursiveMode::NonRecursive) {
-                Ok(()) => drop(watched.insert(folder)),
+                Ok(()) => {
+                    has_new |= !self.watched.contains(&folder);
+                    watched.insert(folder);
+                }
                 Err(source) => errors.push(WatchError { path: folder, source }),
             }
         }
-        self.folders = watched;
+        // Whoever has read the files before the folder was watched has to look once more. The first call is made by one
+        // who is about to begin.
+        if has_new && !self.watched.is_empty() {
+            bump(&self.hint);
+        }
+        self.watched = watched;
         errors
     }
 
     /// Returns once something may have changed since the last call; events that came meanwhile count as one.
     pub async fn changed(&mut self) {
         if self.changes.changed().await.is_err() {
-            // The watcher owns the sender, so it outlives every call; waiting is right if it ever did not.
+            // The watcher owns a sender, so it outlives every call; waiting is right if it ever did not.
             std::future::pending::<()>().await;
         }
     }
 }
 
+impl Interest {
+    fn is_concerned(&self, event: &Event) -> bool {
+        // Reading a file is an event, too; ours would never end.
+        if matches!(event.kind, EventKind::Access(_)) {
+            return false;
+        }
+        // Events were lost, or are of nobody knows what.
+        event.need_rescan()
+            || event.paths.is_empty()
+            || event.paths.iter().any(|path| {
+                let is_zone_file = || path.extension().is_some_and(|extension| extension == "zone");
+                let is_in_folder = || path.parent().is_some_and(|parent| self.folders.contains(parent));
+                self.names.contains(path) || is_zone_file() && is_in_folder()
+            })
+    }
+}
+
+fn bump(sender: &watch::Sender<u64>) {
+    sender.send_modify(|count| *count = count.wrapping_add(1));
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::symlink;
     use std::time::Duration;
 
     use super::*;
+
+    #[track_caller]
+    fn watch(watcher: &mut Watcher, files: &[&Path], folders: &[&Path]) {
+        let errors = watcher.watch(files.iter().copied(), folders.iter().copied());
+        assert!(errors.is_empty(), "{errors:?}");
+    }
+
+    async fn noticed(watcher: &mut Watcher) {
+        tokio::time::timeout(Duration::from_secs(10), watcher.changed())
+            .await
+            .expect("the change is noticed");
+    }
 
     #[tokio::test]
     async fn a_configmap_update_is_noticed() {
@@ -92,27 +167,69 @@ mod tests {
         let root = folder.path();
         fs::create_dir(root.join("v1")).unwrap();
         fs::write(root.join("v1/config.yaml"), "a").unwrap();
-        std::os::unix::fs::symlink("v1", root.join("..data")).unwrap();
-        std::os::unix::fs::symlink("..data/config.yaml", root.join("config.yaml")).unwrap();
+        symlink("v1", root.join("..data")).unwrap();
+        symlink("..data/config.yaml", root.join("config.yaml")).unwrap();
         let mut watcher = Watcher::new().unwrap();
-        assert!(watcher.watch([root.join("config.yaml").as_path()], []).is_empty());
+        watch(&mut watcher, &[&root.join("config.yaml")], &[]);
         // As the kubelet does it: a new folder, a new link, renamed over the old one.
         fs::create_dir(root.join("v2")).unwrap();
         fs::write(root.join("v2/config.yaml"), "b").unwrap();
-        std::os::unix::fs::symlink("v2", root.join("..data_tmp")).unwrap();
+        symlink("v2", root.join("..data_tmp")).unwrap();
         fs::rename(root.join("..data_tmp"), root.join("..data")).unwrap();
-        tokio::time::timeout(Duration::from_secs(10), watcher.changed())
-            .await
-            .expect("the change is noticed");
+        noticed(&mut watcher).await;
         assert_eq!(fs::read_to_string(root.join("config.yaml")).unwrap(), "b");
     }
 
     #[tokio::test]
-    async fn a_folder_that_is_not_there_is_named() {
+    async fn the_target_of_a_link_is_watched() {
         let folder = tempfile::tempdir().unwrap();
-        let missing = folder.path().join("missing");
-        let errors = Watcher::new().unwrap().watch([], [missing.as_path()]);
-        assert_eq!(errors.len(), 1);
-        assert!(errors[0].to_string().starts_with(&missing.display().to_string()));
+        let root = folder.path();
+        fs::create_dir(root.join("data")).unwrap();
+        fs::create_dir(root.join("zones")).unwrap();
+        fs::write(root.join("data/a"), "a").unwrap();
+        symlink("../data/a", root.join("zones/a.zone")).unwrap();
+        let mut watcher = Watcher::new().unwrap();
+        watch(&mut watcher, &[&root.join("zones/a.zone")], &[]);
+        fs::write(root.join("data/a"), "b").unwrap();
+        noticed(&mut watcher).await;
+    }
+
+    #[tokio::test]
+    async fn a_folder_may_come_and_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let zones = folder.path().join("below/zones");
+        let mut watcher = Watcher::new().unwrap();
+        watch(&mut watcher, &[], &[&zones]);
+        for round in 0..2 {
+            fs::create_dir_all(&zones).unwrap();
+            noticed(&mut watcher).await;
+            watch(&mut watcher, &[], &[&zones]);
+            fs::write(zones.join("a.zone"), "a").unwrap();
+            noticed(&mut watcher).await;
+            watch(&mut watcher, &[], &[&zones]);
+            fs::remove_dir_all(folder.path().join("below")).unwrap();
+            noticed(&mut watcher).await;
+            let errors = watcher.watch([], [zones.as_path()]);
+            assert!(errors.is_empty(), "{round}: {errors:?}");
+        }
+    }
+
+    #[test]
+    fn other_files_in_the_folder_do_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(folder.path()).unwrap();
+        let mut watcher = Watcher::new().unwrap();
+        fs::create_dir(root.join("zones")).unwrap();
+        watch(&mut watcher, &[&root.join("config.yaml")], &[&root.join("zones")]);
+        let interest = watcher.interest.read().unwrap();
+        let concerns =
+            |kind: EventKind, name: &str| interest.is_concerned(&Event::new(kind).add_path(root.join(name)));
+        let modified = EventKind::Modify(notify::event::ModifyKind::Any);
+        let created = EventKind::Create(notify::event::CreateKind::Any);
+        assert!(concerns(modified, "config.yaml") && concerns(created, "zones/new.zone"));
+        assert!(concerns(modified, "zones"));
+        assert!(!concerns(modified, "server.log") && !concerns(created, "zones/new.zone~"));
+        assert!(!concerns(EventKind::Access(notify::event::AccessKind::Any), "config.yaml"));
+        assert!(interest.is_concerned(&Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan)));
     }
 }

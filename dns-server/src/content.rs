@@ -1,15 +1,15 @@
 //! What is served: from the configuration into the store, at start and at every reload.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use dns_core::{AnswerPolicy, Name};
-use dns_files::{ZoneFile, ZoneFiles, load_text, zones_in_folder};
+use dns_files::{LoadError, ZoneFile, ZoneFiles, load_text};
 use dns_store::{DerivedAuthority, Source, Store, StoreOptions, ZoneOptions};
 
+use crate::check::Checks;
 use crate::config::{Config, Zone, ZoneContent};
 
 /// Zones and records of the configuration, and how far the store has them.
@@ -26,6 +26,7 @@ pub(crate) struct Content {
     /// Records of the configuration are served, this version of them or an earlier one.
     has_records: bool,
     missing: Missing,
+    checks: Checks,
 }
 
 /// What the configuration asks for, was never served, and is no zone that the store knows to have failed.
@@ -86,7 +87,7 @@ pub struct WatchedPaths {
 
 impl Content {
     /// Nothing is served yet.
-    pub fn new(config: &Config) -> Self {
+    pub fn new(config: &Config, checks: Checks) -> Self {
         let options = store_options(config);
         let store = Store::new(options.clone());
         Self {
@@ -98,11 +99,17 @@ impl Content {
             texts: Vec::new(),
             has_records: false,
             missing: Missing::default(),
+            checks,
         }
     }
 
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The zone files.
+    pub fn files(&self) -> &ZoneFiles {
+        &self.files
     }
 
     pub fn missing(&self) -> &Missing {
@@ -119,6 +126,7 @@ impl Content {
         self.update_texts(config, &mut update);
         self.update_records(config, &mut update, &mut missing);
         self.missing.set(missing);
+        update.warnings.extend(self.checks.warnings(&self.store, &self.files, &update.loaded));
         update
     }
 
@@ -200,10 +208,8 @@ impl Content {
                 zones.push(ZoneFile { apex: zone.name.clone(), path: path.clone(), options });
             }
         }
-        let errors = self.update_folder(config, update, missing);
-        // A zone that is listed by name is served as it is listed.
-        let is_listed = |zone: &&ZoneFile| config.zones.iter().any(|listed| listed.name == zone.apex);
-        zones.extend(self.folder_zones.iter().filter(|zone| !is_listed(zone)).cloned());
+        let errors = self.update_folder(config, &zones, update, missing);
+        zones.extend(self.folder_zones.iter().cloned());
         let report = self.files.sync(zones);
         update.loaded.extend(report.loaded);
         update.dropped.extend(report.dropped);
@@ -219,6 +225,7 @@ impl Content {
     fn update_folder(
         &mut self,
         config: &Config,
+        listed: &[ZoneFile],
         update: &mut Update,
         missing: &mut Vec<String>,
     ) -> Vec<String> {
@@ -227,37 +234,21 @@ impl Content {
             self.folder_zones.clear();
             return Vec::new();
         };
-        match zones_in_folder(folder) {
-            Ok((mut found, errors)) => {
-                for path in zone_files(folder) {
-                    if found.iter().any(|zone| zone.path == path) {
-                        continue;
-                    }
-                    // It cannot be read now: then it holds the zone that it held before, or the one it is named for.
-                    let known = self.folder_zones.iter().find(|zone| zone.path == path).cloned();
-                    let named = || {
-                        let apex = path.file_stem()?.to_str()?.parse().ok()?;
-                        Some(ZoneFile { apex, path: path.clone(), options: ZoneOptions::default() })
-                    };
-                    if let Some(zone) = known.or_else(named)
-                        && !found.iter().any(|other| other.apex == zone.apex)
-                    {
-                        found.push(zone);
-                    }
-                }
-                self.folder_zones = found;
-                errors.iter().map(ToString::to_string).collect()
-            }
-            Err(error) => {
-                // What a folder held that cannot be read now is not gone for that.
+        let found = self.files.scan_folder(folder, listed);
+        let mut errors = Vec::new();
+        for error in found.errors {
+            if matches!(&error, LoadError::Unreadable { path, .. } if path == folder) {
                 let problem = format!("zones_dir: {error}");
-                if self.folder_zones.is_empty() {
+                if found.zones.is_empty() {
                     missing.push(problem.clone());
                 }
                 update.problems.push(problem);
-                Vec::new()
+            } else {
+                errors.push(error.to_string());
             }
         }
+        self.folder_zones = found.zones;
+        errors
     }
 
     fn update_records(&mut self, config: &Config, update: &mut Update, missing: &mut Vec<String>) {
@@ -278,16 +269,6 @@ impl Content {
 /// The source of a zone that came as text: a file but for its place, so that the zone can move to a real one and back.
 fn text_source(apex: &Name) -> Source {
     Source::File(format!("text of {apex}"))
-}
-
-/// The `*.zone` files of a folder that can be listed.
-fn zone_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let is_zone = |path: &PathBuf| {
-        let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        !is_hidden && path.extension().is_some_and(|extension| extension == "zone")
-    };
-    entries.map(|entry| entry.path()).filter(is_zone).collect()
 }
 
 /// The options of a store that serves a configuration.

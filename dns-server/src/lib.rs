@@ -5,6 +5,7 @@
 //!
 //! Nothing here reads the environment, installs a logger or exits the process: that is for programs.
 
+mod check;
 pub mod config;
 mod content;
 mod metrics;
@@ -12,6 +13,7 @@ mod server;
 mod spec;
 
 pub use self::{
+    check::{Checked, CheckedZone, check},
     config::Config,
     content::{Update, WatchedPaths},
     server::{BuildError, Running, Server, ServerBuilder},

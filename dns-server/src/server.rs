@@ -16,6 +16,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::check::Checks;
 use crate::config::{Config, Listener, Zone, ZoneContent};
 use crate::content::{Content, Missing, Update};
 use crate::metrics::{Figures, Reloads};
@@ -100,7 +101,7 @@ impl Server {
         }
         // Reading files waits for disks, and packing zones takes time: nothing for a thread that has others to serve.
         let loading = tokio::task::spawn_blocking(move || {
-            let mut content = Content::new(&config);
+            let mut content = Content::new(&config, Checks::Brief);
             let loaded = content.update(&config);
             (config, content, loaded)
         });

@@ -1,18 +1,63 @@
 //! `jw238dns check`.
 
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
+
+use dns_server::check;
 
 use crate::args::SourceArgs;
 use crate::{exit, settings};
 
-/// Lists mistakes and warnings of the configuration.
+/// Lists everything that is wrong with the configuration and its zones on the standard error, and what was checked on the
+/// standard output.
 pub fn run(args: &SourceArgs) -> ExitCode {
     let loaded = match settings::load(args) {
         Ok(loaded) => loaded,
-        Err(errors) => return exit::usage(&errors),
+        // Without a valid configuration nobody knows what the zones are.
+        Err(errors) => {
+            let code = exit::usage(&errors);
+            return print(&closing_line(errors.iter().len(), 0), code);
+        }
     };
-    for warning in &loaded.warnings {
+    let checked = check(&loaded.config);
+    let warnings: Vec<String> =
+        loaded.warnings.iter().map(ToString::to_string).chain(checked.warnings).collect();
+    for error in checked.errors.iter().flat_map(|error| error.lines()) {
+        eprintln!("error: {error}");
+    }
+    for warning in &warnings {
         eprintln!("warning: {warning}");
     }
-    ExitCode::SUCCESS
+    for note in &checked.notes {
+        eprintln!("note: {note}");
+    }
+    let mut text = String::new();
+    for zone in &checked.zones {
+        let records = counted(zone.records, "record");
+        // Writing to a string cannot fail. The serial of a derived zone is made up when it is served.
+        let _ = if zone.derived {
+            writeln!(text, "zone {}: derived, {records}", zone.apex)
+        } else {
+            writeln!(text, "zone {}: serial {}, {records}", zone.apex, zone.serial)
+        };
+    }
+    let errors = checked.errors.iter().map(|error| error.lines().count()).sum();
+    text.push_str(&closing_line(errors, warnings.len()));
+    print(&text, if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn closing_line(errors: usize, warnings: usize) -> String {
+    format!("{}, {}\n", counted(errors, "error"), counted(warnings, "warning"))
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+fn print(text: &str, code: ExitCode) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => code,
+        Err(error) => exit::failure(&format!("cannot write what was checked: {error}")),
+    }
 }

@@ -50,25 +50,6 @@ fn check_lists_every_mistake_of_file_and_environment() {
 }
 
 #[test]
-fn check_is_quiet_where_all_is_well_and_passes_warnings_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("config.yaml");
-    std::fs::write(&path, "dns_port: 5353\n").unwrap();
-    let output = run(folder.path(), &["check", "--config", "config.yaml"]);
-    expect(&output, 0);
-    assert_eq!((stdout(&output), stderr(&output)), (String::new(), String::new()));
-
-    std::fs::write(&path, "backend: {upstream: {enabled: true, servers: '192.0.2.53:53'}}\n").unwrap();
-    let output = run(folder.path(), &["check", "--config", "config.yaml"]);
-    expect(&output, 0);
-    assert!(
-        stderr(&output).starts_with("warning: config.yaml:1:31: backend.upstream.enabled: forwarding is not"),
-        "{}",
-        stderr(&output)
-    );
-}
-
-#[test]
 fn a_file_that_is_not_there_is_named() {
     let folder = tempfile::tempdir().unwrap();
     for words in [&["check", "--config", "absent.yaml"][..], &["--config", "absent.yaml"]] {

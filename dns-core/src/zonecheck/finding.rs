@@ -4,7 +4,6 @@ use std::cmp::Ordering;
 
 use thiserror::Error;
 
-use crate::name::canonical_cmp;
 use crate::{Name, RecordType};
 
 /// How much a finding matters.
@@ -370,11 +369,9 @@ impl Finding {
 
     /// By owner in canonical order, then by type and by target.
     pub(super) fn order(&self, other: &Self) -> Ordering {
-        canonical_cmp(self.owner().as_wire(), other.owner().as_wire())
+        self.owner()
+            .cmp(other.owner())
             .then_with(|| self.rtype().cmp(&other.rtype()))
-            .then_with(|| match (self.target(), other.target()) {
-                (Some(left), Some(right)) => canonical_cmp(left.as_wire(), right.as_wire()),
-                (left, right) => left.is_some().cmp(&right.is_some()),
-            })
+            .then_with(|| self.target().cmp(&other.target()))
     }
 }
