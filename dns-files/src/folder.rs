@@ -41,14 +41,15 @@ const HEAD_OCTETS: u64 = 1 << 16;
 impl ZoneFolder {
     /// The zones of a folder without those that are `listed` elsewhere, by name or by file.
     ///
-    /// A folder or a file that cannot be read now holds what it held before: a zone is gone when its file is.
+    /// A folder or a file that cannot be read now holds what it held before: a zone is gone when its file is. Another folder
+    /// takes the place of the last one as soon as it can be read.
     pub fn scan(&mut self, folder: &Path, listed: &[ZoneFile]) -> FolderReport {
-        if self.folder != folder {
-            *self = Self { folder: folder.to_owned(), files: BTreeMap::new() };
-        }
         let mut report = FolderReport::default();
         match zone_files(folder) {
             Ok(paths) => {
+                if self.folder != folder {
+                    *self = Self { folder: folder.to_owned(), files: BTreeMap::new() };
+                }
                 let mut before = std::mem::take(&mut self.files);
                 for path in paths {
                     let known = before.remove(&path);
@@ -260,6 +261,9 @@ mod tests {
         expect(&report, &["example.com."]);
         assert!(report.errors[0].to_string().contains("cannot be read"));
         fs::rename(&moved, root.path()).unwrap();
+        let report = folder.scan(&moved, &[]);
+        expect(&report, &["example.com."]);
+        assert_eq!(report.errors.len(), 1, "the other folder is not there");
         fs::remove_file(&path).unwrap();
         expect(&folder.scan(root.path(), &[]), &[]);
     }
