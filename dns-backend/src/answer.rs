@@ -4,7 +4,7 @@
 
 use dns_core::name::{HashedName, NAME_OCTETS_MAX};
 use dns_core::zone::{Node, PackedRrset, RECORD_HEADER_OCTETS, Signing, Zone};
-use dns_core::{AnswerPolicy, AnyPolicy, Name, RecordType, ResponseCode, View, ZoneEntry, ZoneState};
+use dns_core::{AnswerPolicy, AnyPolicy, RecordType, ResponseCode, View, ZoneEntry, ZoneState};
 
 use crate::Transport;
 use crate::additional;
@@ -192,7 +192,8 @@ impl<'c> Answerer<'c> {
                 return Ok(Step::Alias { target_at: copy_at + RECORD_HEADER_OCTETS, owed });
             }
             Outcome::Redirect(node, dname) => {
-                if let Some(target_at) = self.redirect(place, current, node, &dname, reply)? {
+                let owner = owner_of(node, &found, current, reply);
+                if let Some(target_at) = self.redirect(place, current, node, owner, &dname, reply)? {
                     return Ok(Step::Alias { target_at, owed: None });
                 }
                 prove_syntheses(owed, mentioned, reply)?;
@@ -209,7 +210,8 @@ impl<'c> Answerer<'c> {
                     reply.set_authoritative(false);
                 }
                 prove_syntheses(owed, mentioned, reply)?;
-                self.refer(place, current, cut, mentioned, reply)?;
+                let owner = owner_of(cut, &found, current, reply);
+                self.refer(place, current, cut, owner, mentioned, reply)?;
             }
         }
         Ok(Step::Done)
@@ -280,17 +282,16 @@ impl<'c> Answerer<'c> {
         place: Place<'c>,
         current: Current<'_>,
         node: Node<'c>,
+        owner: Owner<'_>,
         dname: &PackedRrset<'c>,
         reply: &mut Reply<'_>,
     ) -> Result<Option<usize>, Full> {
         // A chain may come by the same record twice; an RRset is a set (RFC 2181, section 5).
         if current.is_first || !reply.has(Section::Answer, node.name(), dname) {
-            let owner =
-                owner_in_message(reply, &current, node.name()).map_or(Owner::Name(node.name()), Owner::At);
             reply.put(Section::Answer, dname, owner, place.origin, self.dnssec_ok)?;
         }
-        let (name, owner) = (current.name.wire(), node.name());
-        let prefix = &name[..name.len() - owner.len()];
+        let name = current.name.wire();
+        let prefix = &name[..name.len() - node.name().len()];
         let mut target = [0u8; NAME_OCTETS_MAX];
         let mut octets = Some(0);
         dname.for_each_rdata(place.origin.apex, |rdata| {
@@ -316,11 +317,11 @@ impl<'c> Answerer<'c> {
         place: Place<'c>,
         current: Current<'_>,
         cut: Node<'c>,
+        owner: Owner<'_>,
         mentioned: &mut HashedName,
         reply: &mut Reply<'_>,
     ) -> Result<(), Full> {
         let Some(ns) = cut.rrset(RecordType::NS) else { return Ok(()) };
-        let owner = Owner::Name(cut.name());
         let copy_at = reply.put(Section::Authority, &ns, owner, place.origin, false)?;
         if self.has_proofs(place.zone) {
             if let Some(ds) = cut.rrset(RecordType::DS) {
@@ -416,10 +417,11 @@ pub(crate) fn find_zone<'c>(view: &'c View, name: &HashedName, qtype: RecordType
     Some(entry)
 }
 
-/// Where an ancestor-or-self of the current name stands in the message, if it does in one piece.
-fn owner_in_message(reply: &Reply<'_>, current: &Current<'_>, ancestor: &[u8]) -> Option<usize> {
-    let labels = Name::from_wire(ancestor).ok()?.label_count();
-    find_suffix(reply.written(), current.at, current.name, labels).map(usize::from)
+/// How a cut, or the owner of a DNAME record, is written: it is an ancestor-or-self of the name that was looked up, so
+/// that it mostly stands in the message already.
+fn owner_of<'z>(node: Node<'z>, found: &Lookup<'_>, current: Current<'_>, reply: &Reply<'_>) -> Owner<'z> {
+    find_suffix(reply.written(), current.at, current.name, found.encloser_labels)
+        .map_or(Owner::Name(node.name()), |at| Owner::At(usize::from(at)))
 }
 
 /// The first octets of the current name as they stand in the message, in the client's letter case.

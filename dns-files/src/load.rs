@@ -67,20 +67,33 @@ pub fn find_apex(path: &Path) -> Result<Name, LoadError> {
     let octets = read(path)?;
     let origin: Option<Name> =
         path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
-    let mut apex = None;
-    let options = zonefile::Options { origin: origin.clone(), ..zonefile::Options::default() };
-    let mut include = confined_include(Some(path));
-    zonefile::read(&path.display().to_string(), &octets, &options, &mut include, |record| {
-        if record.rtype == RecordType::SOA && apex.is_none() {
-            apex = Name::from_wire(record.owner).ok();
-        }
-    });
+    // It nearly always stands at the beginning, and a large file takes a while to read.
+    let beginning = octets[..octets.len().min(BEGINNING_OCTETS)].iter().rposition(|&octet| octet == b'\n');
+    let apex = beginning
+        .and_then(|end| soa_owner(path, &octets[..=end], origin.as_ref()))
+        .or_else(|| soa_owner(path, &octets, origin.as_ref()));
     // Without a SOA record loading will fail, and say so; the name of the file is the best name for that zone.
     apex.or(origin).ok_or_else(|| {
         let message = format!("{}: has no SOA record, and its name is no zone's either", path.display());
         LoadError::Content { messages: vec![message] }
     })
 }
+
+/// The owner of the first SOA record, whatever else is wrong with the file.
+fn soa_owner(path: &Path, octets: &[u8], origin: Option<&Name>) -> Option<Name> {
+    let mut apex = None;
+    let options = zonefile::Options { origin: origin.cloned(), ..zonefile::Options::default() };
+    let mut include = confined_include(Some(path));
+    zonefile::read(&path.display().to_string(), octets, &options, &mut include, |record| {
+        if record.rtype == RecordType::SOA && apex.is_none() {
+            apex = Name::from_wire(record.owner).ok();
+        }
+    });
+    apex
+}
+
+/// Part of a zone file in which its SOA record is looked for first, in octets.
+const BEGINNING_OCTETS: usize = 1 << 14;
 
 fn load(label: &str, path: Option<&Path>, octets: &[u8], apex: &Name) -> Result<Loaded, LoadError> {
     let options = zonefile::Options { origin: Some(apex.clone()), ..zonefile::Options::default() };
@@ -245,10 +258,24 @@ mod tests {
             ("a.zone", &format!("$ORIGIN example.net.\n{APEX}")),
             ("example.org.zone", APEX),
             ("nothing.example.zone", "www 300 A 192.0.2.1\n"),
+            // Behind the part that is looked at first, and across its end.
+            (
+                "late.zone",
+                &format!("{}$ORIGIN example.com.\n{APEX}", "; a remark\n".repeat(BEGINNING_OCTETS)),
+            ),
+            (
+                "long.zone",
+                &format!(
+                    "example.net. 300 SOA ns hostmaster (\n{} 1 2 3 4 5 )\n",
+                    ";\n".repeat(BEGINNING_OCTETS)
+                ),
+            ),
         ]);
         let apex = |name: &str| find_apex(&folder.path().join(name)).unwrap().to_string();
         assert_eq!(apex("a.zone"), "example.net.");
         assert_eq!(apex("example.org.zone"), "example.org.");
         assert_eq!(apex("nothing.example.zone"), "nothing.example.");
+        assert_eq!(apex("late.zone"), "example.com.");
+        assert_eq!(apex("long.zone"), "example.net.");
     }
 }

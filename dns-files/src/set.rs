@@ -109,10 +109,14 @@ impl ZoneFiles {
         report
     }
 
-    /// The zones whose files lie in a folder.
-    pub fn zones_below(&self, folder: &Path) -> Vec<ZoneFile> {
-        let zones = self.known.values().map(|known| &known.zone);
-        zones.filter(|zone| zone.path.starts_with(folder)).cloned().collect()
+    /// As [`zones_in_folder`], but files that have been read already and have not changed since are not opened.
+    pub fn zones_in_folder(&self, folder: &Path) -> Result<(Vec<ZoneFile>, Vec<LoadError>), LoadError> {
+        let known: BTreeMap<&Path, &Known> =
+            self.known.values().map(|known| (known.zone.path.as_path(), known)).collect();
+        zones_by(folder, |path| match known.get(path) {
+            Some(known) if !known.has_changed() => Ok(known.zone.apex.clone()),
+            _ => find_apex(path),
+        })
     }
 
     /// The files that were read, or should have been.
@@ -182,6 +186,13 @@ fn source(path: &Path) -> Source {
 
 /// The zones in the `*.zone` files of a folder, by name of the file; those whose apex cannot be told are errors.
 pub fn zones_in_folder(folder: &Path) -> Result<(Vec<ZoneFile>, Vec<LoadError>), LoadError> {
+    zones_by(folder, find_apex)
+}
+
+fn zones_by(
+    folder: &Path,
+    apex_of: impl Fn(&Path) -> Result<Name, LoadError>,
+) -> Result<(Vec<ZoneFile>, Vec<LoadError>), LoadError> {
     let unreadable = |source| LoadError::Unreadable { path: folder.to_owned(), source };
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
@@ -195,7 +206,7 @@ pub fn zones_in_folder(folder: &Path) -> Result<(Vec<ZoneFile>, Vec<LoadError>),
     let mut zones: Vec<ZoneFile> = Vec::new();
     let mut errors = Vec::new();
     for path in paths {
-        match find_apex(&path) {
+        match apex_of(&path) {
             Ok(apex) => match zones.iter().find(|zone| zone.apex == apex) {
                 Some(other) => {
                     let message =

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use dns_core::{AnswerPolicy, Name};
-use dns_files::{ZoneFile, ZoneFiles, load_text, zones_in_folder};
+use dns_files::{ZoneFile, ZoneFiles, load_text};
 use dns_store::{DerivedAuthority, Source, Store, StoreOptions, ZoneOptions};
 
 use crate::config::{Config, Zone, ZoneContent};
@@ -227,7 +227,7 @@ impl Content {
             self.folder_zones.clear();
             return Vec::new();
         };
-        match zones_in_folder(folder) {
+        match self.files.zones_in_folder(folder) {
             Ok((mut found, errors)) => {
                 for path in zone_files(folder) {
                     if found.iter().any(|zone| zone.path == path) {

@@ -105,3 +105,13 @@ fn minimal_responses_keep_glue() {
     );
     server.check("example.org. NS", "NOERROR aa; answer: @ NS ns1");
 }
+
+/// The owner of a referral stands in the question; every octet saved is one more for glue.
+#[test]
+fn referrals_point_into_the_question() {
+    let server = wide(1);
+    // Header; the question; NS with pointers for owner and the end of its target; A with a pointer for its owner.
+    let question = "www.wide.example.org".len() + 2 + 4;
+    let response = server.response("www.wide.example.org. A");
+    assert_eq!(response.octets, 12 + question + (12 + 11) + 16);
+}

@@ -2,6 +2,7 @@
 
 mod alias;
 mod any;
+mod batch;
 mod delegation;
 mod denial;
 mod edns;

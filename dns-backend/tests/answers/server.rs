@@ -20,6 +20,8 @@ type Workers = [RefCell<Worker<Arc<Catalog>>>; 2];
 /// Zones behind a responder for each transport.
 pub struct Server {
     catalog: Arc<Catalog>,
+    /// What the workers have counted.
+    pub authoritative: Authoritative<Arc<Catalog>>,
     /// For UDP, and for TCP.
     workers: Workers,
     /// Names are told relative to the first zone.
@@ -49,7 +51,7 @@ impl Server {
         let authoritative = Authoritative::new(catalog.clone());
         let workers = [Transport::Udp, Transport::Tcp]
             .map(|transport| RefCell::new(authoritative.responder(transport)));
-        Self { catalog, workers, origin }
+        Self { catalog, authoritative, workers, origin }
     }
 
     /// The same with another policy.
@@ -69,11 +71,25 @@ impl Server {
     /// Sends one request and checks the reply for what holds for every reply.
     #[track_caller]
     pub fn exchange(&self, transport: Transport, request: &[u8]) -> Option<Vec<u8>> {
-        let mut packet = Packet { request, reply: vec![0xAA; 65_535], octets: None };
-        self.workers[usize::from(transport == Transport::Tcp)].borrow_mut().respond(&mut packet);
-        let reply = packet.octets.map(|octets| packet.reply[..octets].to_vec())?;
-        check_form(transport, request, &reply);
-        Some(reply)
+        self.exchange_all(transport, &[request.to_vec()]).remove(0)
+    }
+
+    /// The same with a batch of requests.
+    #[track_caller]
+    pub fn exchange_all(&self, transport: Transport, requests: &[Vec<u8>]) -> Vec<Option<Vec<u8>>> {
+        let mut batch = Batch {
+            requests,
+            replies: vec![vec![0xAA; 65_535]; requests.len()],
+            sent: vec![None; requests.len()],
+        };
+        self.workers[usize::from(transport == Transport::Tcp)].borrow_mut().respond(&mut batch);
+        let replies = batch.replies.into_iter().zip(batch.sent).zip(requests);
+        let checked = replies.map(|((mut reply, sent), request)| {
+            reply.truncate(sent?);
+            check_form(transport, request, &reply);
+            Some(reply)
+        });
+        checked.collect()
     }
 
     /// Asks `"www.example.org. A"`, followed by any of `tcp`, `do` and `edns=SIZE`; UDP and no EDNS otherwise.
@@ -239,31 +255,31 @@ fn check_form(transport: Transport, request: &[u8], reply: &[u8]) {
     }
 }
 
-/// A batch of one.
-struct Packet<'r> {
-    request: &'r [u8],
-    reply: Vec<u8>,
-    octets: Option<usize>,
+/// Requests with large buffers for their replies.
+struct Batch<'r> {
+    requests: &'r [Vec<u8>],
+    replies: Vec<Vec<u8>>,
+    sent: Vec<Option<usize>>,
 }
 
-impl Packets for Packet<'_> {
+impl Packets for Batch<'_> {
     fn len(&self) -> usize {
-        1
+        self.requests.len()
     }
 
-    fn request(&self, _index: usize) -> &[u8] {
-        self.request
+    fn request(&self, index: usize) -> &[u8] {
+        &self.requests[index]
     }
 
-    fn exchange(&mut self, _index: usize) -> (&[u8], &mut [u8]) {
-        (self.request, &mut self.reply)
+    fn exchange(&mut self, index: usize) -> (&[u8], &mut [u8]) {
+        (&self.requests[index], &mut self.replies[index])
     }
 
     fn client(&self, _index: usize) -> SocketAddr {
         ([192, 0, 2, 1], 5300).into()
     }
 
-    fn send(&mut self, _index: usize, octets: usize) {
-        self.octets = Some(octets);
+    fn send(&mut self, index: usize, octets: usize) {
+        self.sent[index] = Some(octets);
     }
 }
