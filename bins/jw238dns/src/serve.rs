@@ -56,7 +56,7 @@ async fn serve(args: &ServeArgs, config: Config) -> ExitCode {
         Err(error) => return exit::failure(&error),
     };
     log_update("loaded", &loaded, running.store());
-    announce(&running, question.as_deref());
+    announce(&running, question(&loaded));
     files.watch(args, &running);
     loop {
         tokio::select! {
@@ -125,21 +125,21 @@ fn log_update(what: &str, update: &Update, store: &Store) {
         problems = update.problems.len(),
         "{what}"
     );
-    tracing::info!(zones = zones().count(), records, "serving");
-    if zones().next().is_none() {
+    let (all, served) = (zones().count(), zones().filter(|zone| zone.zone().is_some()).count());
+    tracing::info!(zones = served, zones_failed = all - served, records, "serving");
+    if all == 0 {
         tracing::warn!("there are neither zones nor records: every question will be refused");
     }
 }
 
 /// Says where answers are to be had, and how to try one.
-fn announce(running: &Running, question: Option<&str>) {
+fn announce(running: &Running, question: Option<String>) {
     for address in running.dns_addresses() {
         tracing::info!(%address, "answering DNS over UDP and TCP");
     }
     for address in running.http_addresses() {
         tracing::info!(%address, "answering HTTP: /metrics /health /ready");
     }
-    let question = question.map(str::to_owned).or_else(|| any_zone(running.store()));
     if let (Some(address), Some(question)) = (running.dns_addresses().first(), question) {
         tracing::info!("try: dig @{} -p {} {question}", reachable(address.ip()), address.port());
     }
@@ -154,20 +154,13 @@ fn reachable(address: IpAddr) -> IpAddr {
     }
 }
 
-/// A question that the configuration has an answer to, as far as it tells by itself.
-fn question(config: &Config) -> Option<String> {
-    let is_sample = |zone: &Zone| matches!(zone.content, ZoneContent::Text(_));
-    match (config.zones.first(), config.records.first()) {
-        (Some(zone), _) if is_sample(zone) => Some(format!("www.{}", zone.name)),
-        (Some(zone), _) => Some(format!("{} SOA", zone.name)),
-        (None, Some(rrset)) => Some(format!("{} {}", rrset.owner(), rrset.rtype())),
-        (None, None) => None,
+/// A question that has an answer, from what the configuration says and what has come of it.
+fn question(config: &Config) -> impl FnOnce(&Update) -> Option<String> + use<> {
+    let is_text = |zone: &&Zone| matches!(zone.content, ZoneContent::Text(_));
+    let sample = config.zones.iter().find(is_text).map(|zone| format!("www.{}", zone.name));
+    let record = config.records.first().map(|rrset| format!("{} {}", rrset.owner(), rrset.rtype()));
+    move |loaded| {
+        let zone = || loaded.loaded.first().map(|apex| format!("{apex} SOA"));
+        sample.or_else(zone).or(record)
     }
-}
-
-/// A question that a zone of a folder has an answer to.
-fn any_zone(store: &Store) -> Option<String> {
-    let catalog = store.snapshot();
-    let apex = catalog.default_view()?.zones().map(|zone| &zone.apex).min()?;
-    Some(format!("{apex} SOA"))
 }

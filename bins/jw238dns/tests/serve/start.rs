@@ -1,5 +1,7 @@
 //! Starting: from flags, files and variables to answers.
 
+use std::net::UdpSocket;
+
 use crate::support::{Process, ask, ask_tcp, command, folder, zone};
 
 #[test]
@@ -11,7 +13,7 @@ fn without_configuration_it_serves_the_sample_and_says_how_to_try_it() {
     assert_eq!(ask_tcp(dns, "www.example.test. A"), "NOERROR 192.0.2.1");
     assert_eq!(ask(dns, "www.example.net. A"), "REFUSED");
     server.wait_for(&format!("try: dig @127.0.0.1 -p {} www.example.test.", dns.port()));
-    server.wait_for("serving zones=1 records=");
+    server.wait_for("serving zones=1 zones_failed=0 records=");
     server.stop();
 }
 
@@ -49,16 +51,21 @@ fn a_zone_of_a_flag_replaces_the_sample() {
 #[test]
 fn the_short_form_listens_on_all_addresses_that_there_are() {
     let folder = folder(&[]);
-    // Port 0 is no `dns_port`; a port that was free a moment ago nearly always still is.
-    let port = std::net::UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
-    let mut command = command(folder.path(), &[]);
-    command.env("JW238DNS_DNS_PORT", port.to_string());
-    let server = Process::spawn(command);
+    // Port 0 is no `dns_port`, and one that was free a moment ago may be somebody else's by now: then another one is.
+    let (server, port) = (0..20)
+        .find_map(|_| {
+            let port = UdpSocket::bind("0.0.0.0:0").ok()?.local_addr().ok()?.port();
+            let mut command = command(folder.path(), &[]);
+            command.env("JW238DNS_DNS_PORT", port.to_string());
+            let server = Process::spawn(command);
+            server.begins().then_some((server, port))
+        })
+        .unwrap();
     let dns = server.wait_for("answering DNS");
     assert!(dns.ends_with(&format!("address=0.0.0.0:{port}")), "{dns}");
     server.wait_for(&format!("try: dig @127.0.0.1 -p {port} "));
     assert_eq!(ask(([127, 0, 0, 1], port).into(), "www.example.test. A"), "NOERROR 192.0.2.1");
-    if std::net::UdpSocket::bind("[::]:0").is_ok() {
+    if UdpSocket::bind("[::]:0").is_ok() {
         server.wait_for(&format!("address=[::]:{port}"));
     } else {
         server.wait_for("the system does not have this address");
@@ -99,12 +106,13 @@ fn what_can_be_loaded_is_served_beside_what_cannot() {
     ] {
         assert_eq!(ask(dns, question), answer, "{question}");
     }
+    server.wait_for(&format!("try: dig @127.0.0.1 -p {} example.org. SOA", dns.port()));
     let log = server.log_behind(0);
     for problem in [
         "bad.zone:3:",
         "more/example.com.zone: is empty",
         "more/folder.example.zone: is a folder, not a file",
-        "serving zones=5",
+        "serving zones=2 zones_failed=3 records=8",
     ] {
         assert_eq!(log.matches(problem).count(), 1, "{problem} in {log}");
     }

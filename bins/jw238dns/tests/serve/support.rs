@@ -78,16 +78,27 @@ impl Process {
         self.wait_for_behind(0, text)
     }
 
+    /// Whether it gets as far as to answer; if not, it says that it cannot listen.
+    pub fn begins(&self) -> bool {
+        !self.wait_for_any(0, &["answering DNS", "cannot listen"]).contains("cannot listen")
+    }
+
     /// The first line of the log behind a mark that has this text.
     pub fn wait_for_behind(&self, mark: usize, text: &str) -> String {
+        self.wait_for_any(mark, &[text])
+    }
+
+    fn wait_for_any(&self, mark: usize, texts: &[&str]) -> String {
         let deadline = Instant::now() + PATIENCE;
         let mut lines = self.log.lines.lock().unwrap();
         loop {
-            if let Some(line) = lines.0[mark..].iter().find(|line| line.contains(text)) {
+            if let Some(line) =
+                lines.0[mark..].iter().find(|line| texts.iter().any(|text| line.contains(text)))
+            {
                 return line.clone();
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!lines.1 && !left.is_zero(), "no {text:?} in {:#?}", &lines.0[mark..]);
+            assert!(!lines.1 && !left.is_zero(), "no {texts:?} in {:#?}", &lines.0[mark..]);
             lines = self.log.more.wait_timeout(lines, left).unwrap().0;
         }
     }
