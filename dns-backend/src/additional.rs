@@ -145,7 +145,7 @@ impl<'a, 'z> Hosts<'a, 'z> {
             };
             let rdata_at = record_at + RECORD_HEADER_OCTETS;
             let rdata_end = rdata_at + usize::from(u16::from_be_bytes([rdlength[0], rdlength[1]]));
-            let host_at = self.host_at(message, rdata_at, rdata_end);
+            let host_at = self.host_at(message, record_at, rdata_end);
             if let Some(host_at) = host_at {
                 self.add_host(reply, host_at, &wanted, standing)?;
             }
@@ -159,11 +159,17 @@ impl<'a, 'z> Hosts<'a, 'z> {
     }
 
     /// Where in the message the host stands that a record names.
-    fn host_at(&self, message: &[u8], rdata_at: usize, rdata_end: usize) -> Option<usize> {
+    fn host_at(&self, message: &[u8], record_at: usize, rdata_end: usize) -> Option<usize> {
+        let rdata_at = record_at + RECORD_HEADER_OCTETS;
         match self.rtype {
             // These may be compressed, which the RDATA table does not expect.
             RecordType::NS => Some(rdata_at),
             RecordType::MX => Some(rdata_at + 2),
+            // A service, as opposed to an alias, whose target is the root means its owner (RFC 9460, section 2.5.2). The
+            // owner is a pointer but in the rare message where pointers do not reach.
+            RecordType::SVCB | RecordType::HTTPS if matches!(message.get(rdata_at..rdata_at + 3), Some([high, low, 0]) if high | low != 0) => {
+                (message[record_at] >= 0xc0).then_some(record_at)
+            }
             rtype => rdata::embedded_names(rtype, message.get(rdata_at..rdata_end)?)
                 .find(|name| name.additional)
                 .map(|name| rdata_at + name.range.start),
@@ -179,7 +185,7 @@ impl<'a, 'z> Hosts<'a, 'z> {
     ) -> Result<(), Full> {
         let mut wire = [0u8; NAME_OCTETS_MAX];
         let Some(name) = read_name(reply.written(), host_at, &mut wire) else { return Ok(()) };
-        // The root is no host: with SRV and SVCB records it says that there is none.
+        // The root is no host: an SRV record (RFC 2782), and an alias by SVCB, say with it that there is none.
         if name.len() == 1 || !is_at_or_below(name, self.place.origin.apex) || !wanted(name) {
             return Ok(());
         }

@@ -27,7 +27,10 @@ pub struct Args {
 
 /// Installs what is missing, runs the tests of all crates, then the examples in their documentation.
 pub fn run(args: &Args) -> Result<()> {
-    let peers = provide_peers()?;
+    let (peers, skips) = provide_peers()?;
+    for skip in &skips {
+        println!("{skip}");
+    }
     let environment = |command: &mut Command| {
         command.env(PEERS_VARIABLE, peers);
         // Built along with the tests, for those of the program itself; asking cargo again would build it with fewer features
@@ -76,32 +79,39 @@ pub fn run(args: &Args) -> Result<()> {
     if !failures.is_empty() {
         bail!("tests failed");
     }
-    println!("all tests passed{}", if peers == "optional" { "; see above for what was skipped" } else { "" });
+    for skip in &skips {
+        println!("{skip}");
+    }
+    println!("all tests passed{}", if skips.is_empty() { "" } else { ", but for those skipped" });
     Ok(())
 }
 
-/// Installs the peers where we may; the value to tell the tests.
-fn provide_peers() -> Result<&'static str> {
+/// Installs the peers where we may. Returns the value to tell the tests, and a line for each suite that is skipped.
+fn provide_peers() -> Result<(&'static str, Vec<String>)> {
+    let insists = env::var(PEERS_VARIABLE).is_ok_and(|value| value == "required");
     let asked_to_skip = env::var(PEERS_VARIABLE).is_ok_and(|value| value == "optional");
+    let mut refusal = None;
     if !asked_to_skip && peers::can_install() {
-        peers::install(TEST_PEERS)?;
+        refusal = peers::install(TEST_PEERS).err();
     }
     let missing: Vec<_> = TEST_PEERS.iter().filter(|peer| !peer.missing().is_empty()).collect();
     if missing.is_empty() {
-        return Ok("required");
+        return Ok(("required", Vec::new()));
     }
     if asked_to_skip {
         eprintln!("{PEERS_VARIABLE}=optional: missing peers are not installed");
-    } else if peers::can_install() {
-        bail!("still missing after installation: {}", names(&missing));
+    } else if let Some(refusal) = refusal.filter(|_| !insists) {
+        eprintln!("peers cannot be installed: {refusal:#}");
+    } else if peers::can_install() || insists {
+        bail!("still missing: {}", names(&missing));
     } else {
         eprintln!("peers can only be installed as root on a system with apt");
     }
-    for peer in missing {
+    let skips = missing.iter().map(|peer| {
         let programs = peer.missing().join(", ");
-        println!("SKIP {}: {programs} not found (Debian package {})", peer.suite, peer.package);
-    }
-    Ok("optional")
+        format!("SKIP {}: {programs} not found (Debian package {})", peer.suite, peer.package)
+    });
+    Ok(("optional", skips.collect()))
 }
 
 fn names(peers: &[&Peer]) -> String {

@@ -1,5 +1,6 @@
 //! Whole answers, through the responder, against the RFCs: by table, and against the oracle.
 
+mod additional;
 mod alias;
 mod any;
 mod batch;
