@@ -103,7 +103,8 @@ impl<'c> Answerer<'c> {
     }
 
     /// Follows aliases until they end, leave our zones, come back to where they were, or become too many.
-    #[cold]
+    // Apart from the common answer, which needs none of this.
+    #[inline(never)]
     fn follow(
         &self,
         qname: &HashedName,
@@ -116,8 +117,9 @@ impl<'c> Answerer<'c> {
         let Scratch { target, mentioned } = scratch;
         let mut visited = [0u64; DEPTH_LIMIT + 1];
         visited[0] = qname.hash(qname.labels());
-        let mut all_owed = [None; DEPTH_LIMIT + 1];
-        all_owed[0] = owed;
+        // Stays without an allocation, unless a signed alias was made from a wildcard.
+        let mut all_owed = Vec::new();
+        all_owed.extend(owed);
         let mut depth = usize::from(self.policy.max_cname_depth).min(DEPTH_LIMIT);
         if !self.policy.resolve_cname_chain {
             depth = 0;
@@ -143,9 +145,12 @@ impl<'c> Answerer<'c> {
             let apex_at = find_suffix(reply.written(), at, target, zone.apex().label_count());
             let origin = Origin { apex: zone.apex().as_wire(), apex_at };
             let current = Current { name: target, at, is_first: false };
-            match self.step(Place { zone, origin }, current, &all_owed[..followed], mentioned, reply)? {
+            match self.step(Place { zone, origin }, current, &all_owed, mentioned, reply)? {
                 Step::Done => return Ok(()),
-                Step::Alias { target_at, owed } => (at, all_owed[followed]) = (target_at, owed),
+                Step::Alias { target_at, owed } => {
+                    at = target_at;
+                    all_owed.extend(owed);
+                }
             }
         }
         prove_syntheses(&all_owed, mentioned, reply)
@@ -157,7 +162,7 @@ impl<'c> Answerer<'c> {
         &self,
         place: Place<'c>,
         current: Current<'_>,
-        owed: &[Option<Owed<'c>>],
+        owed: &[Owed<'c>],
         mentioned: &mut HashedName,
         reply: &mut Reply<'_>,
     ) -> Result<Step<'c>, Full> {
@@ -368,12 +373,8 @@ impl<'c> Answerer<'c> {
 
 /// Proves what is owed for names on the way here.
 #[inline]
-fn prove_syntheses(
-    owed: &[Option<Owed<'_>>],
-    mentioned: &mut HashedName,
-    reply: &mut Reply<'_>,
-) -> Result<(), Full> {
-    for owed in owed.iter().flatten() {
+fn prove_syntheses(owed: &[Owed<'_>], mentioned: &mut HashedName, reply: &mut Reply<'_>) -> Result<(), Full> {
+    for owed in owed {
         let mut wire = [0u8; NAME_OCTETS_MAX];
         let name = read_name(reply.written(), owed.at, &mut wire);
         if name.is_some_and(|name| mentioned.read(name).is_ok()) {
