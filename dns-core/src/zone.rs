@@ -7,6 +7,7 @@
 mod base;
 mod builder;
 mod edit;
+mod fault;
 mod node;
 #[cfg(test)]
 mod tests;
@@ -17,8 +18,9 @@ use base::Base;
 use node::{Flags, NodePacker};
 
 pub use self::base::{NSEC3_HASH_OCTETS, Nsec3Match};
-pub use self::builder::{Built, Place, ZoneBuilder, ZoneFault, ZoneFaultKind};
+pub use self::builder::{Built, ZoneBuilder};
 pub use self::edit::{Fold, Folded, ZoneEdit};
+pub use self::fault::{Place, ZoneFault, ZoneFaultKind};
 pub use self::node::{Node, PackedRrset, RECORD_HEADER_OCTETS, Records, Rrsets, SourceTag};
 
 use crate::name::LABELS_MAX;

@@ -19,7 +19,10 @@ impl Folder {
         let (work, received) = mpsc::channel::<Vec<(Name, Fold)>>();
         let run = move || {
             for (apex, fold) in received.recv().unwrap_or_default() {
-                let folded = fold.run();
+                let Some(folded) = fold.run() else {
+                    tracing::warn!(%apex, "the zone is too large to be packed anew");
+                    continue;
+                };
                 if let Some(store) = Store::upgrade(&store) {
                     store.finish_fold(&apex, folded);
                 }

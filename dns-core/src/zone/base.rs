@@ -20,6 +20,8 @@ pub(super) struct Base {
     nsec: Vec<u32>,
     /// The NSEC3 records by hash. Their owners are no names of the zone, so the table does not have them.
     nsec3: Vec<([u8; NSEC3_HASH_OCTETS], u32)>,
+    /// A node stands where 32 bits do not reach; it was not linked.
+    is_overfull: bool,
 }
 
 impl Base {
@@ -46,8 +48,17 @@ impl Base {
         while self.table[slot] != 0 {
             slot = (slot + 1) & mask;
         }
-        self.table[slot] = hash >> 32 << 32 | (offset / ALIGNMENT) as u64;
+        let Some(place) = place(offset) else {
+            self.is_overfull = true;
+            return;
+        };
+        self.table[slot] = hash >> 32 << 32 | u64::from(place);
         self.names += 1;
+    }
+
+    /// Some node could not be linked because too many octets stand before it; the base is of no use.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.is_overfull
     }
 
     /// How many records the node at `offset` has.
@@ -57,12 +68,15 @@ impl Base {
 
     /// Enters the node at `offset` into the order of NSEC3 hashes instead.
     pub(super) fn link_nsec3(&mut self, hash: [u8; NSEC3_HASH_OCTETS], offset: usize) {
-        self.nsec3.push((hash, (offset / ALIGNMENT) as u32));
+        match place(offset) {
+            Some(place) => self.nsec3.push((hash, place)),
+            None => self.is_overfull = true,
+        }
     }
 
-    /// Makes the orders once all nodes are there; `signed` asks for that of NSEC.
+    /// Makes the orders once all nodes are there; `nsec` are the offsets of those with NSEC records.
     pub(super) fn seal(&mut self, nsec: Vec<usize>) {
-        let mut nsec: Vec<u32> = nsec.into_iter().map(|offset| (offset / ALIGNMENT) as u32).collect();
+        let mut nsec: Vec<u32> = nsec.into_iter().filter_map(place).collect();
         nsec.sort_by(|&left, &right| canonical_cmp(self.node(left).name(), self.node(right).name()));
         self.nsec = nsec;
         self.nsec3.sort_unstable();
@@ -119,7 +133,7 @@ impl Base {
         self.arena.capacity() + self.table.len() * 8 + self.nsec.len() * 4 + self.nsec3.len() * 24
     }
 
-    /// All nodes but those of NSEC3 records, in the order in which they were packed.
+    /// All nodes but those of NSEC3 records, in the order of the table, which is that of their hashes: it means nothing.
     pub(super) fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
         self.table.iter().filter(|&&entry| entry != 0).map(|&entry| self.node(entry as u32))
     }
@@ -154,6 +168,11 @@ impl Base {
     }
 }
 
+/// The offset of a node in units of [`ALIGNMENT`]; `None` beyond what 32 bits can say.
+fn place(offset: usize) -> Option<u32> {
+    u32::try_from(offset / ALIGNMENT).ok()
+}
+
 /// What the NSEC3 chain has for a hash.
 #[derive(Clone, Copy, Debug)]
 pub enum Nsec3Match<'z> {
@@ -163,4 +182,24 @@ pub enum Nsec3Match<'z> {
     Covering(Node<'z>),
     /// There is no chain.
     None,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn what_32_bits_do_not_reach_is_not_linked() {
+        let last = u32::MAX as usize * ALIGNMENT;
+        assert_eq!((place(last), place(last + ALIGNMENT)), (Some(u32::MAX), None));
+        let mut base = Base::with_capacity(2, 0);
+        base.link(7, last);
+        assert!(!base.is_overfull());
+        base.link(7, last + ALIGNMENT);
+        assert_eq!((base.names(), base.is_overfull()), (1, true));
+        let mut base = Base::with_capacity(1, 0);
+        base.link_nsec3([0; NSEC3_HASH_OCTETS], last + ALIGNMENT);
+        assert!(base.is_overfull());
+    }
 }

@@ -3,143 +3,18 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use thiserror::Error;
-
 use super::base::{Base, NSEC3_HASH_OCTETS};
+use super::fault::{Faults, Place, ZoneFault, ZoneFaultKind};
 use super::node::{Flags, NodePacker, SourceTag};
 use super::{Shape, Signing, Zone};
-use crate::name::{HashedName, write_wire};
+use crate::name::{HashedName, LABELS_MAX, NAME_OCTETS_MAX, write_wire};
 use crate::{Name, RecordType};
-
-/// Where a record stood, for messages: a file by number, and a line from 1.
-#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Place {
-    /// Number of the file, as its reader counts.
-    pub file: u16,
-    /// Line, from 1; 0 if the record came from no file.
-    pub line: u32,
-}
-
-/// What is wrong with a zone, and where.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ZoneFault {
-    /// The record that shows it.
-    pub place: Place,
-    /// What it is.
-    pub kind: ZoneFaultKind,
-}
-
-impl fmt::Display for ZoneFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.kind.fmt(f)
-    }
-}
-
-impl std::error::Error for ZoneFault {}
-
-/// Why records make no zone, or make one that somebody should look at.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[non_exhaustive]
-pub enum ZoneFaultKind {
-    /// An owner is neither the apex nor below it.
-    #[error("{owner} is not in the zone {apex}")]
-    OutOfZone {
-        /// Owner of the record.
-        owner: Name,
-        /// Apex of the zone.
-        apex: Name,
-    },
-    /// The apex has no SOA record.
-    #[error("{0} has no SOA record")]
-    NoSoa(Name),
-    /// The apex has more than one SOA record.
-    #[error("{0} has more than one SOA record")]
-    ManySoas(Name),
-    /// A SOA record stands below the apex.
-    #[error("{0} has a SOA record, but only the apex may have one")]
-    SoaBelowApex(Name),
-    /// The SOA record cannot be read.
-    #[error("the SOA record of {0} is malformed")]
-    MalformedSoa(Name),
-    /// The apex has no NS record.
-    #[error("{0} has no NS record")]
-    NoApexNs(Name),
-    /// A CNAME record stands beside other data ([RFC 2181, section 10.1](https://www.rfc-editor.org/rfc/rfc2181#section-10.1)).
-    #[error("{owner} has a CNAME record beside {other}")]
-    CnameAndOther {
-        /// Owner of both.
-        owner: Name,
-        /// What stands beside it.
-        other: RecordType,
-    },
-    /// A name has two CNAME or DNAME records.
-    #[error("{owner} has more than one {rtype} record")]
-    ManyAliases {
-        /// Owner of the records.
-        owner: Name,
-        /// CNAME or DNAME.
-        rtype: RecordType,
-    },
-    /// An RRset fits into no message.
-    #[error("{owner} {rtype} takes {octets} octets, more than fit into a message")]
-    TooLarge {
-        /// Owner of the RRset.
-        owner: Name,
-        /// Its type.
-        rtype: RecordType,
-        /// Octets of its records with their signatures.
-        octets: usize,
-    },
-    /// The type exists in messages only.
-    #[error("{owner} has a {rtype} record, which cannot be stored")]
-    MetaType {
-        /// Owner of the record.
-        owner: Name,
-        /// Its type.
-        rtype: RecordType,
-    },
-    /// A warning: the records of an RRset have different TTLs; the first one counts.
-    #[error("{owner} {rtype} has records with TTL {other} and {ttl}: all get {ttl}")]
-    TtlDiffers {
-        /// Owner of the RRset.
-        owner: Name,
-        /// Its type.
-        rtype: RecordType,
-        /// TTL of the first record.
-        ttl: u32,
-        /// The other TTL.
-        other: u32,
-    },
-    /// A warning: the same record stands there twice.
-    #[error("{owner} has the same {rtype} record twice")]
-    Duplicate {
-        /// Owner of the record.
-        owner: Name,
-        /// Its type.
-        rtype: RecordType,
-    },
-    /// A warning: a signature over records that are not there.
-    #[error("{owner} has a signature over {covered}, but no such records")]
-    OrphanSignature {
-        /// Owner of the signature.
-        owner: Name,
-        /// The type it covers.
-        covered: RecordType,
-    },
-}
-
-impl ZoneFaultKind {
-    /// The zone can be served all the same.
-    pub fn is_warning(&self) -> bool {
-        matches!(self, Self::TtlDiffers { .. } | Self::Duplicate { .. } | Self::OrphanSignature { .. })
-    }
-}
 
 /// A zone as it was built, with what was noticed.
 pub struct Built {
     /// The zone.
     pub zone: Zone,
-    /// Faults that do not keep it from being served.
+    /// Faults that do not keep it from being served; at most 1,000, and then how many more there are.
     pub warnings: Vec<ZoneFault>,
 }
 
@@ -155,7 +30,10 @@ pub struct ZoneBuilder {
     table: Vec<u32>,
     hashed: HashedName,
     last: Option<u32>,
-    faults: Vec<ZoneFault>,
+    faults: Faults,
+    /// Octets of `raw` or `names` above which nothing more is taken.
+    octets_max: usize,
+    is_full: bool,
 }
 
 /// A name on its way to a node.
@@ -185,8 +63,8 @@ struct RawRecord {
 }
 
 const RAW_HEADER_OCTETS: usize = 20;
-/// Faults listed; a zone with more has made its point.
-const FAULTS_MAX: usize = 1_000;
+/// Offsets have 32 bits. The next name, with all its ancestors, must still find room behind this.
+const OCTETS_MAX: usize = u32::MAX as usize - LABELS_MAX * (1 + NAME_OCTETS_MAX) - 1;
 /// Told apart from the hash of the same name as an ordinary owner.
 const NSEC3_KEY: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -202,7 +80,9 @@ impl ZoneBuilder {
             table: vec![0; 64],
             hashed: HashedName::default(),
             last: None,
-            faults: Vec::new(),
+            faults: Faults::default(),
+            octets_max: OCTETS_MAX,
+            is_full: false,
         };
         // The name was valid, so reading it cannot fail.
         let _ = builder.hashed.read(builder.apex.as_wire());
@@ -234,6 +114,9 @@ impl ZoneBuilder {
         source: SourceTag,
         place: Place,
     ) {
+        if !self.has_room(place) {
+            return;
+        }
         let node = match self.last {
             Some(last)
                 if self.name(last) == owner
@@ -275,7 +158,8 @@ impl ZoneBuilder {
     /// Packs the zone.
     ///
     /// # Errors
-    /// Every fault that keeps the records from being a zone, warnings among them, in the order of their places.
+    /// The faults that keep the records from being a zone, warnings among them, in the order of their places: 1,000 of
+    /// each, and the number of the others at the end ([`ZoneFaultKind::MoreErrors`], [`ZoneFaultKind::MoreWarnings`]).
     pub fn finish(mut self) -> Result<Built, Vec<ZoneFault>> {
         let mut base = Base::with_capacity(self.nodes.len(), self.raw.len() + self.names.len());
         let mut packer = NodePacker::new(&self.apex);
@@ -312,16 +196,17 @@ impl ZoneBuilder {
             shape.depth_max = shape.depth_max.max(usize::from(proto.labels));
         }
         base.seal(nsec);
-        let mut faults = self.faults;
-        faults.sort_by_key(|fault| fault.place);
-        if faults.iter().any(|fault| !fault.kind.is_warning()) {
-            return Err(faults);
+        if base.is_overfull() {
+            self.fault(Place::default(), ZoneFaultKind::ZoneTooLarge(self.apex.clone()));
+        }
+        if self.faults.has_errors() {
+            return Err(self.faults.into_sorted());
         }
         match Zone::from_base(self.apex, base, shape) {
-            Ok(zone) => Ok(Built { zone, warnings: faults }),
+            Ok(zone) => Ok(Built { zone, warnings: self.faults.into_sorted() }),
             Err(kind) => {
-                faults.push(ZoneFault { place: Place::default(), kind });
-                Err(faults)
+                self.faults.push(Place::default(), kind);
+                Err(self.faults.into_sorted())
             }
         }
     }
@@ -418,9 +303,17 @@ impl ZoneBuilder {
     }
 
     fn fault(&mut self, place: Place, kind: ZoneFaultKind) {
-        if self.faults.len() < FAULTS_MAX {
-            self.faults.push(ZoneFault { place, kind });
+        self.faults.push(place, kind);
+    }
+
+    /// Whether 32-bit offsets reach one more record; the first that they do not reach is a fault.
+    fn has_room(&mut self, place: Place) -> bool {
+        let is_full = self.raw.len().max(self.names.len()) > self.octets_max;
+        if is_full && !self.is_full {
+            self.is_full = true;
+            self.fault(place, ZoneFaultKind::ZoneTooLarge(self.apex.clone()));
         }
+        !is_full
     }
 
     /// The records of a node by type, signatures by the type they cover; those of one type in the order they came.
@@ -664,5 +557,35 @@ impl Signing {
             iterations: u16::from_be_bytes([*iterations_high, *iterations_low]),
             salt: salt.into(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With the limit lowered, since nobody wants to fill 4 GiB: the zone is refused, and told so once.
+    #[test]
+    fn a_zone_beyond_32_bit_offsets_is_refused() {
+        let apex: Name = "example.org".parse().unwrap();
+        let mut builder = ZoneBuilder::new(apex.clone());
+        builder.octets_max = 100;
+        for line in 1..=50 {
+            let place = Place { file: 0, line };
+            let rdata = [192, 0, 2, line as u8];
+            builder.add(apex.as_wire(), RecordType::A, 300, &rdata, SourceTag::default(), place);
+        }
+        let faults = builder.finish().err().unwrap();
+        let too_large: Vec<_> =
+            faults.iter().filter(|fault| matches!(fault.kind, ZoneFaultKind::ZoneTooLarge(_))).collect();
+        assert_eq!(too_large.len(), 1);
+        // Four records of 24 octets fit, and the one that reaches over the limit.
+        assert_eq!(too_large[0].place.line, 6);
+    }
+
+    #[test]
+    fn the_last_record_taken_has_an_offset_of_32_bits() {
+        let names_of_one_owner = LABELS_MAX * (1 + NAME_OCTETS_MAX);
+        assert!(u32::try_from(OCTETS_MAX + 1 + names_of_one_owner).is_ok());
     }
 }

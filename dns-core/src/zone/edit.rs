@@ -222,7 +222,9 @@ impl Zone {
 
 impl Fold {
     /// Packs the new base; takes time in proportion to the zone.
-    pub fn run(self) -> Folded {
+    ///
+    /// `None` if the zone has outgrown the 16 GiB that one base can have; it is right without being folded.
+    pub fn run(self) -> Option<Folded> {
         let zone = &self.zone;
         let octets = zone.base.octets() + zone.folding.iter().map(|octets| octets.len()).sum::<usize>();
         let mut base = Base::with_capacity(zone.name_count(), octets);
@@ -243,6 +245,6 @@ impl Fold {
             base.link_nsec3(hash, offset);
         }
         base.seal(nsec);
-        Folded { base, old: self.zone.base, changes: self.zone.folding }
+        (!base.is_overfull()).then_some(Folded { base, old: self.zone.base, changes: self.zone.folding })
     }
 }

@@ -190,8 +190,8 @@ fn a_fold_ends_only_the_fold_that_it_began_as() {
     // Two versions that share their base, both being folded.
     let (_, first) = with("a.example.org").begin_fold().unwrap();
     let (second, fold) = with("b.example.org").begin_fold().unwrap();
-    assert!(second.finish_fold(first.run()).is_none());
-    let second = second.finish_fold(fold.run()).unwrap();
+    assert!(second.finish_fold(first.run().unwrap()).is_none());
+    let second = second.finish_fold(fold.run().unwrap()).unwrap();
     assert!(second.node_of(&name("b.example.org")).is_some());
     assert!(second.node_of(&name("a.example.org")).is_none());
 }
@@ -218,6 +218,41 @@ fn an_rrset_without_end_is_a_fault() {
     let duplicates =
         faults.iter().filter(|fault| matches!(fault.kind, ZoneFaultKind::Duplicate { .. })).count();
     assert_eq!(duplicates, 10);
+}
+
+/// So many warnings that some are not listed, and one error after them.
+#[test]
+fn no_number_of_warnings_hides_an_error() {
+    let warnings = |errors: usize| {
+        let mut builder = ZoneBuilder::new(name("example.org"));
+        let mut add = |owner: &str, rtype, ttl, rdata: &[u8], line| {
+            let place = Place { file: 0, line };
+            builder.add(name(owner).as_wire(), rtype, ttl, rdata, SourceTag::default(), place);
+        };
+        add("example.org", RecordType::SOA, 300, &soa_rdata(1), 1);
+        add("example.org", RecordType::NS, 300, name("ns1.example.org").as_wire(), 2);
+        for number in 0..=1_001u16 {
+            add("a.example.org", RecordType::TXT, 300 + u32::from(number), &number.to_be_bytes(), 3);
+        }
+        for number in 0..errors {
+            let owner = format!("b{number}.example.org");
+            add(&owner, RecordType::CNAME, 300, name("ns1.example.org").as_wire(), 4);
+            add(&owner, RecordType::A, 300, &[192, 0, 2, 1], 5);
+        }
+        builder.finish()
+    };
+    let built = warnings(0).ok().unwrap();
+    assert_eq!(built.warnings.len(), 1_001);
+    assert_eq!(built.warnings[1_000].to_string(), "1 more warnings are not listed");
+    assert!(built.warnings.iter().all(|fault| fault.kind.is_warning()));
+    let faults = warnings(1).err().unwrap();
+    let errors: Vec<_> = faults.iter().filter(|fault| !fault.kind.is_warning()).collect();
+    assert_eq!(errors.len(), 1);
+    assert_eq!(errors[0].to_string(), "b0.example.org. has a CNAME record beside A");
+    let faults = warnings(1_002).err().unwrap();
+    assert_eq!(faults.len(), 2_002);
+    assert_eq!(faults[2_000].kind, ZoneFaultKind::MoreErrors(2));
+    assert_eq!(faults[2_001].kind, ZoneFaultKind::MoreWarnings(1));
 }
 
 /// RFC 5155, section 4.1.2: a chain whose parameters have flags is not for servers.
@@ -275,7 +310,7 @@ proptest! {
                     next = serving;
                     fold = Some(begun);
                 } else if let Some(begun) = fold.take() {
-                    next = next.finish_fold(begun.run()).unwrap();
+                    next = next.finish_fold(begun.run().unwrap()).unwrap();
                 }
             }
             check(&next, &model);
