@@ -207,7 +207,7 @@ impl Zone {
         base.chain(folding).chain(overlay).filter(|node| !node.is_gone())
     }
 
-    /// The owners of NSEC3 records, by hash.
+    /// The owners of NSEC3 records: those of the chain in use by hash, then those of other chains.
     pub fn nsec3_nodes(&self) -> impl Iterator<Item = Node<'_>> {
         self.base.nsec3_nodes()
     }
@@ -217,7 +217,7 @@ impl Zone {
         self.base.nsec_at_or_before(name)
     }
 
-    /// The NSEC3 record for a hash.
+    /// The NSEC3 record for a hash, of the chain that [`signing`](Self::signing) tells of.
     pub fn nsec3(&self, hash: &[u8; NSEC3_HASH_OCTETS]) -> Nsec3Match<'_> {
         self.base.nsec3(hash)
     }

@@ -18,8 +18,10 @@ pub(super) struct Base {
     names: usize,
     /// Where the nodes with NSEC records stand, in canonical order of their names.
     nsec: Vec<u32>,
-    /// The NSEC3 records by hash. Their owners are no names of the zone, so the table does not have them.
+    /// The NSEC3 records of the chain in use, by hash. Their owners are no names of the zone, so the table does not have them.
     nsec3: Vec<([u8; NSEC3_HASH_OCTETS], u32)>,
+    /// NSEC3 records of other chains: part of the zone, but of no answer.
+    nsec3_unused: Vec<u32>,
     /// A node stands where 32 bits do not reach; it was not linked.
     is_overfull: bool,
 }
@@ -70,6 +72,14 @@ impl Base {
     pub(super) fn link_nsec3(&mut self, hash: [u8; NSEC3_HASH_OCTETS], offset: usize) {
         match place(offset) {
             Some(place) => self.nsec3.push((hash, place)),
+            None => self.is_overfull = true,
+        }
+    }
+
+    /// Keeps the node at `offset` with NSEC3 records that prove nothing, as they belong to another chain than the one in use.
+    pub(super) fn link_unused_nsec3(&mut self, offset: usize) {
+        match place(offset) {
+            Some(place) => self.nsec3_unused.push(place),
             None => self.is_overfull = true,
         }
     }
@@ -130,7 +140,10 @@ impl Base {
 
     /// Octets that the base occupies.
     pub(super) fn octets(&self) -> usize {
-        self.arena.capacity() + self.table.len() * 8 + self.nsec.len() * 4 + self.nsec3.len() * 24
+        self.arena.capacity()
+            + self.table.len() * 8
+            + (self.nsec.len() + self.nsec3_unused.len()) * 4
+            + self.nsec3.len() * 24
     }
 
     /// All nodes but those of NSEC3 records, in the order of the table, which is that of their hashes: it means nothing.
@@ -138,12 +151,17 @@ impl Base {
         self.table.iter().filter(|&&entry| entry != 0).map(|&entry| self.node(entry as u32))
     }
 
-    /// The nodes that hold NSEC3 records, by hash.
+    /// The nodes that hold NSEC3 records: those of the chain in use by hash, then those of other chains.
     pub(super) fn nsec3_nodes(&self) -> impl Iterator<Item = Node<'_>> {
-        self.nsec3.iter().map(|&(_, place)| self.node(place))
+        self.nsec3.iter().map(|&(_, place)| self.node(place)).chain(self.unused_nsec3_nodes())
     }
 
-    /// The NSEC3 records with their hashes, by hash.
+    /// The nodes that hold NSEC3 records of other chains than the one in use.
+    pub(super) fn unused_nsec3_nodes(&self) -> impl Iterator<Item = Node<'_>> {
+        self.nsec3_unused.iter().map(|&place| self.node(place))
+    }
+
+    /// The NSEC3 records of the chain in use with their hashes, by hash.
     pub(super) fn nsec3_entries(&self) -> impl Iterator<Item = ([u8; NSEC3_HASH_OCTETS], Node<'_>)> {
         self.nsec3.iter().map(|&(hash, place)| (hash, self.node(place)))
     }

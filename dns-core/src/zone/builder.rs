@@ -167,11 +167,16 @@ impl ZoneBuilder {
         let mut records = Vec::new();
         let mut nsec = Vec::new();
         let nodes = std::mem::take(&mut self.nodes);
+        let mut chain = None;
         for proto in &nodes {
             let name_at = proto.name_at as usize;
             self.collect(proto, &mut records);
             let is_apex = usize::from(proto.labels) == self.apex.label_count();
             let mut flags = proto.flags;
+            if is_apex {
+                // The first node of all: the name was interned before there were records.
+                chain = self.rdatas_of(&records, RecordType::NSEC3PARAM).find_map(Signing::from_nsec3param);
+            }
             let types = self.check_node(name_at, is_apex, &records);
             flags.set(Flags::CUT, types.ns && !is_apex);
             self.pack_node(name_at, &records, &mut packer);
@@ -180,8 +185,11 @@ impl ZoneBuilder {
             let offset = arena.len();
             packer.finish(stored_name(&self.names, name_at), flags, proto.children, arena);
             if proto.nsec3 {
-                if let Some(hash) = nsec3_owner_hash(stored_name(&self.names, name_at)) {
-                    base.link_nsec3(hash, offset);
+                let in_chain = |rdata: &[u8]| chain.as_ref().is_some_and(|chain| chain.has_nsec3(rdata));
+                let is_used = self.rdatas_of(&records, RecordType::NSEC3).any(in_chain);
+                match nsec3_owner_hash(stored_name(&self.names, name_at)).filter(|_| is_used) {
+                    Some(hash) => base.link_nsec3(hash, offset),
+                    None => base.link_unused_nsec3(offset),
                 }
                 continue;
             }
@@ -328,6 +336,16 @@ impl ZoneBuilder {
         if records.len() > 1 {
             records.sort_by_key(|record| (self.effective_type(record), record.rtype == RecordType::RRSIG));
         }
+    }
+
+    /// The RDATA of the records of one type.
+    fn rdatas_of<'a>(
+        &'a self,
+        records: &'a [RawRecord],
+        rtype: RecordType,
+    ) -> impl Iterator<Item = &'a [u8]> {
+        let records = records.iter().filter(move |record| record.rtype == rtype);
+        records.map(|record| &self.raw[record.rdata_at..record.rdata_end])
     }
 
     /// The type of the RRset that a record is packed with.
@@ -557,6 +575,22 @@ impl Signing {
             iterations: u16::from_be_bytes([*iterations_high, *iterations_low]),
             salt: salt.into(),
         })
+    }
+
+    /// Whether this NSEC3 RDATA belongs to the chain. A zone has several while its parameters change
+    /// ([RFC 5155, section 7.3](https://www.rfc-editor.org/rfc/rfc5155#section-7.3)).
+    fn has_nsec3(&self, rdata: &[u8]) -> bool {
+        // Unlike the other parameters, the flags are those of the record.
+        let (
+            [1, _, iterations_high, iterations_low, salt_octets, rest @ ..],
+            Self::Nsec3 { iterations, salt },
+        ) = (rdata, self)
+        else {
+            return false;
+        };
+        u16::from_be_bytes([*iterations_high, *iterations_low]) == *iterations
+            && usize::from(*salt_octets) == salt.len()
+            && rest.starts_with(salt)
     }
 }
 

@@ -244,6 +244,12 @@ impl Fold {
             arena.extend_from_slice(node.packed());
             base.link_nsec3(hash, offset);
         }
+        for node in zone.base.unused_nsec3_nodes() {
+            let arena = base.arena();
+            let offset = arena.len();
+            arena.extend_from_slice(node.packed());
+            base.link_unused_nsec3(offset);
+        }
         base.seal(nsec);
         (!base.is_overfull()).then_some(Folded { base, old: self.zone.base, changes: self.zone.folding })
     }

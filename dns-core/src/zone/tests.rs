@@ -265,6 +265,52 @@ fn nsec3_parameters_with_flags_are_passed_over() {
     }
 }
 
+/// RFC 5155, section 7.3: while its parameters change, a zone has the NSEC3 records of several chains.
+#[test]
+fn nsec3_records_of_another_chain_answer_nothing() {
+    let mut builder = ZoneBuilder::new(name("example.org"));
+    let mut add = |owner: &str, rtype, rdata: &[u8]| {
+        builder.add(name(owner).as_wire(), rtype, 300, rdata, SourceTag::default(), Place::default());
+    };
+    let nsec3 = |first: &[u8]| [first, &[20], &[0; 20], b"\x00\x01\x40"].concat();
+    let owner = |first: char| format!("{first}{}.example.org", "0".repeat(31));
+    let hash = |first: u8| {
+        let mut hash = [0; NSEC3_HASH_OCTETS];
+        hash[0] = first << 3;
+        hash
+    };
+    // The records come before the parameters that tell which of them count.
+    add(&owner('1'), RecordType::NSEC3, &nsec3(&[1, 1, 0, 5, 1, 0xAB]));
+    add(&owner('2'), RecordType::NSEC3, &nsec3(&[1, 1, 0, 5, 1, 0xCD]));
+    add(&owner('3'), RecordType::NSEC3, &nsec3(&[1, 1, 0, 0, 0]));
+    add(&owner('4'), RecordType::NSEC3, &nsec3(&[1, 0, 0, 5, 1, 0xAB]));
+    add("example.org", RecordType::SOA, &soa_rdata(1));
+    let signer = name("example.org");
+    let signature = [&RecordType::SOA.0.to_be_bytes()[..], &[13, 2], &[0; 14], signer.as_wire(), &[1; 64]];
+    add("example.org", RecordType::RRSIG, &signature.concat());
+    add("example.org", RecordType::NS, name("ns1.example.org").as_wire());
+    add("example.org", RecordType::NSEC3PARAM, &[1, 0, 0, 5, 1, 0xAB]);
+    add("example.org", RecordType::NSEC3PARAM, &[1, 0, 0, 0, 0]);
+    let zone = builder.finish().unwrap().zone;
+    assert_eq!(*zone.signing(), Signing::Nsec3 { iterations: 5, salt: [0xAB].into() });
+    let a = Rrset::new(name("a.example.org"), RecordType::A, 300, [[192, 0, 2, 1]]).unwrap();
+    let mut edit = zone.edit();
+    edit.set(a.owner(), &[(&a, SourceTag::default())]).unwrap();
+    let (serving, fold) = edit.finish().unwrap().begin_fold().unwrap();
+    let folded = serving.finish_fold(fold.run().unwrap()).unwrap();
+    for zone in [zone, folded] {
+        let covering = |first| match zone.nsec3(&hash(first)) {
+            Nsec3Match::Covering(node) => name_of(&node),
+            found => panic!("{found:?}"),
+        };
+        assert!(matches!(zone.nsec3(&hash(1)), Nsec3Match::Matching(_)));
+        assert_eq!([covering(2), covering(3)], [name(&owner('1')), name(&owner('1'))]);
+        assert!(matches!(zone.nsec3(&hash(4)), Nsec3Match::Matching(_)));
+        assert_eq!(covering(5), name(&owner('4')));
+        assert_eq!(zone.nsec3_nodes().count(), 4, "the others are in the zone all the same");
+    }
+}
+
 fn owners() -> impl Strategy<Value = Name> {
     let label = prop_oneof![Just("a"), Just("b"), Just("*"), Just("c")];
     prop::collection::vec(label, 0..4).prop_map(|labels| {
