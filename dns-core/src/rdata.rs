@@ -25,6 +25,7 @@ mod text;
 mod time;
 mod walk;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -90,6 +91,21 @@ pub fn embedded_names(rtype: RecordType, rdata: &[u8]) -> EmbeddedNames<'_> {
 /// [RFC 6840, section 5.1]: https://www.rfc-editor.org/rfc/rfc6840#section-5.1
 pub fn canonicalize(rtype: RecordType, rdata: &mut [u8]) {
     names::canonicalize(rtype, rdata);
+}
+
+/// Uncompressed RDATA with all its names in lower case: what tells two records of a type apart, as names compare without
+/// regard to case ([RFC 4343, section 3](https://www.rfc-editor.org/rfc/rfc4343#section-3)).
+///
+/// Wider than [`canonicalize`], whose list of types signatures depend on. Copies only what has a letter to change.
+pub fn with_lower_names(rtype: RecordType, rdata: &[u8]) -> Cow<'_, [u8]> {
+    names::with_lower_names(rtype, rdata)
+}
+
+/// Whether two uncompressed RDATA are the same record, however their names are spelled; see [`with_lower_names`].
+pub fn is_same(rtype: RecordType, left: &[u8], right: &[u8]) -> bool {
+    // Most records differ in more than letter case, and need no look at their names.
+    left == right
+        || left.eq_ignore_ascii_case(right) && with_lower_names(rtype, left) == with_lower_names(rtype, right)
 }
 
 /// Appends the uncompressed form of the RDATA that lies at `range` of a received message, and checks it.

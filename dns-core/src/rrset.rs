@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::{Name, RecordType};
+use crate::{Name, RecordType, rdata};
 
 /// Largest TTL: 31 bits ([RFC 2181, section 8](https://www.rfc-editor.org/rfc/rfc2181#section-8)).
 pub const TTL_MAX: u32 = i32::MAX as u32;
@@ -61,7 +61,8 @@ impl Rrset {
     /// Most octets that all records together may take: a message less its header, a question and an OPT record.
     pub const OCTETS_MAX: usize = 65_535 - 12 - 260 - 64;
 
-    /// Puts values together, leaving out repeated ones; each value is valid RDATA of the type.
+    /// Puts values together; each one is valid RDATA of the type. Of those that differ in nothing but the letter case of
+    /// their names, the first one stays.
     pub fn new<I>(owner: Name, rtype: RecordType, ttl: u32, values: I) -> Result<Self, RrsetError>
     where
         I: IntoIterator<Item: AsRef<[u8]>>,
@@ -73,6 +74,7 @@ impl Rrset {
             return Err(RrsetError::Ttl(ttl));
         }
         let mut seen = std::collections::HashSet::new();
+        let key = |value: &[u8]| rdata::with_lower_names(rtype, value).into_owned();
         let mut octets = Vec::new();
         let mut count = 0usize;
         for value in values {
@@ -80,12 +82,12 @@ impl Rrset {
             let length = u16::try_from(value.len()).map_err(|_| RrsetError::TooLong(value.len()))?;
             // A set pays off only where there are many values.
             let repeated = if count < 16 {
-                Rdatas { rest: &octets }.any(|other| other == value)
+                Rdatas { rest: &octets }.any(|other| rdata::is_same(rtype, other, value))
             } else {
                 if count == 16 {
-                    seen.extend(Rdatas { rest: &octets }.map(<[u8]>::to_vec));
+                    seen.extend(Rdatas { rest: &octets }.map(key));
                 }
-                !seen.insert(value.to_vec())
+                !seen.insert(key(value))
             };
             if !repeated {
                 octets.extend_from_slice(&length.to_be_bytes());
@@ -194,6 +196,18 @@ impl<'a> Iterator for Rdatas<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_that_differ_in_the_case_of_a_name_are_one() {
+        let owner: Name = "example.org".parse().unwrap();
+        let ns = |values: &[&[u8]]| Rrset::new(owner.clone(), RecordType::NS, 300, values).unwrap();
+        let rrset = ns(&[b"\x02ns\x03Org\0", b"\x02NS\x03org\0", b"\x02nt\x03org\0"]);
+        assert_eq!(rrset.rdatas().collect::<Vec<_>>(), [b"\x02ns\x03Org\0", b"\x02nt\x03org\0"]);
+        let values: Vec<[u8; 4]> = (0..40).map(|at| [2, b"aA"[at / 20], b'a' + (at % 20) as u8, 0]).collect();
+        assert_eq!(ns(&values.iter().map(|value| &value[..]).collect::<Vec<_>>()).len(), 20);
+        let txt = Rrset::new(owner, RecordType::TXT, 300, [b"\x02ns", b"\x02NS"]).unwrap();
+        assert_eq!(txt.len(), 2, "text is not a name");
+    }
 
     #[test]
     fn values_are_a_set() {

@@ -325,6 +325,7 @@ fn name_of(node: &Node<'_>) -> Name {
 /// The RRsets of a node as values of their own, signatures left out.
 pub fn rrsets_of(zone: &Zone, node: &Node<'_>) -> Vec<(crate::Rrset, SourceTag)> {
     let owner = name_of(node);
+    // What was packed makes an RRset: packing has the same limits of size and TTL.
     node.rrsets()
         .filter_map(|rrset| Some((rrset.to_rrset(owner.clone(), zone.apex.as_wire()).ok()?, rrset.source)))
         .collect()

@@ -128,8 +128,9 @@ pub(crate) fn apply(
         Change::Remove(rrset) => {
             if let Ok(at) = place(contributions, rrset.rtype()) {
                 let old = &contributions[at].rrset;
-                let left: Vec<_> =
-                    old.rdatas().filter(|value| !rrset.rdatas().any(|gone| gone == *value)).collect();
+                let is_gone =
+                    |value: &&[u8]| rrset.rdatas().any(|gone| rdata::is_same(rrset.rtype(), gone, value));
+                let left: Vec<_> = old.rdatas().filter(|value| !is_gone(value)).collect();
                 if left.is_empty() {
                     contributions.remove(at);
                 } else {
@@ -185,5 +186,23 @@ pub(crate) fn check_name(contributions: &[Contribution], source: &Source, reason
             RecordType::SOA => reasons.push(ZoneFaultKind::ManySoas(owner).into()),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_removed_whatever_the_case_of_their_names() {
+        let ns = |values: &[&[u8]]| {
+            Rrset::new("example.org".parse().unwrap(), RecordType::NS, 300, values).unwrap()
+        };
+        let source = Source::File("zone".into());
+        let rrset = ns(&[b"\x02ns\x03org\0", b"\x02nt\x03org\0"]);
+        let mut contributions = vec![Contribution { source: source.clone(), rrset }];
+        let change = Change::Remove(ns(&[b"\x02NS\x03Org\0"]));
+        apply(&mut contributions, &source, &change).unwrap();
+        assert_eq!(contributions[0].rrset, ns(&[b"\x02nt\x03org\0"]));
     }
 }

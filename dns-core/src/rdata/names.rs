@@ -1,5 +1,6 @@
 //! The names inside RDATA: where they lie, their canonical form, and their decompression.
 
+use std::borrow::Cow;
 use std::iter::FusedIterator;
 use std::ops::Range;
 
@@ -98,6 +99,18 @@ pub(super) fn canonicalize(rtype: RecordType, rdata: &mut [u8]) {
     for range in ranges {
         rdata[range].make_ascii_lowercase(); // length octets are below 64 and so never letters
     }
+}
+
+pub(super) fn with_lower_names(rtype: RecordType, rdata: &[u8]) -> Cow<'_, [u8]> {
+    let has_names = layout(rtype).is_some_and(|layout| layout.named > 0);
+    if !has_names || !rdata.iter().any(u8::is_ascii_uppercase) {
+        return Cow::Borrowed(rdata);
+    }
+    let mut lower = rdata.to_vec();
+    for name in EmbeddedNames::new(rtype, rdata) {
+        lower[name.range].make_ascii_lowercase();
+    }
+    Cow::Owned(lower)
 }
 
 pub(super) fn decompress(

@@ -1,5 +1,6 @@
 //! From a heap of records to a zone.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -8,7 +9,7 @@ use super::fault::{Faults, Place, ZoneFault, ZoneFaultKind};
 use super::node::{Flags, NodePacker, SourceTag};
 use super::{Shape, Signing, Zone};
 use crate::name::{HashedName, LABELS_MAX, NAME_OCTETS_MAX, write_wire};
-use crate::{Name, RecordType};
+use crate::{Name, RecordType, TTL_MAX, rdata};
 
 /// A zone as it was built, with what was noticed.
 pub struct Built {
@@ -104,7 +105,8 @@ impl ZoneBuilder {
 
     /// Adds a record; what is wrong with it is kept for [`finish`](Self::finish).
     ///
-    /// `owner` is an uncompressed name in any letter case, `rdata` valid for the type and uncompressed.
+    /// `owner` is an uncompressed name in any letter case, `rdata` valid for the type and uncompressed. A TTL above
+    /// [`TTL_MAX`] counts as 0 ([RFC 2181, section 8](https://www.rfc-editor.org/rfc/rfc2181#section-8)).
     pub fn add(
         &mut self,
         owner: &[u8],
@@ -145,6 +147,7 @@ impl ZoneBuilder {
         }
         proto.last = at;
         let mut header = [0u8; RAW_HEADER_OCTETS];
+        let ttl = if ttl > TTL_MAX { 0 } else { ttl };
         header[4..8].copy_from_slice(&ttl.to_le_bytes());
         header[8..10].copy_from_slice(&rtype.0.to_le_bytes());
         header[10..12].copy_from_slice(&source.0.to_le_bytes());
@@ -365,22 +368,28 @@ impl ZoneBuilder {
             // The same record twice is one record, here as in the packed node.
             let repeated = previous.is_some_and(|previous| {
                 previous.rtype == record.rtype
-                    && self.raw[previous.rdata_at..previous.rdata_end]
-                        == self.raw[record.rdata_at..record.rdata_end]
+                    && rdata::is_same(
+                        record.rtype,
+                        &self.raw[previous.rdata_at..previous.rdata_end],
+                        &self.raw[record.rdata_at..record.rdata_end],
+                    )
             });
             previous = Some(record);
+            if repeated {
+                continue;
+            }
             match record.rtype {
                 RecordType::NSEC => types.nsec = true,
-                RecordType::CNAME if !repeated => {
+                RecordType::CNAME => {
                     cname += 1;
                     place = record.place;
                 }
-                RecordType::DNAME if !repeated => {
+                RecordType::DNAME => {
                     dname += 1;
                     types.dname = true;
                     other = Some(record.rtype);
                 }
-                RecordType::SOA if !repeated => {
+                RecordType::SOA => {
                     soa += 1;
                     if soa > 1 || !is_apex {
                         place = record.place;
@@ -442,7 +451,7 @@ impl ZoneBuilder {
             let mut seen = Seen::for_records(group.len());
             for record in group {
                 let rdata = &self.raw[record.rdata_at..record.rdata_end];
-                if group.len() > 1 && !seen.insert((record.rtype, rdata)) {
+                if group.len() > 1 && !seen.insert(record.rtype, rdata) {
                     faults.push((*record, Fault::Duplicate));
                     continue;
                 }
@@ -491,10 +500,10 @@ struct NodeTypes {
     nsec: bool,
 }
 
-/// The records of an RRset so far: comparing all of them is quickest for the usual few, and would take forever for many.
+/// The records of an RRset so far, their names in lower case: comparing all of them is quickest for the usual few, and would take forever for many.
 enum Seen<'r> {
-    Few(Vec<(RecordType, &'r [u8])>),
-    Many(HashSet<(RecordType, &'r [u8])>),
+    Few(Vec<(RecordType, Cow<'r, [u8]>)>),
+    Many(HashSet<(RecordType, Cow<'r, [u8]>)>),
 }
 
 impl<'r> Seen<'r> {
@@ -506,11 +515,14 @@ impl<'r> Seen<'r> {
     }
 
     /// Tells whether the record is new.
-    fn insert(&mut self, record: (RecordType, &'r [u8])) -> bool {
+    fn insert(&mut self, rtype: RecordType, rdata: &'r [u8]) -> bool {
+        let record = (rtype, rdata::with_lower_names(rtype, rdata));
         match self {
             Self::Few(seen) => {
                 let is_new = !seen.contains(&record);
-                seen.extend(is_new.then_some(record));
+                if is_new {
+                    seen.push(record);
+                }
                 is_new
             }
             Self::Many(seen) => seen.insert(record),

@@ -388,6 +388,8 @@ pub(super) struct NodePacker {
     /// Where the RRset that is being written begins in `data`.
     rrset_at: usize,
     records: u16,
+    /// What records and signatures would take without compression.
+    plain_octets: usize,
     signatures_at: Option<usize>,
     patches: Vec<u16>,
     /// Names and their ends that stand in this RRset uncompressed: offset from its first octet, and the octets.
@@ -403,6 +405,7 @@ impl NodePacker {
             data: Vec::new(),
             rrset_at: 0,
             records: 0,
+            plain_octets: 0,
             signatures_at: None,
             patches: Vec::new(),
             suffixes: Vec::new(),
@@ -415,6 +418,7 @@ impl NodePacker {
         debug_assert!(self.signatures_at.is_none(), "records come before signatures");
         // Too many records are too many octets, too: `end_rrset` tells.
         self.records = self.records.saturating_add(1);
+        self.plain_octets += RECORD_HEADER_OCTETS + rdata.len();
         let start = self.header(rtype, ttl);
         let mut copied = 0;
         for name in rdata::embedded_names(rtype, rdata) {
@@ -431,18 +435,21 @@ impl NodePacker {
     /// Adds one RRSIG over the records before it.
     pub(super) fn signature(&mut self, ttl: u32, rdata: &[u8]) {
         self.signatures_at.get_or_insert(self.data.len());
+        self.plain_octets += RECORD_HEADER_OCTETS + rdata.len();
         let start = self.header(RecordType::RRSIG, ttl);
         self.data.extend_from_slice(rdata);
         self.set_rdlength(start);
     }
 
-    /// Closes the RRset. On an error (it fits no message) the node must be given up; the octets are returned.
+    /// Closes the RRset. On an error (uncompressed it fits no message) the node must be given up; the octets are returned.
     pub(super) fn end_rrset(&mut self, rtype: RecordType, source: SourceTag) -> Result<(), usize> {
         let signatures_at = self.signatures_at.take().unwrap_or(self.data.len());
         let records_octets = signatures_at - self.rrset_at;
         let signatures_octets = self.data.len() - signatures_at;
-        if records_octets + signatures_octets > Rrset::OCTETS_MAX {
-            return Err(records_octets + signatures_octets);
+        // The limit that `Rrset` has as well, so that what is packed can always be unpacked; compressed it is no longer.
+        let plain_octets = std::mem::take(&mut self.plain_octets);
+        if plain_octets > Rrset::OCTETS_MAX {
+            return Err(plain_octets);
         }
         for field in [
             rtype.0,
@@ -487,7 +494,7 @@ impl NodePacker {
         self.data.clear();
         self.patches.clear();
         self.suffixes.clear();
-        (self.rrset_at, self.records, self.signatures_at) = (0, 0, None);
+        (self.rrset_at, self.records, self.plain_octets, self.signatures_at) = (0, 0, 0, None);
         self.flags = Flags::default();
     }
 

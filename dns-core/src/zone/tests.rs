@@ -311,6 +311,69 @@ fn nsec3_records_of_another_chain_answer_nothing() {
     }
 }
 
+/// RFC 4343: names in RDATA compare without regard to case.
+#[test]
+fn records_that_differ_in_the_case_of_a_name_are_one() {
+    let mut builder = ZoneBuilder::new(name("example.org"));
+    let mut add = |owner: &str, rtype, rdata: &[u8]| {
+        builder.add(name(owner).as_wire(), rtype, 300, rdata, SourceTag::default(), Place::default());
+    };
+    add("example.org", RecordType::SOA, &soa_rdata(1));
+    for target in [b"\x02ns\x03Org\0", b"\x02NS\x03org\0", b"\x02nt\x03org\0"] {
+        add("example.org", RecordType::NS, target);
+    }
+    add("a.example.org", RecordType::CNAME, b"\x02ns\x03org\0");
+    add("a.example.org", RecordType::CNAME, b"\x02NS\x03org\0");
+    for target in 0..80u8 {
+        add(
+            "b.example.org",
+            RecordType::MX,
+            &[0, 1, 2, b"aA"[usize::from(target / 40)], 128 + target % 40, 0],
+        );
+    }
+    add("c.example.org", RecordType::TXT, b"\x01a");
+    add("c.example.org", RecordType::TXT, b"\x01A");
+    let built = builder.finish().unwrap();
+    let count = |owner: &str, rtype| built.zone.node_of(&name(owner)).unwrap().rrset(rtype).unwrap().count;
+    assert_eq!(count("example.org", RecordType::NS), 2);
+    assert_eq!(count("a.example.org", RecordType::CNAME), 1);
+    assert_eq!(count("b.example.org", RecordType::MX), 40);
+    assert_eq!(count("c.example.org", RecordType::TXT), 2);
+    assert_eq!(built.warnings.len(), 42);
+    assert!(built.warnings.iter().all(|fault| matches!(fault.kind, ZoneFaultKind::Duplicate { .. })));
+}
+
+/// What is served is also what can be listed and edited: one limit for both, counted without compression.
+#[test]
+fn what_loads_comes_back_whole() {
+    let pointers = |count: usize| {
+        let mut builder = ZoneBuilder::new(name("example.org"));
+        let mut add = |owner: &str, rtype, ttl, rdata: &[u8]| {
+            builder.add(name(owner).as_wire(), rtype, ttl, rdata, SourceTag::default(), Place::default());
+        };
+        add("example.org", RecordType::SOA, 300, &soa_rdata(1));
+        add("example.org", RecordType::NS, 300, name("ns1.example.org").as_wire());
+        for number in 0..count {
+            let target = name(&format!("host{number:04}.example.org"));
+            add("1.example.org", RecordType::PTR, u32::MAX, target.as_wire());
+        }
+        builder.finish()
+    };
+    // 12 octets before each RDATA of 22; 65,199 octets in all.
+    let fitting = Rrset::OCTETS_MAX / 34;
+    let zone = pointers(fitting).unwrap().zone;
+    let node = zone.node_of(&name("1.example.org")).unwrap();
+    let rrsets = rrsets_of(&zone, &node);
+    assert_eq!((rrsets.len(), rrsets[0].0.len()), (1, fitting));
+    assert_eq!(rrsets[0].0.ttl(), 0, "RFC 2181, section 8");
+    let faults = pointers(fitting + 1).err().unwrap();
+    let octets = (fitting + 1) * 34;
+    assert!(
+        matches!(&faults[..], [fault] if matches!(fault.kind, ZoneFaultKind::TooLarge { octets: found, .. } if found == octets)),
+        "{faults:?}"
+    );
+}
+
 fn owners() -> impl Strategy<Value = Name> {
     let label = prop_oneof![Just("a"), Just("b"), Just("*"), Just("c")];
     prop::collection::vec(label, 0..4).prop_map(|labels| {
