@@ -43,7 +43,8 @@ pub const FINDINGS_MAX: usize = 1_000;
 /// What [`check`] has found.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Report {
-    /// Each finding, in canonical order of the owners; at most [`FINDINGS_MAX`].
+    /// The findings in canonical order of their owners. If there are more than [`FINDINGS_MAX`], notes are left out before
+    /// warnings, and the last owners before the first.
     pub findings: Vec<Finding>,
     /// How many more there are.
     pub omitted: usize,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::lookup::{Found, find, redirect};
-use super::{FINDINGS_MAX, Finding, Report, soa, syntax};
+use super::{FINDINGS_MAX, Finding, Report, Severity, soa, syntax};
 use crate::name::{HashedName, is_at_or_below};
 use crate::zone::{Node, PackedRrset, Signing, Zone};
 use crate::{Name, RecordType};
@@ -43,15 +43,30 @@ impl<'z> Checker<'z> {
         for node in self.zone.nodes() {
             self.node(&node);
         }
+        self.prune();
         self.report.findings.sort_by(Finding::order);
         self.report
     }
 
     fn found(&mut self, finding: Finding) {
-        if self.report.findings.len() < FINDINGS_MAX {
-            self.report.findings.push(finding);
-        } else {
-            self.report.omitted += 1;
+        // Pruned now and then, so that memory is bounded and each finding costs little.
+        if self.report.findings.len() >= 2 * FINDINGS_MAX {
+            self.prune();
+        }
+        self.report.findings.push(finding);
+    }
+
+    /// Leaves the findings that are listed: warnings before notes, then the first ones by owner. Names come in an order
+    /// that differs from run to run, so the first ones found would be others each time.
+    fn prune(&mut self) {
+        let findings = &mut self.report.findings;
+        if findings.len() > FINDINGS_MAX {
+            findings.sort_by(|left, right| {
+                let is_note = |finding: &Finding| finding.severity() == Severity::Note;
+                is_note(left).cmp(&is_note(right)).then_with(|| left.order(right))
+            });
+            self.report.omitted += findings.len() - FINDINGS_MAX;
+            findings.truncate(FINDINGS_MAX);
         }
     }
 

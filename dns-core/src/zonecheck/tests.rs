@@ -209,3 +209,18 @@ fn the_list_has_an_end_and_the_rest_is_counted() {
     assert_eq!((report.findings.len(), report.omitted), (FINDINGS_MAX, 5));
     assert!(report.findings.iter().all(|finding| finding.severity() == Severity::Warning));
 }
+
+/// The zone keeps its names in an order that differs from run to run.
+#[test]
+fn the_list_has_the_first_warnings_whatever_the_order() {
+    // One name server is a note, and it stands at the first owner of all.
+    let mut text = format!("{SOA}@ NS ns1.example.net.\n");
+    for at in 0..3 * FINDINGS_MAX {
+        writeln!(text, "h{at:04}.example.org A 192.0.2.1").unwrap();
+    }
+    let report = check(&zone("example.org", &text));
+    assert_eq!(report.omitted, 2 * FINDINGS_MAX + 1);
+    let owners: Vec<_> = report.findings.iter().map(|finding| finding.owner().to_string()).collect();
+    let expected: Vec<_> = (0..FINDINGS_MAX).map(|at| format!("h{at:04}.example.org.example.org.")).collect();
+    assert_eq!(owners, expected);
+}
