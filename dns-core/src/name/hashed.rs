@@ -61,12 +61,13 @@ impl HashedName {
         self.octets = octets;
         self.labels = labels;
         self.offsets[0] = at as u8;
-        let mut hash = KEYS.0;
+        // Read once: each access asks whether the keys have been drawn yet.
+        let (mut hash, key) = *KEYS;
         self.hashes[0] = hash;
         for depth in 1..=labels {
             let start = starts[labels - depth];
             self.offsets[depth] = start;
-            hash = extend_hash(hash, &self.lower, usize::from(start));
+            hash = extend_hash(hash, key, &self.lower, usize::from(start));
             self.hashes[depth] = hash;
         }
         Ok(octets)
@@ -108,22 +109,22 @@ pub fn suffix_hash(parent: u64, label: &[u8]) -> u64 {
     let mut buffer = [0u8; 64 + 8];
     buffer[0] = label.len() as u8;
     buffer[1..=label.len()].copy_from_slice(label);
-    extend_hash(parent, &buffer, 0)
+    extend_hash(parent, KEYS.1, &buffer, 0)
 }
 
 /// One step to the left: mixes the label that begins at `start`, its length octet included, eight octets at a time.
 #[inline]
-fn extend_hash(parent: u64, octets: &[u8], start: usize) -> u64 {
+fn extend_hash(parent: u64, key: u64, octets: &[u8], start: usize) -> u64 {
     let mut remaining = 1 + usize::from(octets[start]);
     let mut at = start;
     let mut hash = parent;
     while remaining > 8 {
-        hash = fold(hash ^ word(octets, at));
+        hash = fold(hash ^ word(octets, at), key);
         at += 8;
         remaining -= 8;
     }
     // What follows the label in the buffer is masked off: the same label hashes alike whatever stands behind it.
-    fold(hash ^ (word(octets, at) & (u64::MAX >> (64 - 8 * remaining))))
+    fold(hash ^ (word(octets, at) & (u64::MAX >> (64 - 8 * remaining))), key)
 }
 
 #[inline]
@@ -133,10 +134,10 @@ fn word(octets: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(word)
 }
 
-/// Multiplies by a secret odd key and folds the halves of the product: what the upper bits learn reaches the lower ones.
+/// Multiplies by the secret odd key and folds the halves of the product: what the upper bits learn reaches the lower ones.
 #[inline]
-fn fold(value: u64) -> u64 {
-    let product = u128::from(value) * u128::from(KEYS.1);
+fn fold(value: u64, key: u64) -> u64 {
+    let product = u128::from(value) * u128::from(key);
     (product as u64) ^ ((product >> 64) as u64)
 }
 
