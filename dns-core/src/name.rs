@@ -3,7 +3,6 @@
 mod hashed;
 mod presentation;
 
-use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -290,14 +289,7 @@ impl Ord for Name {
 
 impl Hash for Name {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // Borrowed as octets in maps, so it hashes as they do.
         self.wire[..].hash(state);
-    }
-}
-
-impl Borrow<[u8]> for Name {
-    fn borrow(&self) -> &[u8] {
-        &self.wire
     }
 }
 
