@@ -173,7 +173,7 @@ fn edited(from: &ZoneData, to: &ZoneData, folds: u64) -> Zone {
         zone = edit.finish().unwrap();
         if folds >> (step % 64) & 1 == 1 {
             match begun.take() {
-                Some(fold) => zone = zone.finish_fold(dns_core::zone::Fold::run(fold)).unwrap(),
+                Some(fold) => zone = zone.finish_fold(dns_core::zone::Fold::run(fold).unwrap()).unwrap(),
                 None => {
                     if let Some((serving, fold)) = zone.begin_fold() {
                         (zone, begun) = (serving, Some(fold));
