@@ -82,6 +82,25 @@ async fn a_zone_with_mistakes_fails_alone_unless_all_have_to_be_right() {
 }
 
 #[tokio::test]
+async fn a_text_that_still_fails_is_told_at_every_reload() {
+    let mut wanted = config();
+    wanted.zones = text_zones();
+    let good = wanted.clone();
+    let running = Server::build(wanted.clone()).await.unwrap().start().unwrap();
+    wanted.zones[0].content = dns_server::config::ZoneContent::Text("www A x\n".into());
+    for failures in 1..3 {
+        let update = running.reload(wanted.clone()).await;
+        assert_eq!((update.problems.len(), update.unchanged), (1, 0), "{update:?}");
+        let figure = format!("dns_server_reloads_total{{outcome=\"failure\"}} {failures}");
+        assert!(running.metrics().contains(&figure), "{}", running.metrics());
+        assert_eq!(addresses(running.store(), "www.example.org"), [[192, 0, 2, 1]]);
+    }
+    assert_eq!(running.reload(good.clone()).await.loaded, [name("example.org")]);
+    assert_eq!(running.reload(good).await.unchanged, 1);
+    running.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_reload_touches_what_the_configuration_has_and_nothing_else() {
     let mut wanted = config();
     wanted.records = vec![address("a.example.net", [192, 0, 2, 10])];
