@@ -134,6 +134,7 @@ impl Content {
         self.update_records(config, &mut update, &mut missing);
         self.missing.set(missing);
         update.warnings.extend(self.checks.warnings(&self.store, &self.files, &update.loaded));
+        update.warnings.extend(self.checks.shadowed(&self.store));
         update
     }
 

@@ -150,6 +150,51 @@ async fn records_join_the_zone_that_came_as_text() {
 }
 
 #[tokio::test]
+async fn records_that_others_hide_are_told_and_counted() {
+    let mut wanted = config();
+    wanted.zones = text_zones();
+    wanted.records =
+        (0..25).map(|host| address(&format!("h{host:02}.example.org"), [192, 0, 2, 9])).collect();
+    wanted.records.push(address("www.example.org", [192, 0, 2, 9]));
+    let count = |running: &dns_server::Running| {
+        let metrics = running.metrics();
+        let figure = "dns_store_shadowed_rrsets{source=\"config\"} ";
+        metrics.lines().find_map(|line| line.strip_prefix(figure)).unwrap().parse::<u32>().unwrap()
+    };
+    let told = |update: &dns_server::Update| -> Vec<String> {
+        update.warnings.iter().filter(|warning| warning.starts_with("records: ")).cloned().collect()
+    };
+    let hidden = wanted.clone();
+    wanted.precedence.retain(|kind| *kind != SourceKind::Config);
+    wanted.precedence.insert(0, SourceKind::Config);
+    let running = Server::build(wanted).await.unwrap().start().unwrap();
+    assert_eq!(count(&running), 0);
+
+    let update = running.reload(hidden.clone()).await;
+    assert_eq!(
+        told(&update),
+        [
+            "records: www.example.org. A is not served: file:text of example.org. has such records, and comes first"
+        ]
+    );
+    assert_eq!(count(&running), 1);
+    // The zone has an alias where the records are: they are all hidden.
+    let mut aliases = hidden.clone();
+    let text = (0..25).fold(ZONE.to_owned(), |text, host| format!("{text}h{host:02} CNAME www\n"));
+    aliases.zones[0].content = dns_server::config::ZoneContent::Text(text.into());
+    let told_now = told(&running.reload(aliases.clone()).await);
+    assert_eq!(told_now.len(), 21, "{told_now:?}");
+    assert!(told_now[0].starts_with("records: h00.example.org. A is not served: "), "{told_now:?}");
+    assert_eq!(told_now[20], "records: 6 more are not served, as others come first");
+    assert_eq!(count(&running), 26);
+    assert!(
+        dns_server::check(&aliases).warnings.iter().filter(|line| line.contains("is not served")).count()
+            == 26
+    );
+    running.shutdown().await;
+}
+
+#[tokio::test]
 async fn records_that_are_refused_at_the_start_are_missing_until_they_are_right() {
     let mut wanted = config();
     // No TTL of such records may be that short.
