@@ -55,12 +55,28 @@ impl<C: Catalogs> Authoritative<C> {
         Self { catalogs, counters: Mutex::default() }
     }
 
-    /// Calls `each` with the counters of every responder that was ever made.
+    /// Calls `each` with what all responders that were ever made have counted; those that came after others may share
+    /// their counters, so there are no more of them than there were responders at one time.
     pub fn for_each_counters(&self, mut each: impl FnMut(Transport, &Counters)) {
         let counters = self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         for (transport, counters) in &*counters {
             each(*transport, counters);
         }
+    }
+
+    /// Counters for one more responder: those of one that is gone, if there is any. Sums never go back that way, and
+    /// responders that are replaced time and again leave nothing behind.
+    fn take_counters(&self, transport: Transport) -> Arc<Counters> {
+        let mut known = self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for (of, counters) in &mut *known {
+            // To be had alone means that the last responder is gone, and that all it has written can be seen.
+            if *of == transport && Arc::get_mut(counters).is_some() {
+                return counters.clone();
+            }
+        }
+        let counters = Arc::new(Counters::default());
+        known.push((transport, counters.clone()));
+        counters
     }
 }
 
@@ -68,11 +84,7 @@ impl<C: Catalogs> Respond for Authoritative<C> {
     type Responder = Worker<C::Reader>;
 
     fn responder(&self, transport: Transport) -> Self::Responder {
-        let counters = Arc::new(Counters::default());
-        self.counters
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .push((transport, counters.clone()));
+        let counters = self.take_counters(transport);
         Worker {
             catalog: self.catalogs.reader(),
             transport,
@@ -227,3 +239,51 @@ fn finish(reply: Reply<'_>, has_question: bool) -> Made {
 
 /// What every client takes over UDP ([RFC 1035, section 4.2.1](https://www.rfc-editor.org/rfc/rfc1035#section-4.2.1)).
 const UDP_OCTETS_MIN: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+
+    /// A fragment of a header, which deserves no answer.
+    struct Fragment;
+
+    impl Packets for Fragment {
+        fn len(&self) -> usize {
+            1
+        }
+        fn request(&self, _: usize) -> &[u8] {
+            &[0]
+        }
+        fn exchange(&mut self, _: usize) -> (&[u8], &mut [u8]) {
+            (&[0], &mut [])
+        }
+        fn client(&self, _: usize) -> SocketAddr {
+            ([192, 0, 2, 1], 53).into()
+        }
+        fn send(&mut self, _: usize, _: usize) {}
+    }
+
+    #[test]
+    fn a_responder_counts_on_where_one_that_is_gone_has_stopped() {
+        let authoritative = Authoritative::new(Arc::new(Catalog::new()));
+        let dropped = || {
+            let mut dropped = Vec::new();
+            authoritative
+                .for_each_counters(|transport, counters| dropped.push((transport, counters.dropped())));
+            dropped
+        };
+        let mut udp = authoritative.responder(Transport::Udp);
+        let mut tcp = authoritative.responder(Transport::Tcp);
+        tcp.respond(&mut Fragment);
+        for replaced in 1..=3 {
+            udp.respond(&mut Fragment);
+            drop(udp);
+            assert_eq!(dropped(), [(Transport::Udp, replaced), (Transport::Tcp, 1)]);
+            udp = authoritative.responder(Transport::Udp);
+        }
+        let _second = authoritative.responder(Transport::Udp);
+        assert_eq!(dropped(), [(Transport::Udp, 3), (Transport::Tcp, 1), (Transport::Udp, 0)]);
+    }
+}

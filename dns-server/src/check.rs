@@ -3,7 +3,7 @@
 use dns_core::zonecheck::{self, Severity};
 use dns_core::{Name, ZoneEntry};
 use dns_files::{ZoneFiles, place_findings};
-use dns_store::Store;
+use dns_store::{Found, SourceKind, Store};
 
 use crate::config::Config;
 use crate::content::Content;
@@ -22,6 +22,9 @@ pub(crate) enum Checks {
 const BRIEF_NAMES_MAX: usize = 100_000;
 /// Warnings of a zone that go to the log at each load.
 const BRIEF_WARNINGS_MAX: usize = 20;
+
+/// Records that are not served, as a check lists them.
+const SHADOWED_MAX: usize = 1000;
 
 /// What a check of a configuration has found.
 #[derive(Clone, Debug, Default)]
@@ -113,6 +116,36 @@ impl Checks {
                     "zone {apex}: {more} more warnings, which a check of the configuration lists"
                 ));
             }
+        }
+        warnings
+    }
+
+    /// Warnings about records of the configuration that are not served. What others have is their own business.
+    pub fn shadowed(self, store: &Store) -> Vec<String> {
+        let limit = match self {
+            Self::Brief => BRIEF_WARNINGS_MAX,
+            Self::Elsewhere => SHADOWED_MAX,
+        };
+        let shadowed = store.shadowed(SourceKind::Config, limit);
+        let count = shadowed.counts.get(&SourceKind::Config).copied().unwrap_or_default();
+        let more = count - shadowed.found.len();
+        let sentence = |found: Found| {
+            let (owner, rtype) = (found.rrset.owner(), found.rrset.rtype());
+            match store.get(owner, rtype) {
+                Some(served) => {
+                    let source = served.source;
+                    format!(
+                        "records: {owner} {rtype} is not served: {source} has such records, and comes first"
+                    )
+                }
+                None => {
+                    format!("records: {owner} {rtype} is not served: what else is there leaves it no place")
+                }
+            }
+        };
+        let mut warnings: Vec<String> = shadowed.found.into_iter().map(sentence).collect();
+        if more > 0 {
+            warnings.push(format!("records: {more} more are not served, as others come first"));
         }
         warnings
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use dns_core::{AnswerPolicy, Name, Rrset};
 /// A kind of place that records come from.
+use dns_store::DerivedAuthority;
 pub use dns_store::SourceKind;
 
 /// Everything a server needs to know before it starts.
@@ -265,7 +266,10 @@ pub struct SoaTemplate {
 
 impl Default for SoaTemplate {
     fn default() -> Self {
-        Self { mname: None, rname: None, refresh: 3600, retry: 600, expire: 604_800, minimum: 300 }
+        // A store that is told nothing makes the same records.
+        let DerivedAuthority { mname, rname, refresh, retry, expire, minimum, .. } =
+            DerivedAuthority::default();
+        Self { mname, rname, refresh, retry, expire, minimum }
     }
 }
 
@@ -325,6 +329,15 @@ impl Tcp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn derived_zones_look_the_same_with_and_without_a_configuration() {
+        let template = SoaTemplate::default();
+        assert_eq!((template.refresh, template.retry), (3600, 600));
+        assert_eq!((template.expire, template.minimum), (604_800, 300));
+        let store = DerivedAuthority::default();
+        assert_eq!((template.expire, template.minimum), (store.expire, store.minimum));
+    }
 
     #[test]
     fn only_what_cannot_change_while_running_asks_for_a_restart() {

@@ -21,12 +21,19 @@ pub(crate) struct Content {
     folder: Option<PathBuf>,
     /// The zones that the folder held when it could last be read.
     folder_zones: Vec<ZoneFile>,
-    /// Zones that came as text.
-    texts: Vec<Zone>,
+    /// Zones that came as text, as the configuration had them last.
+    texts: Vec<Text>,
     /// Records of the configuration are served, this version of them or an earlier one.
     has_records: bool,
     missing: Missing,
     checks: Checks,
+}
+
+/// A zone that came as text.
+struct Text {
+    zone: Zone,
+    /// It is served as the text has it.
+    is_loaded: bool,
 }
 
 /// What the configuration asks for, was never served, and is no zone that the store knows to have failed.
@@ -127,6 +134,7 @@ impl Content {
         self.update_records(config, &mut update, &mut missing);
         self.missing.set(missing);
         update.warnings.extend(self.checks.warnings(&self.store, &self.files, &update.loaded));
+        update.warnings.extend(self.checks.shadowed(&self.store));
         update
     }
 
@@ -154,9 +162,8 @@ impl Content {
     fn update_texts(&mut self, config: &Config, update: &mut Update) {
         let is_text = |zone: &&Zone| matches!(zone.content, ZoneContent::Text(_));
         let wanted: Vec<&Zone> = config.zones.iter().filter(is_text).collect();
-        for Zone { name, .. } in
-            self.texts.extract_if(.., |known| !wanted.iter().any(|zone| zone.name == known.name))
-        {
+        let gone = |known: &mut Text| !wanted.iter().any(|zone| zone.name == known.zone.name);
+        for Text { zone: Zone { name, .. }, .. } in self.texts.extract_if(.., gone) {
             // One that has become a file is replaced by what the file holds.
             let is_file = config.zones.iter().any(|zone| zone.name == name)
                 || self.folder_zones.iter().any(|zone| zone.apex == name);
@@ -167,18 +174,20 @@ impl Content {
             }
         }
         for zone in wanted {
-            if self.texts.contains(zone) {
+            if self.texts.iter().any(|known| known.is_loaded && known.zone == *zone) {
                 update.unchanged += 1;
                 continue;
             }
-            self.texts.retain(|known| known.name != zone.name);
-            self.texts.push(zone.clone());
-            self.load_text(zone, update);
+            // One that failed is told at every update until it is right, as files are.
+            let is_loaded = self.load_text(zone, update);
+            self.texts.retain(|known| known.zone.name != zone.name);
+            self.texts.push(Text { zone: zone.clone(), is_loaded });
         }
     }
 
-    fn load_text(&mut self, zone: &Zone, update: &mut Update) {
-        let ZoneContent::Text(text) = &zone.content else { return };
+    /// Returns whether the zone is served as its text has it.
+    fn load_text(&self, zone: &Zone, update: &mut Update) -> bool {
+        let ZoneContent::Text(text) = &zone.content else { return false };
         let (apex, options) = (&zone.name, ZoneOptions { fallthrough: zone.fallthrough });
         let put = load_text(&format!("zone {apex}"), text, apex).map_err(|error| error.to_string());
         let put = put.and_then(|loaded| {
@@ -187,7 +196,10 @@ impl Content {
             put.map_err(|error| format!("zone {apex}: {error}"))
         });
         match put {
-            Ok(_) => update.loaded.push(apex.clone()),
+            Ok(_) => {
+                update.loaded.push(apex.clone());
+                true
+            }
             Err(why) => {
                 let catalog = self.store.snapshot();
                 let entry = catalog.default_view().and_then(|view| view.zone(apex));
@@ -196,6 +208,7 @@ impl Content {
                     let _ = self.store.fail_zone(&text_source(apex), apex.clone(), why.clone(), options);
                 }
                 update.problems.push(why);
+                false
             }
         }
     }

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use dns_backend::{Authoritative, Transport};
 use dns_core::ZoneState;
 use dns_frontend::{AnswerTimes, Counters};
-use dns_store::Store;
+use dns_store::{SourceKind, Store};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -58,6 +58,29 @@ pub(crate) struct Figures {
     pub counters: Counters,
     pub store: Store,
     pub reloads: Arc<Reloads>,
+    pub shadowed: Arc<ShadowedCounts>,
+}
+
+/// How much is not served, by kind of source: counted once per version of the store, since it takes a look at all records.
+#[derive(Default)]
+pub(crate) struct ShadowedCounts(Mutex<Option<(u64, BTreeMap<SourceKind, usize>)>>);
+
+impl ShadowedCounts {
+    /// Counts of the kinds that have any; that of the configuration is always there, for alerts to rest on.
+    fn counts(&self, store: &Store) -> BTreeMap<SourceKind, usize> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Looked at first: should another version come in between, that one is counted again the next time.
+        let version = store.version();
+        match &*known {
+            Some((counted, counts)) if *counted == version => counts.clone(),
+            _ => {
+                let mut counts = store.shadowed(SourceKind::Config, 0).counts;
+                counts.entry(SourceKind::Config).or_default();
+                *known = Some((version, counts.clone()));
+                counts
+            }
+        }
+    }
 }
 
 impl Figures {
@@ -193,7 +216,14 @@ impl Figures {
             "Zones that could not be loaded; their names get SERVFAIL",
             failed,
         )?;
-        gauges(encoder, "dns_store_records", "Records in all zones", [([], records)])
+        gauges(encoder, "dns_store_records", "Records in all zones", [([], records)])?;
+        let shadowed = self.shadowed.counts(&self.store);
+        gauges(
+            encoder,
+            "dns_store_shadowed_rrsets",
+            "RRsets by kind of source that are not served, as others come before them",
+            shadowed.into_iter().map(|(kind, count)| ([("source", kind.label().to_owned())], count as u64)),
+        )
     }
 }
 

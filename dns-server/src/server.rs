@@ -145,7 +145,8 @@ impl Server {
             (dns.local_addrs().to_vec(), http.iter().map(dns_api::Listener::address).collect());
         let dns = dns.serve(authoritative.clone())?;
         let reloads = Arc::new(Reloads::begin(loaded.problems.is_empty()));
-        let figures = Figures { authoritative, counters, store: store.clone(), reloads };
+        let figures =
+            Figures { authoritative, counters, store: store.clone(), reloads, shadowed: Arc::default() };
         let readiness = Readiness { store, missing: content.missing().clone() };
         let (stop, stopped) = watch::channel(());
         let mut tasks = Vec::new();

@@ -82,6 +82,25 @@ async fn a_zone_with_mistakes_fails_alone_unless_all_have_to_be_right() {
 }
 
 #[tokio::test]
+async fn a_text_that_still_fails_is_told_at_every_reload() {
+    let mut wanted = config();
+    wanted.zones = text_zones();
+    let good = wanted.clone();
+    let running = Server::build(wanted.clone()).await.unwrap().start().unwrap();
+    wanted.zones[0].content = dns_server::config::ZoneContent::Text("www A x\n".into());
+    for failures in 1..3 {
+        let update = running.reload(wanted.clone()).await;
+        assert_eq!((update.problems.len(), update.unchanged), (1, 0), "{update:?}");
+        let figure = format!("dns_server_reloads_total{{outcome=\"failure\"}} {failures}");
+        assert!(running.metrics().contains(&figure), "{}", running.metrics());
+        assert_eq!(addresses(running.store(), "www.example.org"), [[192, 0, 2, 1]]);
+    }
+    assert_eq!(running.reload(good.clone()).await.loaded, [name("example.org")]);
+    assert_eq!(running.reload(good).await.unchanged, 1);
+    running.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_reload_touches_what_the_configuration_has_and_nothing_else() {
     let mut wanted = config();
     wanted.records = vec![address("a.example.net", [192, 0, 2, 10])];
@@ -128,6 +147,51 @@ async fn records_join_the_zone_that_came_as_text() {
     assert_eq!(addresses(server.store(), "a.example.org"), [[192, 0, 2, 10]]);
     assert_eq!(addresses(server.store(), "www.example.org"), [[192, 0, 2, 1]]);
     assert_eq!(server.store().snapshot().default_view().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn records_that_others_hide_are_told_and_counted() {
+    let mut wanted = config();
+    wanted.zones = text_zones();
+    wanted.records =
+        (0..25).map(|host| address(&format!("h{host:02}.example.org"), [192, 0, 2, 9])).collect();
+    wanted.records.push(address("www.example.org", [192, 0, 2, 9]));
+    let count = |running: &dns_server::Running| {
+        let metrics = running.metrics();
+        let figure = "dns_store_shadowed_rrsets{source=\"config\"} ";
+        metrics.lines().find_map(|line| line.strip_prefix(figure)).unwrap().parse::<u32>().unwrap()
+    };
+    let told = |update: &dns_server::Update| -> Vec<String> {
+        update.warnings.iter().filter(|warning| warning.starts_with("records: ")).cloned().collect()
+    };
+    let hidden = wanted.clone();
+    wanted.precedence.retain(|kind| *kind != SourceKind::Config);
+    wanted.precedence.insert(0, SourceKind::Config);
+    let running = Server::build(wanted).await.unwrap().start().unwrap();
+    assert_eq!(count(&running), 0);
+
+    let update = running.reload(hidden.clone()).await;
+    assert_eq!(
+        told(&update),
+        [
+            "records: www.example.org. A is not served: file:text of example.org. has such records, and comes first"
+        ]
+    );
+    assert_eq!(count(&running), 1);
+    // The zone has an alias where the records are: they are all hidden.
+    let mut aliases = hidden.clone();
+    let text = (0..25).fold(ZONE.to_owned(), |text, host| format!("{text}h{host:02} CNAME www\n"));
+    aliases.zones[0].content = dns_server::config::ZoneContent::Text(text.into());
+    let told_now = told(&running.reload(aliases.clone()).await);
+    assert_eq!(told_now.len(), 21, "{told_now:?}");
+    assert!(told_now[0].starts_with("records: h00.example.org. A is not served: "), "{told_now:?}");
+    assert_eq!(told_now[20], "records: 6 more are not served, as others come first");
+    assert_eq!(count(&running), 26);
+    assert!(
+        dns_server::check(&aliases).warnings.iter().filter(|line| line.contains("is not served")).count()
+            == 26
+    );
+    running.shutdown().await;
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ pub use self::{
     error::{Reason, StoreError},
     event::{Changed, Event, Watch},
     options::{DerivedAuthority, StoreOptions},
-    query::{Filter, Found, Page},
+    query::{Filter, Found, Page, Shadowed},
     source::{Source, SourceKind},
     store::{Reader, Store},
     zones::ZoneOptions,

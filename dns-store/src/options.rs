@@ -78,8 +78,8 @@ impl Default for DerivedAuthority {
             ttl: 3600,
             refresh: 3600,
             retry: 600,
-            expire: 1_209_600,
-            minimum: 60,
+            expire: 604_800,
+            minimum: 300,
         }
     }
 }

@@ -45,7 +45,37 @@ pub struct Page {
     pub next: Option<(Name, RecordType)>,
 }
 
+/// What is kept but not served.
+#[derive(Clone, Debug, Default)]
+pub struct Shadowed {
+    /// The first of them, in canonical order of their owners, then by type and source.
+    pub found: Vec<Found>,
+    /// How many there are of each kind of source.
+    pub counts: BTreeMap<SourceKind, usize>,
+}
+
 impl Store {
+    /// What is not served, as at most `limit` RRsets of the kind of source and counts of all kinds. Looks only at names that
+    /// have records given without a zone, so a large zone costs nothing; nobody waits for it.
+    pub fn shadowed(&self, kind: SourceKind, limit: usize) -> Shadowed {
+        let state = self.state();
+        let mut first = BTreeMap::new();
+        let mut counts: BTreeMap<SourceKind, usize> = BTreeMap::new();
+        for flat in state.flat.iter() {
+            for Contribution { source, rrset } in state.at(&flat.name, &flat.contributions).shadowed {
+                *counts.entry(source.kind()).or_default() += 1;
+                if source.kind() == kind {
+                    first.insert((rrset.owner().clone(), rrset.rtype(), source), rrset);
+                    if first.len() > limit {
+                        first.pop_last();
+                    }
+                }
+            }
+        }
+        let found = first.into_iter().map(|((_, _, source), rrset)| Found { rrset, source, shadowed: true });
+        Shadowed { found: found.collect(), counts }
+    }
+
     /// The RRset that is served for a name and type, wildcards and records made up for derived zones not considered.
     /// Waits for nobody.
     pub fn get(&self, owner: &Name, rtype: RecordType) -> Option<Found> {

@@ -162,8 +162,10 @@ impl Store {
     /// # Errors
     /// None that are known.
     pub fn set_policy(&self, policy: AnswerPolicy) -> Result<u64, StoreError> {
-        let options = StoreOptions { policy, ..self.options() };
-        self.set_options(options)
+        let mut writer = self.lock();
+        // Read when nobody else can change them.
+        let options = StoreOptions { policy, ..writer.state().options.as_ref().clone() };
+        self.change_options(&mut writer, options)
     }
 
     /// The options that count now.
@@ -178,19 +180,7 @@ impl Store {
     /// # Errors
     /// The records made up for derived zones would fit into no message.
     pub fn set_options(&self, options: StoreOptions) -> Result<u64, StoreError> {
-        let mut writer = self.lock();
-        let state = writer.state();
-        if *state.options == options {
-            return Ok(state.catalog.version());
-        }
-        let mut transaction = Transaction::default();
-        if options.precedence != state.options.precedence {
-            let names = state.flat.iter().map(|flat| (flat.name.clone(), flat.contributions.clone()));
-            transaction.names = names.collect();
-        }
-        transaction.options = Some(options);
-        // Options come from the configuration, and so do their consequences.
-        self.change(&mut writer, &Source::Config, transaction)
+        self.change_options(&mut self.lock(), options)
     }
 
     /// Access to the newest catalog for one worker.
@@ -246,6 +236,21 @@ impl Store {
     fn show(&self, state: &Arc<State>) {
         self.inner.state.store(state.clone());
         self.inner.catalog.store(state.catalog.clone());
+    }
+
+    fn change_options(&self, writer: &mut Writer, options: StoreOptions) -> Result<u64, StoreError> {
+        let state = writer.state();
+        if *state.options == options {
+            return Ok(state.catalog.version());
+        }
+        let mut transaction = Transaction::default();
+        if options.precedence != state.options.precedence {
+            let names = state.flat.iter().map(|flat| (flat.name.clone(), flat.contributions.clone()));
+            transaction.names = names.collect();
+        }
+        transaction.options = Some(options);
+        // Options come from the configuration, and so do their consequences.
+        self.change(writer, &Source::Config, transaction)
     }
 
     fn commit(&self, writer: &mut Writer, source: &Source, changes: &ChangeSet) -> Result<u64, StoreError> {

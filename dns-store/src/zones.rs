@@ -26,8 +26,8 @@ pub(crate) struct Declared {
     pub apex: Name,
     pub source: Source,
     pub options: ZoneOptions,
-    /// The zone as its source has it, or why there is none. It shares what it can with the zone that is served, and
-    /// brings back what others have hidden.
+    /// The zone as its source has it, or why there is none; brings back what others have hidden. It shares its base with the
+    /// zone that is served until that one is packed anew. From then on the zone is in memory twice, until it is put again.
     pub state: ZoneState,
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use dns_backend::CatalogReader;
-use dns_core::{Catalog, Change, ChangeSet, Name, RecordType, Rrset};
+use dns_core::{AnswerPolicy, Catalog, Change, ChangeSet, Name, RecordType, Rrset};
 use dns_store::{Source, Store, StoreOptions};
 
 fn name(text: &str) -> Name {
@@ -74,4 +74,27 @@ fn readers_always_see_both_records_of_a_transaction() {
     });
     assert!(looks.load(Ordering::Relaxed) > 2);
     assert_eq!(store.version(), u64::from(3 + 2 * CHANGES));
+}
+
+#[test]
+fn a_change_of_the_policy_leaves_other_options_as_others_have_just_set_them() {
+    const CHANGES: u32 = 5_000;
+    let store = Store::new(StoreOptions::default());
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut policy = AnswerPolicy::default();
+            while !done.load(Ordering::Acquire) {
+                policy.minimal_responses = !policy.minimal_responses;
+                store.set_policy(policy.clone()).unwrap();
+            }
+        });
+        let lost = (1..=CHANGES).find(|longest| {
+            let options = StoreOptions { ttl_bounds: 1..=*longest, ..StoreOptions::default() };
+            store.set_options(options).unwrap();
+            *store.options().ttl_bounds.end() != *longest
+        });
+        done.store(true, Ordering::Release);
+        assert_eq!(lost, None);
+    });
 }

@@ -187,3 +187,21 @@ fn preconditions_look_at_what_the_source_has_itself() {
     let again = store.partial_reload(&Source::Api, &absent).unwrap_err();
     assert!(matches!(again, StoreError::Precondition(_)), "{again}");
 }
+
+#[test]
+fn what_is_not_served_is_counted_by_kind_and_listed_in_order() {
+    let store = store();
+    let records = ["c", "a", "b", "x"].map(|label| rrset(&format!("{label}.example.org 300 A 192.0.2.1")));
+    store.hot_reload(&Source::Config, &records).unwrap();
+    assert!(store.shadowed(SourceKind::Config, 9).counts.is_empty());
+    let records = ["a", "b", "c"].map(|label| format!("{label}.example.org 300 A 192.0.2.2"));
+    put_zone(&store, zone("example.org", 1, &records.each_ref().map(String::as_str)));
+    store.create(&Source::Api, rrset("x.example.org 300 TXT api"), None).unwrap();
+    store.update(&Source::Api, rrset("a.example.org 300 A 192.0.2.3"), None).unwrap();
+
+    let shadowed = store.shadowed(SourceKind::Config, 2);
+    let owners: Vec<String> = shadowed.found.iter().map(|found| found.rrset.owner().to_string()).collect();
+    assert_eq!(owners, ["a.example.org.", "b.example.org."]);
+    assert!(shadowed.found.iter().all(|found| found.shadowed && found.source == Source::Config));
+    assert_eq!(shadowed.counts, [(SourceKind::File, 1), (SourceKind::Config, 3)].into());
+}

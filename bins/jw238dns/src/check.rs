@@ -12,7 +12,9 @@ use crate::{exit, settings};
 /// Lists everything that is wrong with the configuration and its zones on the standard error, and what was checked on the
 /// standard output.
 pub fn run(args: &SourceArgs) -> ExitCode {
-    let loaded = match settings::load(args) {
+    let mut args = args.clone();
+    settings::choose_file(&mut args);
+    let loaded = match settings::load(&args) {
         Ok(loaded) => loaded,
         // Without a valid configuration nobody knows what the zones are.
         Err(errors) => {

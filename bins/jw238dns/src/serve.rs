@@ -15,7 +15,9 @@ use crate::{exit, progress, settings, telemetry, watch};
 
 /// Serves until a signal says to stop.
 pub fn run(args: &ServeArgs) -> ExitCode {
-    let loaded = match settings::load_to_serve(args) {
+    let mut args = args.clone();
+    settings::choose_file(&mut args.source);
+    let loaded = match settings::load_to_serve(&args) {
         Ok(loaded) => loaded,
         Err(errors) => return exit::usage(&errors), // before any port is bound
     };
@@ -25,7 +27,7 @@ pub fn run(args: &ServeArgs) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return exit::failure(&error),
     };
-    let code = runtime.block_on(serve(args, loaded.config));
+    let code = runtime.block_on(serve(&args, loaded.config));
     // Whoever stops us while zones load need not wait for them.
     runtime.shutdown_background();
     code

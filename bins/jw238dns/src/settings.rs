@@ -10,9 +10,22 @@ use crate::args::{ServeArgs, SourceArgs};
 /// Read when no flag names another file.
 const USUAL_FILE: &str = "/etc/jw238dns/config.yaml";
 
-/// What to serve: the named file, else the usual one if it is there, else the sample; then the zones of the flags.
+/// Names the usual file where no flag names another and it is there. To be done once, at the start: should the file vanish
+/// later, that is a failed reload, and no reason to serve the sample in its place.
+pub fn choose_file(args: &mut SourceArgs) {
+    choose(args, Path::new(USUAL_FILE));
+}
+
+fn choose(args: &mut SourceArgs, usual: &Path) {
+    // A file that is there but cannot be looked at is a mistake worth telling, not a reason to serve the sample.
+    if args.config.is_none() && !matches!(usual.try_exists(), Ok(false)) {
+        args.config = Some(usual.to_owned());
+    }
+}
+
+/// What to serve: the chosen file, else the sample; then the zones of the flags.
 pub fn load(args: &SourceArgs) -> Result<Loaded, ConfigErrors> {
-    let file = config_file(args);
+    let file = args.config.as_deref();
     let mut loaded = match file {
         Some(file) => Config::load(file, environment())?,
         None => Config::load_sample(environment())?,
@@ -31,14 +44,6 @@ pub fn load(args: &SourceArgs) -> Result<Loaded, ConfigErrors> {
         });
     }
     Ok(loaded)
-}
-
-/// The file that the configuration is read from, unless it is the sample.
-pub fn config_file(args: &SourceArgs) -> Option<&Path> {
-    let usual = Path::new(USUAL_FILE);
-    // A file that is there but cannot be looked at is a mistake worth telling, not a reason to serve the sample.
-    let is_there = !matches!(usual.try_exists(), Ok(false));
-    args.config.as_deref().or(is_there.then_some(usual))
 }
 
 /// What to serve, and how: flags win over the environment, and that over the file.
@@ -62,4 +67,35 @@ pub fn load_to_serve(args: &ServeArgs) -> Result<Loaded, ConfigErrors> {
 fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_is_read_is_chosen_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let usual = folder.path().join("config.yaml");
+        let is_sample =
+            |args: &SourceArgs| load(args).map(|loaded| loaded.config.zones == Config::sample().zones);
+
+        let mut without = SourceArgs::default();
+        choose(&mut without, &usual);
+        fs::write(&usual, "dns_port: 5353\n").unwrap();
+        assert!(is_sample(&without).unwrap(), "a file that comes later counts from the next start on");
+
+        let mut with = SourceArgs::default();
+        choose(&mut with, &usual);
+        assert!(!is_sample(&with).unwrap());
+        fs::remove_file(&usual).unwrap();
+        let errors = is_sample(&with).unwrap_err().to_string();
+        assert!(errors.contains("config.yaml"), "{errors}");
+
+        let mut named = SourceArgs { config: Some("other.yaml".into()), ..SourceArgs::default() };
+        choose(&mut named, folder.path());
+        assert_eq!(named.config.as_deref(), Some(Path::new("other.yaml")));
+    }
 }

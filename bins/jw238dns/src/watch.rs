@@ -1,13 +1,10 @@
 //! Noticing that files have changed.
 
-use std::path::Path;
-
 use dns_server::files::{WatchError, Watcher};
 use dns_server::{Config, Running, WatchedPaths};
 use tokio::time::{sleep, timeout};
 
 use crate::args::ServeArgs;
-use crate::settings;
 
 /// Watches the configuration file and all files that the content comes from.
 pub struct Files {
@@ -23,7 +20,7 @@ impl Files {
         if let Err(error) = &watcher {
             tracing::warn!(%error, "files cannot be watched: send SIGHUP after changing them");
         }
-        let files = settings::config_file(&args.source).map(Path::to_owned).into_iter().collect();
+        let files = args.source.config.clone().into_iter().collect();
         let mut files =
             Self { watcher: watcher.ok(), paths: WatchedPaths { files, ..WatchedPaths::default() } };
         files.watch_as_well(config);
@@ -41,7 +38,7 @@ impl Files {
     /// Watches what is served now, and nothing else.
     pub fn watch(&mut self, args: &ServeArgs, running: &Running) {
         self.paths = running.watched_paths();
-        self.paths.files.extend(settings::config_file(&args.source).map(Path::to_owned));
+        self.paths.files.extend(args.source.config.clone());
         for error in self.begin() {
             tracing::warn!("{error}: send SIGHUP after changing files there");
         }

@@ -34,7 +34,7 @@ mapping! {
         "log_format" => log_format: LogFormat [default "text"],
         /// Zones by name.
         "zones" => zones: Vec<Located<ZoneSpec>>,
-        /// A folder of which every `*.zone` file is served; the zone's name comes from `$ORIGIN` or from the file's name.
+        /// A folder of which every `*.zone` file is served; a zone's name is the owner of its SOA record.
         "zones_dir" => zones_dir: FolderPath,
         /// Records that need no zone: each joins the declared zone above it, or a zone derived from the names given.
         "records" => records: Vec<Located<RecordSpec>>,
