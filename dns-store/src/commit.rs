@@ -233,7 +233,10 @@ impl Writer {
                         derived: true,
                     });
                 }
-                Err(faults) => work.reasons.extend(faults.into_iter().map(|fault| Reason::Zone(fault.kind))),
+                Err(faults) => {
+                    let errors = faults.into_iter().filter(|fault| !fault.kind.is_warning());
+                    work.reasons.extend(errors.map(|fault| Reason::Zone(fault.kind)));
+                }
             }
         }
         Rebuilt { now: zones.into_keys().collect(), gone }
