@@ -92,6 +92,10 @@ impl Packets for Packet {
         self.client.unwrap_or_else(|| ([0, 0, 0, 0], 0).into())
     }
 
+    fn now(&self) -> std::time::Duration {
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
+    }
+
     fn send(&mut self, _index: usize, octets: usize) {
         self.reply_octets = octets;
     }

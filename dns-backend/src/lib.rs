@@ -9,6 +9,7 @@ mod additional;
 mod answer;
 mod counters;
 mod denial;
+pub mod guard;
 mod lookup;
 mod packets;
 mod query;

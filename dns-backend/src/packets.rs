@@ -1,6 +1,7 @@
 //! Between datapaths and answers: packets in, replies out.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// What carried a query, as far as the answer depends on it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -31,6 +32,15 @@ pub trait Packets {
 
     /// Who asked.
     fn client(&self, index: usize) -> SocketAddr;
+
+    /// At which listener the packets came in: its place in the datapath's own list; the same for all of a batch.
+    fn listener(&self) -> usize {
+        0
+    }
+
+    /// The time since 1970, right to a tenth of a second. Asked for at most once per batch, and only where a limit or a
+    /// cookie needs it.
+    fn now(&self) -> Duration;
 
     /// Says that the first `octets` of the reply buffer are to be sent; a request without this gets no reply.
     fn send(&mut self, index: usize, octets: usize);

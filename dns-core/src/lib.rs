@@ -8,6 +8,7 @@
 mod catalog;
 mod change;
 pub mod name;
+pub mod network;
 pub mod rdata;
 pub mod record;
 mod rrset;
@@ -24,6 +25,7 @@ pub use self::{
     catalog::{AnswerPolicy, AnyPolicy, Catalog, View, ZoneEntry, ZoneState, Zones},
     change::{Change, ChangeSet, Precondition, plan},
     name::{Name, NameError},
+    network::{Access, Network, NetworkError, NetworkMap},
     record::{Record, RecordError},
     rrset::{Rdatas, Rrset, RrsetError, TTL_MAX},
     rtype::{Class, Opcode, RecordType, ResponseCode},

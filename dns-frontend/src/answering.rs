@@ -87,6 +87,10 @@ mod tests {
         fn client(&self, _: usize) -> SocketAddr {
             ([192, 0, 2, 1], 53).into()
         }
+        fn now(&self) -> std::time::Duration {
+            std::time::Duration::ZERO
+        }
+
         fn send(&mut self, _: usize, _: usize) {}
     }
 

@@ -17,6 +17,7 @@
 
 mod answering;
 mod bind;
+mod clock;
 mod config;
 mod counters;
 mod running;

@@ -279,6 +279,10 @@ impl Packets for Batch<'_> {
         ([192, 0, 2, 1], 5300).into()
     }
 
+    fn now(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+
     fn send(&mut self, index: usize, octets: usize) {
         self.sent[index] = Some(octets);
     }

@@ -5,6 +5,7 @@ use std::{
     net::{SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket},
     os::fd::{AsFd, AsRawFd},
     ptr,
+    time::Duration,
 };
 
 use dns_backend::Packets;
@@ -43,6 +44,8 @@ pub(crate) struct Batch {
     /// Slots of the requests that can be answered, in the order of arrival.
     slots: [u8; SLOTS],
     len: usize,
+    /// Where they came in.
+    listener: usize,
     /// Octets of the reply to each of them; 0 for silence.
     reply_octets: [u16; SLOTS],
 }
@@ -162,6 +165,7 @@ impl Datagrams for Batch {
             used: 0,
             slots: [0; SLOTS],
             len: 0,
+            listener: 0,
             reply_octets: [0; SLOTS],
         };
         for slot in 0..SLOTS {
@@ -174,7 +178,8 @@ impl Datagrams for Batch {
         batch
     }
 
-    fn receive(&mut self, socket: &UdpSocket, wait: bool) -> io::Result<Received> {
+    fn receive(&mut self, listener: usize, socket: &UdpSocket, wait: bool) -> io::Result<Received> {
+        self.listener = listener;
         self.prepare(self.used);
         self.used = 0;
         self.len = 0;
@@ -257,6 +262,14 @@ impl Packets for Batch {
         self.address(usize::from(self.slots[..self.len][index]))
     }
 
+    fn listener(&self) -> usize {
+        self.listener
+    }
+
+    fn now(&self) -> Duration {
+        crate::clock::since_1970()
+    }
+
     fn send(&mut self, index: usize, octets: usize) {
         assert!(octets <= self.reply_octets_max, "a reply of {octets} octets is longer than its buffer");
         self.reply_octets[..self.len][index] = octets as u16;
@@ -290,7 +303,7 @@ mod tests {
             for octet in 0..4 {
                 client.send_to(&[octet], server.local_addr().unwrap()).unwrap();
             }
-            assert_eq!(batch.receive(&server, true).unwrap().datagrams, 4);
+            assert_eq!(batch.receive(3, &server, true).unwrap().datagrams, 4);
             for index in 0..batch.len() {
                 let (request, reply) = batch.exchange(index);
                 reply[0] = request[0];
@@ -319,10 +332,11 @@ mod tests {
         client.send_to(b"first", server.local_addr().unwrap()).unwrap();
         // An error by name: it is not connected.
         let _ = SockRef::from(&server).shutdown(Shutdown::Read);
-        assert_eq!(batch.receive(&server, true).unwrap().datagrams, 1);
+        assert_eq!(batch.receive(3, &server, true).unwrap().datagrams, 1);
+        assert_eq!(batch.listener(), 3);
         assert_eq!(batch.request(0), b"first");
         assert_eq!(batch.client(0), client.local_addr().unwrap());
-        assert_eq!(batch.receive(&server, true).unwrap().datagrams, 0);
+        assert_eq!(batch.receive(3, &server, true).unwrap().datagrams, 0);
         assert!(batch.is_empty());
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct Connection<R: Respond> {
     shared: Rc<Shared<R>>,
     stream: TcpStream,
     client: SocketAddr,
+    /// Where the connection came in.
+    listener: usize,
     /// The beginning of a message, or queries whose answers there was no room for; empty most of the time.
     input: Vec<u8>,
     /// Answers that the client was too slow to take; empty most of the time.
@@ -67,13 +69,20 @@ enum Event {
 }
 
 impl<R: Respond> Connection<R> {
-    pub(super) fn new(shared: Rc<Shared<R>>, stream: TcpStream, client: SocketAddr, permit: Permit) -> Self {
+    pub(super) fn new(
+        shared: Rc<Shared<R>>,
+        stream: TcpStream,
+        client: SocketAddr,
+        listener: usize,
+        permit: Permit,
+    ) -> Self {
         shared.counters().accepted.add(1);
         shared.counters().open.add(1);
         Self {
             shared,
             stream,
             client,
+            listener,
             input: Vec::new(),
             output: Vec::new(),
             buffered: 0,
@@ -233,8 +242,13 @@ impl<R: Respond> Connection<R> {
                 return if batch.malformed { Err(Closed::Malformed) } else { Ok(done) };
             }
             replies.clear();
-            let mut requests =
-                Requests { input: &input[done..], batch: &batch, replies, client: self.client };
+            let mut requests = Requests {
+                input: &input[done..],
+                batch: &batch,
+                replies,
+                client: self.client,
+                listener: self.listener,
+            };
             answering.answer(&mut requests, self.shared.times()).map_err(|_| Closed::Panic)?;
             let taken = self.write(replies, batch.len())?;
             let counters = self.shared.counters();

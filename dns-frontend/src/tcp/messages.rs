@@ -2,6 +2,7 @@
 //!
 //! [RFC 1035, section 4.2.2]: https://www.rfc-editor.org/rfc/rfc1035#section-4.2.2
 
+use std::time::Duration;
 use std::{io::IoSlice, net::SocketAddr, ops::Range};
 
 use dns_backend::Packets;
@@ -44,6 +45,7 @@ pub(super) struct Requests<'a> {
     pub(super) batch: &'a Batch,
     pub(super) replies: &'a mut Replies,
     pub(super) client: SocketAddr,
+    pub(super) listener: usize,
 }
 
 impl Batch {
@@ -136,6 +138,14 @@ impl Packets for Requests<'_> {
         self.client
     }
 
+    fn listener(&self) -> usize {
+        self.listener
+    }
+
+    fn now(&self) -> Duration {
+        crate::clock::since_1970()
+    }
+
     fn send(&mut self, index: usize, octets: usize) {
         let Ok(length) = u16::try_from(octets) else {
             panic!("a reply of {octets} octets is longer than its buffer");
@@ -186,7 +196,8 @@ mod tests {
         let batch = Batch::find(&input);
         let mut replies = Replies::new();
         let client = ([192, 0, 2, 1], 53).into();
-        let mut requests = Requests { input: &input, batch: &batch, replies: &mut replies, client };
+        let mut requests =
+            Requests { input: &input, batch: &batch, replies: &mut replies, client, listener: 0 };
         assert_eq!(requests.exchange(2).1.len(), 65_535);
         requests.exchange(0).1[..3].copy_from_slice(b"abc");
         requests.send(0, 3);

@@ -79,9 +79,11 @@ impl Worker {
         });
         let shared = Rc::new(Shared { number, config, limits, counters, stop: stop.clone(), workbench });
         let (ending, mut ended) = mpsc::channel(1);
-        for listener in listeners {
+        for (number, listener) in listeners.into_iter().enumerate() {
             match TcpListener::from_std(listener) {
-                Ok(listener) => drop(spawn_local(accept_all(shared.clone(), listener, ending.clone()))),
+                Ok(listener) => {
+                    drop(spawn_local(accept_all(shared.clone(), number, listener, ending.clone())));
+                }
                 Err(error) => error!(%error, "cannot accept connections"),
             }
         }
@@ -102,13 +104,13 @@ impl<R: Respond> Shared<R> {
         self.counters.tcp_times(self.number)
     }
 
-    fn begin(self: &Rc<Self>, stream: TcpStream, client: SocketAddr, ending: &Ending) {
+    fn begin(self: &Rc<Self>, stream: TcpStream, client: SocketAddr, listener: usize, ending: &Ending) {
         match self.limits.admit(client.ip()) {
             Ok(permit) => {
                 // Answers are written whole, so there is nothing to gain from holding back small segments. The
                 // error can only be that the client has gone already.
                 let _ = stream.set_nodelay(true);
-                let connection = Connection::new(self.clone(), stream, client, permit);
+                let connection = Connection::new(self.clone(), stream, client, listener, permit);
                 let ending = ending.clone();
                 spawn_local(async move {
                     connection.serve().await;
@@ -121,7 +123,8 @@ impl<R: Respond> Shared<R> {
     }
 }
 
-async fn accept_all<R: Respond>(shared: Rc<Shared<R>>, listener: TcpListener, ending: Ending) {
+/// Accepts at the listener of this number.
+async fn accept_all<R: Respond>(shared: Rc<Shared<R>>, number: usize, listener: TcpListener, ending: Ending) {
     let mut stop = shared.stop.clone();
     loop {
         let accepted = tokio::select! {
@@ -130,7 +133,7 @@ async fn accept_all<R: Respond>(shared: Rc<Shared<R>>, listener: TcpListener, en
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, client)) => shared.begin(stream, client, &ending),
+            Ok((stream, client)) => shared.begin(stream, client, number, &ending),
             Err(error) => {
                 shared.counters().accept_failed.add(1);
                 debug!(%error, "cannot accept a connection");
@@ -154,7 +157,7 @@ async fn accept_all<R: Respond>(shared: Rc<Shared<R>>, listener: TcpListener, en
         if stream.set_nonblocking(true).is_ok()
             && let Ok(stream) = TcpStream::from_std(stream.into())
         {
-            shared.begin(stream, client, &ending);
+            shared.begin(stream, client, number, &ending);
         }
     }
 }

@@ -27,8 +27,8 @@ pub(crate) trait Datagrams: Packets {
     /// Allocates all that is ever needed; `destination_wanted` where a socket is bound to all addresses.
     fn new(config: &UdpConfig, destination_wanted: bool) -> Self;
 
-    /// Replaces the packets by those waiting at the socket; with `wait`, blocks until there is one.
-    fn receive(&mut self, socket: &UdpSocket, wait: bool) -> io::Result<Received>;
+    /// Replaces the packets by those waiting at the socket of a listener; with `wait`, blocks until there is one.
+    fn receive(&mut self, listener: usize, socket: &UdpSocket, wait: bool) -> io::Result<Received>;
 
     /// Sends what there is to send.
     fn send_replies(&mut self, socket: &UdpSocket) -> Sent;
@@ -57,6 +57,7 @@ pub(crate) struct Sent {
 /// One thread with a socket per address.
 pub(crate) struct Worker {
     pub(crate) number: usize,
+    /// In the order of the listeners.
     pub(crate) sockets: Vec<Arc<UdpSocket>>,
     pub(crate) config: UdpConfig,
     pub(crate) destination_wanted: bool,
@@ -83,13 +84,13 @@ impl Worker {
             // Waiting inside `recvmmsg` saves the call to `poll`, which counts when batches are small.
             [socket] if D::CAN_WAIT => {
                 while !self.stop.is_set() {
-                    work.exchange(socket, true);
+                    work.exchange(0, socket, true);
                 }
             }
             sockets => work.take_turns(sockets),
         }
-        for socket in &self.sockets {
-            work.drain(socket);
+        for (listener, socket) in self.sockets.iter().enumerate() {
+            work.drain(listener, socket);
         }
     }
 }
@@ -104,8 +105,8 @@ struct Work<'a, D, R: Respond> {
 
 impl<D: Datagrams, R: Respond> Work<'_, D, R> {
     /// Receives, answers, sends; tells how many datagrams came.
-    fn exchange(&mut self, socket: &UdpSocket, wait: bool) -> usize {
-        let received = match self.packets.receive(socket, wait) {
+    fn exchange(&mut self, listener: usize, socket: &UdpSocket, wait: bool) -> usize {
+        let received = match self.packets.receive(listener, socket, wait) {
             Ok(received) => received,
             Err(error) => {
                 debug!(%error, "cannot receive datagrams");
@@ -149,24 +150,24 @@ impl<D: Datagrams, R: Respond> Work<'_, D, R> {
             }
             for (index, socket) in sockets.iter().enumerate() {
                 if poller.is_ready(index) {
-                    self.take_turn(socket);
+                    self.take_turn(index, socket);
                 }
             }
         }
     }
 
     /// Up to a batch from one socket, in as many steps as it takes; then it is the next one's turn.
-    fn take_turn(&mut self, socket: &UdpSocket) {
+    fn take_turn(&mut self, listener: usize, socket: &UdpSocket) {
         for _ in 0..D::BATCH_MAX / D::AT_ONCE {
-            if self.exchange(socket, false) < D::AT_ONCE {
+            if self.exchange(listener, socket, false) < D::AT_ONCE {
                 break;
             }
         }
     }
 
-    fn drain(&mut self, socket: &UdpSocket) {
+    fn drain(&mut self, listener: usize, socket: &UdpSocket) {
         for _ in 0..DRAIN_DATAGRAMS / D::AT_ONCE {
-            if self.exchange(socket, false) == 0 {
+            if self.exchange(listener, socket, false) == 0 {
                 break;
             }
         }

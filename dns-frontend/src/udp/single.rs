@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
+    time::Duration,
 };
 
 use dns_backend::Packets;
@@ -15,6 +16,7 @@ pub(crate) struct Single {
     request: Box<[u8]>,
     reply: Box<[u8]>,
     client: SocketAddr,
+    listener: usize,
     /// Octets of the request, if there is one.
     octets: Option<usize>,
     reply_octets: usize,
@@ -32,12 +34,14 @@ impl Datagrams for Single {
             request: vec![0; UdpConfig::REQUEST_OCTETS_MAX + 1].into(),
             reply: vec![0; config.reply_octets_max].into(),
             client: (Ipv4Addr::UNSPECIFIED, 0).into(),
+            listener: 0,
             octets: None,
             reply_octets: 0,
         }
     }
 
-    fn receive(&mut self, socket: &UdpSocket, _wait: bool) -> io::Result<Received> {
+    fn receive(&mut self, listener: usize, socket: &UdpSocket, _wait: bool) -> io::Result<Received> {
+        self.listener = listener;
         self.octets = None;
         self.reply_octets = 0;
         let octets = match socket.recv_from(&mut self.request) {
@@ -104,6 +108,14 @@ impl Packets for Single {
     fn client(&self, index: usize) -> SocketAddr {
         self.octets_of(index);
         self.client
+    }
+
+    fn listener(&self) -> usize {
+        self.listener
+    }
+
+    fn now(&self) -> Duration {
+        crate::clock::since_1970()
     }
 
     fn send(&mut self, index: usize, octets: usize) {

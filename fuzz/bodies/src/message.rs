@@ -109,6 +109,10 @@ impl Packets for Packet<'_> {
         ([192, 0, 2, 1], 5300).into()
     }
 
+    fn now(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+
     fn send(&mut self, _index: usize, octets: usize) {
         self.sent = Some(octets);
     }
