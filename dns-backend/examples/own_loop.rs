@@ -61,7 +61,13 @@ pub fn catalog() -> Result<Catalog, Box<dyn Error>> {
     let built =
         builder.finish().map_err(|faults| faults.iter().map(ToString::to_string).collect::<String>())?;
     let mut view = View::new("default");
-    view.put(ZoneEntry { apex, state: ZoneState::Serving(built.zone), fallthrough: false, derived: false });
+    view.put(ZoneEntry {
+        apex,
+        state: ZoneState::Serving(built.zone),
+        fallthrough: false,
+        derived: false,
+        access: None,
+    });
     Ok(Catalog::new().with_view(view))
 }
 

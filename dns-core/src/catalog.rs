@@ -1,24 +1,29 @@
 //! All views and zones at one version.
 
+mod view;
+
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::Name;
-use crate::name::HashedName;
-use crate::trie::{self, Trie};
-use crate::zone::Zone;
+use self::view::Choice;
+pub use self::view::{Scope, View, ViewSpec, ZoneEntry, ZoneState, Zones};
 
 /// Everything that is served, at one moment. Published whole; the next version shares what has not changed.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     version: u64,
     policy: Arc<AnswerPolicy>,
+    /// The default one first, then those of `specs`.
     views: Vec<Arc<View>>,
+    specs: Arc<[ViewSpec]>,
+    choice: Arc<Choice>,
 }
 
 impl Catalog {
     /// A catalog with one empty view, `default`.
     pub fn new() -> Self {
-        Self { version: 0, policy: Arc::default(), views: vec![Arc::new(View::new("default"))] }
+        let views = vec![Arc::new(View::new(View::DEFAULT))];
+        Self { version: 0, policy: Arc::default(), views, specs: Arc::default(), choice: Arc::default() }
     }
 
     /// Counts the changes since the start.
@@ -56,14 +61,59 @@ impl Catalog {
         self
     }
 
-    /// The catalog with one view replaced, or added behind the others.
+    /// The catalog with one view replaced. A view that the catalog does not have is left out.
     #[must_use]
     pub fn with_view(mut self, view: View) -> Self {
-        match self.views.iter_mut().find(|old| old.name == view.name) {
-            Some(old) => *old = Arc::new(view),
-            None => self.views.push(Arc::new(view)),
+        if let Some(old) = self.views.iter_mut().find(|old| old.name() == view.name()) {
+            *old = Arc::new(view);
         }
         self
+    }
+
+    /// The catalog with these views besides the default one. Those of the same name keep their zones; of several with one name,
+    /// the first counts.
+    #[must_use]
+    pub fn with_views(mut self, specs: &[ViewSpec]) -> Self {
+        let mut kept: Vec<ViewSpec> = Vec::new();
+        for spec in specs {
+            if &*spec.name != View::DEFAULT && kept.iter().all(|known| known.name != spec.name) {
+                kept.push(spec.clone());
+            }
+        }
+        let old = self.views.split_off(1.min(self.views.len()));
+        let view = |spec: &ViewSpec| {
+            let known = old.iter().find(|view| view.name() == &*spec.name);
+            known.cloned().unwrap_or_else(|| Arc::new(View::new(&spec.name)))
+        };
+        self.views.extend(kept.iter().map(view));
+        self.choice = Arc::new(Choice::new(&kept));
+        self.specs = kept.into();
+        self
+    }
+
+    /// Who gets to see which view, in the order of the views from the second one on.
+    pub fn view_specs(&self) -> &[ViewSpec] {
+        &self.specs
+    }
+
+    /// What a client can be answered from that asks at the listener of this number.
+    #[inline]
+    pub fn scope(&self, listener: usize, client: impl FnOnce() -> IpAddr) -> Option<Scope<'_>> {
+        if self.choice.is_empty() {
+            return Some(Scope { view: self.default_view()?, shared: None });
+        }
+        self.scope_at(self.choice.find(listener, client()))
+    }
+
+    /// What the clients of a view can be answered from.
+    pub fn scope_of(&self, view: &str) -> Option<Scope<'_>> {
+        self.scope_at(self.views.iter().position(|known| known.name() == view)?)
+    }
+
+    fn scope_at(&self, place: usize) -> Option<Scope<'_>> {
+        let is_shared = place > 0 && self.specs.get(place - 1).is_some_and(|spec| spec.shared);
+        let shared = if is_shared { self.default_view() } else { None };
+        Some(Scope { view: self.views.get(place)?, shared })
     }
 
     /// The catalog under another version number.
@@ -124,139 +174,4 @@ pub enum AnyPolicy {
     Full,
     /// One RRset.
     Minimal,
-}
-
-/// The zones that one group of clients sees.
-#[derive(Clone, Debug)]
-pub struct View {
-    name: Arc<str>,
-    zones: Trie<Arc<ZoneEntry>>,
-    /// How many zones have an apex of so many labels.
-    depths: Vec<u32>,
-    /// The depths at which there are any.
-    depth_bits: u128,
-}
-
-/// A zone as it stands in a catalog.
-#[derive(Clone, Debug)]
-pub struct ZoneEntry {
-    /// Name of the zone.
-    pub apex: Name,
-    /// What is served.
-    pub state: ZoneState,
-    /// Names that the zone does not have are asked upstream.
-    pub fallthrough: bool,
-    /// Nobody declared the zone: it holds records that were given without one.
-    pub derived: bool,
-}
-
-/// Whether a zone can be served.
-#[derive(Clone, Debug)]
-pub enum ZoneState {
-    /// It is answered from.
-    Serving(Zone),
-    /// It could not be loaded, so its names get SERVFAIL; tells why.
-    Failed(Arc<str>),
-}
-
-impl ZoneEntry {
-    /// The zone, unless it failed to load.
-    pub fn zone(&self) -> Option<&Zone> {
-        match &self.state {
-            ZoneState::Serving(zone) => Some(zone),
-            ZoneState::Failed(_) => None,
-        }
-    }
-}
-
-impl View {
-    /// A view without zones.
-    pub fn new(name: &str) -> Self {
-        Self { name: name.into(), zones: Trie::default(), depths: Vec::new(), depth_bits: 0 }
-    }
-
-    /// Name of the view.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The zone whose apex is the longest suffix of the last `labels` labels of the name.
-    #[inline]
-    pub fn find(&self, name: &HashedName, labels: usize) -> Option<&ZoneEntry> {
-        let mut depths = self.depth_bits & (u128::MAX >> (127 - labels.min(127)));
-        while depths != 0 {
-            let depth = 127 - depths.leading_zeros() as usize;
-            let apex = name.suffix(depth);
-            if let Some(entry) = self.zones.get(name.hash(depth), |entry| entry.apex.as_wire() == apex) {
-                return Some(entry);
-            }
-            depths &= !(1 << depth);
-        }
-        None
-    }
-
-    /// The zone of this very name.
-    pub fn zone(&self, apex: &Name) -> Option<&ZoneEntry> {
-        self.zones.get(apex.hash64(), |entry| entry.apex == *apex).map(|entry| &**entry)
-    }
-
-    /// The zone that a name belongs to.
-    pub fn zone_of(&self, name: &Name) -> Option<&ZoneEntry> {
-        let mut hashed = HashedName::default();
-        hashed.read(name.as_wire()).ok()?;
-        self.find(&hashed, hashed.labels())
-    }
-
-    /// All zones, in an order that means nothing.
-    pub fn zones(&self) -> Zones<'_> {
-        Zones { entries: self.zones.iter() }
-    }
-
-    /// How many zones there are.
-    pub fn len(&self) -> usize {
-        self.zones.len()
-    }
-
-    /// There is no zone.
-    pub fn is_empty(&self) -> bool {
-        self.zones.is_empty()
-    }
-
-    /// Puts a zone in place of the one of the same name, or adds it.
-    pub fn put(&mut self, entry: ZoneEntry) {
-        let apex = entry.apex.clone();
-        let labels = apex.label_count();
-        if self.zones.insert(apex.hash64(), Arc::new(entry), |old| old.apex == apex).is_none() {
-            if self.depths.len() <= labels {
-                self.depths.resize(labels + 1, 0);
-            }
-            self.depths[labels] += 1;
-            self.depth_bits |= 1 << labels;
-        }
-    }
-
-    /// Takes a zone out.
-    pub fn remove(&mut self, apex: &Name) -> Option<Arc<ZoneEntry>> {
-        let removed = self.zones.remove(apex.hash64(), |old| old.apex == *apex)?;
-        let labels = apex.label_count();
-        self.depths[labels] -= 1;
-        if self.depths[labels] == 0 {
-            self.depth_bits &= !(1 << labels);
-        }
-        Some(removed)
-    }
-}
-
-/// See [`View::zones`].
-#[derive(Debug)]
-pub struct Zones<'a> {
-    entries: trie::Iter<'a, Arc<ZoneEntry>>,
-}
-
-impl<'a> Iterator for Zones<'a> {
-    type Item = &'a ZoneEntry;
-
-    fn next(&mut self) -> Option<&'a ZoneEntry> {
-        self.entries.next().map(|entry| &**entry)
-    }
 }

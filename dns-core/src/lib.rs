@@ -22,7 +22,7 @@ pub mod zonecheck;
 pub mod zonefile;
 
 pub use self::{
-    catalog::{AnswerPolicy, AnyPolicy, Catalog, View, ZoneEntry, ZoneState, Zones},
+    catalog::{AnswerPolicy, AnyPolicy, Catalog, Scope, View, ViewSpec, ZoneEntry, ZoneState, Zones},
     change::{Change, ChangeSet, Precondition, plan},
     name::{Name, NameError},
     network::{Access, Network, NetworkError, NetworkMap},

@@ -134,13 +134,13 @@ impl FromStr for Network {
 /// Values by network; an address finds the one with the longest prefix that it has.
 ///
 /// One binary search per length of prefix that occurs, longest first: tables have few lengths, whatever their size.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NetworkMap<T> {
     /// By family, each with the longest prefixes first.
     lengths: [Vec<Length<T>>; 2],
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 struct Length<T> {
     length: u8,
     /// In the order of their bits.
@@ -185,6 +185,14 @@ impl<T> NetworkMap<T> {
         })
     }
 
+    /// The value of this very network.
+    pub fn get_exact(&self, network: Network) -> Option<&T> {
+        let lengths = &self.lengths[network.family as usize];
+        let found = lengths.iter().find(|known| known.length == network.length)?;
+        let at = found.networks.binary_search_by_key(&network.bits, |(bits, _)| *bits).ok()?;
+        Some(&found.networks[at].1)
+    }
+
     /// There is no network.
     pub fn is_empty(&self) -> bool {
         self.lengths.iter().all(Vec::is_empty)
@@ -202,7 +210,7 @@ impl<T> FromIterator<(Network, T)> for NetworkMap<T> {
 }
 
 /// Which clients are let in: the longest prefix decides, whether it was allowed or denied.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Access {
     networks: NetworkMap<bool>,
     /// What those get whom no prefix matches.

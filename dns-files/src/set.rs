@@ -127,7 +127,7 @@ impl ZoneFiles {
         let loaded = read_zone(&zone.path, &zone.apex, &mut disk);
         let put = loaded.map_err(SyncError::from).and_then(|loaded| {
             report.warnings.extend(loaded.warnings);
-            let put = self.store.put_zone(&source, loaded.built, zone.options);
+            let put = self.store.put_zone(&source, loaded.built, zone.options.clone());
             put.map_err(|error| SyncError::Store { path: zone.path.clone(), error })
         });
         let failed = put.is_err();
@@ -141,12 +141,17 @@ impl ZoneFiles {
                     }
                 }
                 let catalog = self.store.snapshot();
-                let entry = catalog.default_view().and_then(|view| view.zone(&zone.apex));
+                let entry = catalog.view(self.store.view_name()).and_then(|view| view.zone(&zone.apex));
                 let is_served =
                     entry.is_some_and(|entry| !entry.derived) && entry.and_then(ZoneEntry::zone).is_some();
                 if !is_served {
                     // Names of the zone must not be answered as if nobody had declared it.
-                    let _ = self.store.fail_zone(&source, zone.apex.clone(), error.to_string(), zone.options);
+                    let _ = self.store.fail_zone(
+                        &source,
+                        zone.apex.clone(),
+                        error.to_string(),
+                        zone.options.clone(),
+                    );
                 }
                 report.failed.push((zone.apex.clone(), error));
             }

@@ -151,7 +151,7 @@ impl Content {
         if self.options == wanted {
             return;
         }
-        match self.store.set_options(wanted.clone()) {
+        match self.store.set_options(&wanted) {
             Ok(_) => self.options = wanted,
             Err(error) => {
                 update.problems.extend(error.reasons().iter().map(|reason| format!("backend: {reason}")));
@@ -188,11 +188,12 @@ impl Content {
     /// Returns whether the zone is served as its text has it.
     fn load_text(&self, zone: &Zone, update: &mut Update) -> bool {
         let ZoneContent::Text(text) = &zone.content else { return false };
-        let (apex, options) = (&zone.name, ZoneOptions { fallthrough: zone.fallthrough });
+        let (apex, options) =
+            (&zone.name, ZoneOptions { fallthrough: zone.fallthrough, ..ZoneOptions::default() });
         let put = load_text(&format!("zone {apex}"), text, apex).map_err(|error| error.to_string());
         let put = put.and_then(|loaded| {
             update.warnings.extend(loaded.warnings);
-            let put = self.store.put_zone(&text_source(apex), loaded.built, options);
+            let put = self.store.put_zone(&text_source(apex), loaded.built, options.clone());
             put.map_err(|error| format!("zone {apex}: {error}"))
         });
         match put {
@@ -202,7 +203,7 @@ impl Content {
             }
             Err(why) => {
                 let catalog = self.store.snapshot();
-                let entry = catalog.default_view().and_then(|view| view.zone(apex));
+                let entry = catalog.view(self.store.view_name()).and_then(|view| view.zone(apex));
                 if entry.is_none_or(|entry| entry.derived || entry.zone().is_none()) {
                     // Names of the zone must not be answered as if nobody had declared it.
                     let _ = self.store.fail_zone(&text_source(apex), apex.clone(), why.clone(), options);
@@ -217,7 +218,7 @@ impl Content {
         let mut zones: Vec<ZoneFile> = Vec::new();
         for zone in &config.zones {
             if let ZoneContent::File(path) = &zone.content {
-                let options = ZoneOptions { fallthrough: zone.fallthrough };
+                let options = ZoneOptions { fallthrough: zone.fallthrough, ..ZoneOptions::default() };
                 zones.push(ZoneFile { apex: zone.name.clone(), path: path.clone(), options });
             }
         }

@@ -87,7 +87,7 @@ impl Writer {
         }
         state.serials.derived = next_serial(state.serials.derived);
         let mut work = Work {
-            view: old.view().cloned().unwrap_or_else(|| View::new("default")),
+            view: old.view().cloned().unwrap_or_else(|| View::new(&old.view_name)),
             edits: BTreeMap::new(),
             reasons: Vec::new(),
         };
@@ -121,6 +121,7 @@ impl Writer {
         let version = old.catalog.version() + 1;
         let mut changed = Changed {
             version,
+            view: old.view_name.clone(),
             source: source.clone(),
             added: Vec::new(),
             updated: Vec::new(),
@@ -231,6 +232,7 @@ impl Writer {
                         state: ZoneState::Serving(zone),
                         fallthrough: state.options.derived_fallthrough,
                         derived: true,
+                        access: None,
                     });
                 }
                 Err(faults) => {
@@ -275,6 +277,7 @@ fn declare_zones(zones: BTreeMap<Name, ZoneChange>, state: &mut State, work: &mu
                     state: declared.state.clone(),
                     fallthrough: declared.options.fallthrough,
                     derived: false,
+                    access: declared.options.access.clone(),
                 });
                 state.declared.insert(declared);
             }

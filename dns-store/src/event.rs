@@ -17,10 +17,17 @@ pub enum Event {
     Reloaded {
         /// Version of the catalog that has the change.
         version: u64,
+        /// The view in which this is served.
+        view: Arc<str>,
         /// Who did it.
         source: Source,
         /// The zone.
         zone: Name,
+    },
+    /// Views came or went, or others get to see them.
+    Views {
+        /// Version of the catalog that has the change.
+        version: u64,
     },
     /// The subscriber was too slow and has missed so many events: it has to read everything anew.
     Lagged(u64),
@@ -31,6 +38,8 @@ pub enum Event {
 pub struct Changed {
     /// Version of the catalog that has the change.
     pub version: u64,
+    /// The view in which this is served.
+    pub view: Arc<str>,
     /// Who did it.
     pub source: Source,
     /// Records of a name and type that had none before.

@@ -15,13 +15,16 @@ use crate::{Source, StoreError};
 /// Records that came with the zone as a whole.
 pub(crate) const TAG_ZONE: SourceTag = SourceTag(0);
 /// SOA and NS records that were made up for a derived zone.
-pub(crate) const TAG_SYNTHESISED: SourceTag = SourceTag(1);
+pub(crate) const TAG_SYNTHESISED: SourceTag = SourceTag::SYNTHESISED;
 /// Records that a source has given for their name alone. Which source it is follows from what all have at the name.
 pub(crate) const TAG_FLAT: SourceTag = SourceTag(2);
 
 /// A version. Immutable once published, so whoever holds it needs no lock.
 #[derive(Clone)]
 pub(crate) struct State {
+    /// The view that all of this is about.
+    pub view_name: Arc<str>,
+    /// Of the other views, what there was when this one was last written.
     pub catalog: Arc<Catalog>,
     pub options: Arc<StoreOptions>,
     pub declared: DeclaredZones,
@@ -59,10 +62,16 @@ pub(crate) struct ServedRrset {
 impl State {
     pub fn new(options: StoreOptions) -> Self {
         let catalog = Catalog::new().with_policy(options.policy.clone());
+        Self::of_view(View::DEFAULT, Arc::new(catalog), Arc::new(options))
+    }
+
+    /// A view without records.
+    pub fn of_view(name: &str, catalog: Arc<Catalog>, options: Arc<StoreOptions>) -> Self {
         let serials = Serials { derived: options.first_serial, last: Trie::default() };
         Self {
-            catalog: Arc::new(catalog),
-            options: Arc::new(options),
+            view_name: name.into(),
+            catalog,
+            options,
             declared: DeclaredZones::default(),
             flat: FlatRecords::default(),
             candidates: Candidates::default(),
@@ -72,7 +81,7 @@ impl State {
 
     /// The view that is written to.
     pub fn view(&self) -> Option<&View> {
-        self.catalog.default_view()
+        self.catalog.view(&self.view_name)
     }
 
     pub fn home(&self, name: &Name) -> Home {

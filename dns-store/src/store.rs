@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Weak};
 
 use dns_backend::{CatalogReader, Catalogs};
 use dns_core::zone::Folded;
-use dns_core::{AnswerPolicy, Catalog, Change, ChangeSet, Name, Precondition, RecordType, Rrset, View, plan};
+use dns_core::{
+    AnswerPolicy, Catalog, Change, ChangeSet, Name, Precondition, RecordType, Rrset, View, ViewSpec, plan,
+};
 use tokio::sync::broadcast;
 
 use crate::commit::{Next, Transaction, Writer};
@@ -17,35 +20,137 @@ use crate::state::{Holder, State};
 use crate::sync::{Latest, Mutex, MutexGuard, PoisonError, Published};
 use crate::{Reason, Source, StoreError, StoreOptions};
 
-/// All records, by source. A handle: clones share one store.
+/// All records of one view, by source. A handle: clones share one store.
 ///
-/// Readers never wait and are never waited for; writers take turns.
+/// It begins with the default view; [`set_views`](Self::set_views) makes others and [`view`](Self::view) gives the handles
+/// for them. Readers never wait and are never waited for; writers take turns.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
+    /// The view that this handle is for.
+    plane: Arc<Plane>,
 }
 
+/// What the views have in common.
 pub(crate) struct Inner {
-    /// What queries are answered from; the same as in `state`, one step nearer.
+    /// What queries are answered from.
     catalog: Published<Catalog>,
+    /// Whose turn it is to write, and where.
+    turn: Mutex<Turn>,
+    events: broadcast::Sender<Event>,
+}
+
+struct Turn {
+    /// The newest one.
+    catalog: Arc<Catalog>,
+    /// The views that there are, the default one first.
+    planes: Vec<Arc<Plane>>,
+}
+
+/// The records of one view.
+struct Plane {
+    name: Arc<str>,
     state: Published<State>,
     writer: Mutex<Writer>,
-    events: broadcast::Sender<Event>,
+}
+
+/// The right to write into one view, until it is dropped.
+pub(crate) struct Writing<'s> {
+    writer: MutexGuard<'s, Writer>,
+    // After the writer, so that it is given back later than that.
+    turn: MutexGuard<'s, Turn>,
+}
+
+impl Deref for Writing<'_> {
+    type Target = Writer;
+
+    fn deref(&self) -> &Writer {
+        &self.writer
+    }
+}
+
+impl DerefMut for Writing<'_> {
+    fn deref_mut(&mut self) -> &mut Writer {
+        &mut self.writer
+    }
+}
+
+impl Plane {
+    fn new(state: State) -> Arc<Self> {
+        let (name, state) = (state.view_name.clone(), Arc::new(state));
+        let writer = Mutex::new(Writer::new(state.clone()));
+        Arc::new(Self { name, state: Published::new(state), writer })
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        // A writer that panicked has not published, and has not touched the writer's state before it could.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the view of a newer catalog, so that it keeps nothing of the others that is gone.
+    fn rebase(&self, writer: &mut Writer, catalog: &Arc<Catalog>) {
+        if !Arc::ptr_eq(&writer.state().catalog, catalog) {
+            let state = Arc::new(State { catalog: catalog.clone(), ..State::clone(&writer.state()) });
+            writer.replace_state(state.clone());
+            self.state.store(state);
+        }
+    }
 }
 
 impl Store {
     /// A store without records.
     pub fn new(options: StoreOptions) -> Self {
         let (events, _) = broadcast::channel(options.events_kept.max(1));
-        let state = Arc::new(State::new(options));
-        Self {
-            inner: Arc::new(Inner {
-                catalog: Published::new(state.catalog.clone()),
-                state: Published::new(state.clone()),
-                writer: Mutex::new(Writer::new(state)),
-                events,
-            }),
+        let state = State::new(options);
+        let catalog = state.catalog.clone();
+        let plane = Plane::new(state);
+        let turn = Mutex::new(Turn { catalog: catalog.clone(), planes: vec![plane.clone()] });
+        Self { inner: Arc::new(Inner { catalog: Published::new(catalog), turn, events }), plane }
+    }
+
+    /// The name of the view that this handle is for.
+    pub fn view_name(&self) -> &str {
+        &self.plane.name
+    }
+
+    /// A handle for another view; `None` if there is none of that name.
+    ///
+    /// A handle goes on working when its view is gone, on records that nobody is served.
+    pub fn view(&self, name: &str) -> Option<Self> {
+        let turn = self.inner.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let plane = turn.planes.iter().find(|plane| &*plane.name == name)?.clone();
+        Some(Self { inner: self.inner.clone(), plane })
+    }
+
+    /// Makes exactly these views besides the default one, and says who gets to see them. Those that there were before keep
+    /// their records; the records of those that go are gone. Returns the version from which on this holds.
+    pub fn set_views(&self, specs: &[ViewSpec]) -> u64 {
+        let mut turn = self.inner.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if turn.catalog.view_specs() == specs {
+            return turn.catalog.version();
         }
+        let version = turn.catalog.version() + 1;
+        let catalog = turn.catalog.as_ref().clone().with_views(specs).with_version(version);
+        turn.catalog = Arc::new(catalog);
+        let options = turn.planes.first().map(|plane| plane.state.load().options.clone());
+        let old = std::mem::take(&mut turn.planes);
+        let planes = turn.catalog.views().iter().map(|view| {
+            let known = old.iter().find(|plane| &*plane.name == view.name());
+            known.cloned().unwrap_or_else(|| {
+                Plane::new(State::of_view(
+                    view.name(),
+                    turn.catalog.clone(),
+                    options.clone().unwrap_or_default(),
+                ))
+            })
+        });
+        turn.planes = planes.collect();
+        for plane in &turn.planes {
+            plane.rebase(&mut plane.writer(), &turn.catalog);
+        }
+        self.inner.catalog.store(turn.catalog.clone());
+        let _ = self.inner.events.send(Event::Views { version });
+        version
     }
 
     /// Everything that is served right now.
@@ -161,26 +266,40 @@ impl Store {
     ///
     /// # Errors
     /// None that are known.
-    pub fn set_policy(&self, policy: AnswerPolicy) -> Result<u64, StoreError> {
-        let mut writer = self.lock();
-        // Read when nobody else can change them.
-        let options = StoreOptions { policy, ..writer.state().options.as_ref().clone() };
-        self.change_options(&mut writer, options)
+    pub fn set_policy(&self, policy: &AnswerPolicy) -> Result<u64, StoreError> {
+        let mut version = self.version();
+        for view in self.views() {
+            let mut writer = view.lock();
+            // Read when nobody else can change them.
+            let options = StoreOptions { policy: policy.clone(), ..writer.state().options.as_ref().clone() };
+            version = view.change_options(&mut writer, options)?;
+        }
+        Ok(version)
     }
 
     /// The options that count now.
     pub fn options(&self) -> StoreOptions {
-        self.inner.state.load().options.as_ref().clone()
+        self.state().options.as_ref().clone()
     }
 
-    /// Other options from now on. What is served follows at once: precedence, the records made up for derived zones, and
+    /// Other options for all views from now on, one view after the other. What is served follows at once: precedence, the records made up for derived zones, and
     /// what becomes of names that those do not have. Records that others have with TTLs out of the new bounds stay until
     /// they are written again. `first_serial` and `events_kept` count only when the store is made.
     ///
     /// # Errors
     /// The records made up for derived zones would fit into no message.
-    pub fn set_options(&self, options: StoreOptions) -> Result<u64, StoreError> {
-        self.change_options(&mut self.lock(), options)
+    pub fn set_options(&self, options: &StoreOptions) -> Result<u64, StoreError> {
+        let mut version = self.version();
+        for view in self.views() {
+            version = view.change_options(&mut view.lock(), options.clone())?;
+        }
+        Ok(version)
+    }
+
+    /// Handles of all views, the default one first.
+    pub fn views(&self) -> Vec<Self> {
+        let turn = self.inner.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        turn.planes.iter().map(|plane| Self { inner: self.inner.clone(), plane: plane.clone() }).collect()
     }
 
     /// Access to the newest catalog for one worker.
@@ -188,34 +307,35 @@ impl Store {
         Reader { latest: self.inner.catalog.latest() }
     }
 
-    pub(crate) fn upgrade(inner: &Weak<Inner>) -> Option<Self> {
-        inner.upgrade().map(|inner| Self { inner })
-    }
-
     pub(crate) fn state(&self) -> Arc<State> {
-        self.inner.state.load()
+        self.plane.state.load()
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Writer> {
-        // A writer that panicked has not published, and has not touched the writer's state before it could.
-        self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn lock(&self) -> Writing<'_> {
+        let turn = self.inner.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = self.plane.writer();
+        // Only a view that is gone has missed anything.
+        self.plane.rebase(&mut writer, &turn.catalog);
+        Writing { writer, turn }
     }
 
     /// Makes a transaction visible and tells everybody; zones whose overlay has grown are packed anew meanwhile.
-    pub(crate) fn publish(&self, writer: &mut Writer, mut next: Next, events: Vec<Event>) {
+    pub(crate) fn publish(&self, writer: &mut Writing<'_>, mut next: Next, events: Vec<Event>) {
         let mut folding = None;
-        let due = fold::due(&next.state.catalog, &next.changed.zones, next.state.options.fold_after);
+        let due = fold::due(next.state.view(), &next.changed.zones, next.state.options.fold_after);
         if !due.is_empty()
-            && let Some(folder) = Folder::start(Arc::downgrade(&self.inner))
+            && let Some(folder) = Folder::start(self.clone_weak())
         {
-            let (catalog, folds) = fold::begin(next.state.catalog.as_ref().clone(), &due);
+            let (catalog, folds) = fold::begin(next.state.catalog.as_ref().clone(), &self.plane.name, &due);
             next.state.catalog = Arc::new(catalog);
             folding = Some((folder, folds));
         }
-        self.show(&writer.accept(next));
-        for event in events {
-            // Nobody listening is no error.
-            let _ = self.inner.events.send(event);
+        let state = writer.accept(next);
+        if self.show(writer, &state) {
+            for event in events {
+                // Nobody listening is no error.
+                let _ = self.inner.events.send(event);
+            }
         }
         if let Some((folder, folds)) = folding {
             folder.run(folds);
@@ -225,20 +345,33 @@ impl Store {
     pub(crate) fn finish_fold(&self, apex: &Name, folded: Folded) {
         let mut writer = self.lock();
         let mut state = State::clone(&writer.state());
-        if let Some(catalog) = fold::finish(&state.catalog, apex, folded) {
+        if let Some(catalog) = fold::finish(&state.catalog, &self.plane.name, apex, folded) {
             state.catalog = Arc::new(catalog);
             let state = Arc::new(state);
             writer.replace_state(state.clone());
-            self.show(&state);
+            self.show(&mut writer, &state);
         }
     }
 
-    fn show(&self, state: &Arc<State>) {
-        self.inner.state.store(state.clone());
-        self.inner.catalog.store(state.catalog.clone());
+    /// Returns whether anybody sees it: a view that is gone is written by those who still hold it, and read by nobody else.
+    fn show(&self, writing: &mut Writing<'_>, state: &Arc<State>) -> bool {
+        self.plane.state.store(state.clone());
+        let is_there = writing.turn.planes.iter().any(|plane| Arc::ptr_eq(plane, &self.plane));
+        if is_there {
+            writing.turn.catalog = state.catalog.clone();
+            for other in writing.turn.planes.iter().filter(|other| !Arc::ptr_eq(other, &self.plane)) {
+                other.rebase(&mut other.writer(), &state.catalog);
+            }
+            self.inner.catalog.store(state.catalog.clone());
+        }
+        is_there
     }
 
-    fn change_options(&self, writer: &mut Writer, options: StoreOptions) -> Result<u64, StoreError> {
+    fn clone_weak(&self) -> WeakStore {
+        WeakStore { inner: Arc::downgrade(&self.inner), plane: Arc::downgrade(&self.plane) }
+    }
+
+    fn change_options(&self, writer: &mut Writing<'_>, options: StoreOptions) -> Result<u64, StoreError> {
         let state = writer.state();
         if *state.options == options {
             return Ok(state.catalog.version());
@@ -253,7 +386,12 @@ impl Store {
         self.change(writer, &Source::Config, transaction)
     }
 
-    fn commit(&self, writer: &mut Writer, source: &Source, changes: &ChangeSet) -> Result<u64, StoreError> {
+    fn commit(
+        &self,
+        writer: &mut Writing<'_>,
+        source: &Source,
+        changes: &ChangeSet,
+    ) -> Result<u64, StoreError> {
         let state = writer.state();
         let mut names: BTreeMap<Name, Vec<Contribution>> = BTreeMap::new();
         let mut reasons = Vec::new();
@@ -284,7 +422,7 @@ impl Store {
 
     fn change(
         &self,
-        writer: &mut Writer,
+        writer: &mut Writing<'_>,
         source: &Source,
         transaction: Transaction,
     ) -> Result<u64, StoreError> {
@@ -299,8 +437,20 @@ impl Store {
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let catalog = self.snapshot();
-        let zones = catalog.default_view().map_or(0, View::len);
-        write!(f, "store with {zones} zones at version {}", catalog.version())
+        let zones = catalog.view(self.view_name()).map_or(0, View::len);
+        write!(f, "view {} with {zones} zones at version {}", self.view_name(), catalog.version())
+    }
+}
+
+/// A store that goes when nobody else holds it.
+pub(crate) struct WeakStore {
+    inner: Weak<Inner>,
+    plane: Weak<Plane>,
+}
+
+impl WeakStore {
+    pub fn upgrade(&self) -> Option<Store> {
+        Some(Store { inner: self.inner.upgrade()?, plane: self.plane.upgrade()? })
     }
 }
 

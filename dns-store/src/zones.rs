@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dns_core::name::HashedName;
 use dns_core::trie::Trie;
 use dns_core::zone::{Built, Zone};
-use dns_core::{Name, Rrset, ZoneState};
+use dns_core::{Access, Name, Rrset, ZoneState};
 
 use crate::commit::Transaction;
 use crate::event::Event;
@@ -14,10 +14,12 @@ use crate::store::Store;
 use crate::{Reason, Source, SourceKind, StoreError};
 
 /// What a zone is told besides its records.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ZoneOptions {
     /// Names that the zone does not have are asked upstream.
     pub fallthrough: bool,
+    /// Which clients get answers from it; all of them if absent.
+    pub access: Option<Arc<Access>>,
 }
 
 /// A zone that somebody asked for, as opposed to a derived one.
@@ -163,7 +165,12 @@ impl Store {
         let transaction = Transaction { names, zones: [(apex.clone(), change)].into(), ..Default::default() };
         let next = writer.prepare(source, transaction).map_err(StoreError::Invalid)?;
         let version = next.version();
-        let mut events = vec![Event::Reloaded { version, source: source.clone(), zone: apex }];
+        let mut events = vec![Event::Reloaded {
+            version,
+            view: state.view_name.clone(),
+            source: source.clone(),
+            zone: apex,
+        }];
         if !next.changed.is_empty() {
             events.push(Event::Changed(next.changed.clone()));
         }

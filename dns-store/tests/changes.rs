@@ -98,9 +98,10 @@ fn lines(event: &Event) -> Vec<String> {
             let head = format!("{} by {}", changed.version, changed.source);
             [head].into_iter().chain(added).chain(updated).chain(deleted).chain(zones).collect()
         }
-        Event::Reloaded { version, source, zone } => {
+        Event::Reloaded { version, source, zone, .. } => {
             vec![format!("{version} by {source}"), format!("all of {zone}")]
         }
+        Event::Views { version } => vec![format!("{version} views")],
         Event::Lagged(missed) => vec![format!("missed {missed}")],
     }
 }

@@ -86,12 +86,12 @@ fn a_change_of_the_policy_leaves_other_options_as_others_have_just_set_them() {
             let mut policy = AnswerPolicy::default();
             while !done.load(Ordering::Acquire) {
                 policy.minimal_responses = !policy.minimal_responses;
-                store.set_policy(policy.clone()).unwrap();
+                store.set_policy(&policy).unwrap();
             }
         });
         let lost = (1..=CHANGES).find(|longest| {
             let options = StoreOptions { ttl_bounds: 1..=*longest, ..StoreOptions::default() };
-            store.set_options(options).unwrap();
+            store.set_options(&options).unwrap();
             *store.options().ttl_bounds.end() != *longest
         });
         done.store(true, Ordering::Release);

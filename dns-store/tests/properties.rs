@@ -258,7 +258,7 @@ fn step_store(store: &Store, step: &Step) -> Result<u64, StoreError> {
             store.fail_zone(source, apex.clone(), "it is broken".into(), ZoneOptions::default())
         }
         Step::DropZone(source, apex) => store.drop_zone(source, apex),
-        Step::Options(which) => store.set_options(options(*which, store.options().fold_after)),
+        Step::Options(which) => store.set_options(&options(*which, store.options().fold_after)),
     }
 }
 
@@ -342,6 +342,7 @@ impl Follower {
                         visible(store).into_iter().filter(|((owner, _), _)| owner.is_at_or_below(&zone));
                     self.copy.extend(now);
                 }
+                Event::Views { .. } => unreachable!("no view comes or goes"),
                 Event::Lagged(_) => unreachable!("there are fewer events than are kept"),
             }
         }

@@ -129,11 +129,11 @@ fn other_precedence_serves_other_records_at_once() {
     store.update(&Source::Api, rrset("www.example.org 300 A 192.0.2.2"), None).unwrap();
     let serial = support::serial(&store, "example.org");
     let precedence = vec![vec![SourceKind::File], vec![SourceKind::Api]];
-    store.set_options(StoreOptions { precedence, ..store.options() }).unwrap();
+    store.set_options(&StoreOptions { precedence, ..store.options() }).unwrap();
     assert_eq!(at(&store, "www.example.org"), ["file:zone: 300 A 192.0.2.1", "[api: 300 A 192.0.2.2]"]);
     assert_eq!(support::serial(&store, "example.org"), serial + 1);
     assert_eq!(
-        store.set_options(store.options()).unwrap(),
+        store.set_options(&store.options()).unwrap(),
         store.version(),
         "the same options change nothing"
     );
@@ -158,7 +158,7 @@ fn ttl_bounds_are_for_records_that_people_and_controllers_write() {
     }
     let options = StoreOptions { ttl_bounds: 1..=10, ..StoreOptions::default() };
     let store = store();
-    store.set_options(options).unwrap();
+    store.set_options(&options).unwrap();
     store.create(&Source::Api, rrset("example.org 5 A 192.0.2.1"), None).unwrap();
 }
 

@@ -205,7 +205,7 @@ fn derived_zones_follow_the_options() {
     let before = serial(&store, "example.net");
     let mut options = StoreOptions { derived_fallthrough: true, ..store.options() };
     options.derived.ns = vec![name("ns1.example.com"), name("ns2.example.com")];
-    store.set_options(options).unwrap();
+    store.set_options(&options).unwrap();
     let catalog = store.snapshot();
     let entry = catalog.default_view().unwrap().zone(&name("example.net")).unwrap();
     assert!(entry.fallthrough && entry.derived);

@@ -164,7 +164,7 @@ impl Server {
 }
 
 fn entry(apex: Name, state: ZoneState) -> ZoneEntry {
-    ZoneEntry { apex, state, fallthrough: false, derived: false }
+    ZoneEntry { apex, state, fallthrough: false, derived: false, access: None }
 }
 
 /// A zone from its text.

@@ -220,6 +220,11 @@ impl<'z> Iterator for Rrsets<'z> {
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SourceTag(pub u16);
 
+impl SourceTag {
+    /// SOA and NS records that were made up for a zone that nobody declared: they say nothing of their name.
+    pub const SYNTHESISED: Self = Self(1);
+}
+
 /// An RRset as it stands in a node: ready to be copied.
 #[derive(Clone, Copy, Debug)]
 pub struct PackedRrset<'z> {

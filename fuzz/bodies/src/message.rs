@@ -76,11 +76,17 @@ fn workers() -> [Worker<Arc<Catalog>>; 2] {
             });
         assert!(report.errors.is_empty(), "{:?}", report.errors);
         let zone = builder.finish().map_err(|faults| format!("{faults:?}")).expect("a zone").zone;
-        view.put(ZoneEntry { apex, state: ZoneState::Serving(zone), fallthrough: false, derived: false });
+        view.put(ZoneEntry {
+            apex,
+            state: ZoneState::Serving(zone),
+            fallthrough: false,
+            derived: false,
+            access: None,
+        });
     }
     let apex: Name = "failed.test.".parse().expect("a name");
     let state = ZoneState::Failed("not there".into());
-    view.put(ZoneEntry { apex, state, fallthrough: false, derived: false });
+    view.put(ZoneEntry { apex, state, fallthrough: false, derived: false, access: None });
     let authoritative = Authoritative::new(Arc::new(Catalog::new().with_view(view)));
     [Transport::Udp, Transport::Tcp].map(|transport| authoritative.responder(transport))
 }
