@@ -66,6 +66,7 @@ async fn next(events: &mut Watch) -> String {
             words.join(", ")
         }
         Some(Event::Reloaded { zone, .. }) => format!("loaded {zone}"),
+        Some(Event::Views { .. }) => "other views".to_owned(),
         Some(Event::Lagged(missed)) => format!("missed {missed} events"),
         None => "the store is gone".to_owned(),
     }
