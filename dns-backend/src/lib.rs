@@ -10,6 +10,7 @@ mod answer;
 mod counters;
 mod denial;
 pub mod guard;
+pub mod log;
 mod lookup;
 mod packets;
 mod query;
