@@ -1,17 +1,24 @@
 //! What to serve and where: plain values, filled by hand or read from a file.
 
+mod guard;
 mod sample;
+mod zone;
 
-use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use dns_backend::guard::{Identity, RateLimitSpec, Rule};
 use dns_core::{AnswerPolicy, Name, Rrset};
-/// A kind of place that records come from.
 use dns_store::DerivedAuthority;
+/// A kind of place that records come from.
 pub use dns_store::SourceKind;
+
+pub use self::{
+    guard::{Access, Cookies, QueryLog, QueryLogFormat, QueryLogTarget},
+    zone::{View, Zone, ZoneContent},
+};
 
 /// Everything a server needs to know before it starts.
 ///
@@ -38,6 +45,27 @@ pub struct Config {
     pub backend: Backend,
     /// Limits for TCP connections.
     pub tcp: Tcp,
+    /// What some clients get in place of the zones and records above.
+    pub views: Vec<View>,
+    /// Who may ask; see [`access_at`](Self::access_at).
+    pub access: Vec<Access>,
+    /// What becomes of some questions, in the order in which they are tried.
+    pub rules: Vec<Rule>,
+    /// How many responses a client network gets; `None` for as many as it asks for.
+    pub rate_limit: Option<RateLimitSpec>,
+    /// Whether clients may prove their address.
+    pub cookies: Cookies,
+    /// What the server tells of itself.
+    pub identity: Identity,
+    /// What is written down of queries; nothing by default.
+    pub query_log: Option<QueryLog>,
+    /// The user to run as once all ports are bound, and the group after a colon; `None` for the one that started it.
+    pub user: Option<String>,
+    /// Files that were read beside the configuration file or are read for it later, zone files apart: what it includes,
+    /// lists of zones, secrets, databases. Whoever fills this by hand leaves it empty.
+    pub files: Vec<PathBuf>,
+    /// Folders in which further files to include may appear.
+    pub folders: Vec<PathBuf>,
     /// Refuse to start when a zone fails to load, instead of answering SERVFAIL for its names; off by default.
     ///
     /// Whoever starts the server decides this, so it is no key of the file.
@@ -57,6 +85,16 @@ impl Default for Config {
             precedence: SourceKind::ALL.to_vec(),
             backend: Backend::default(),
             tcp: Tcp::default(),
+            views: Vec::new(),
+            access: Vec::new(),
+            rules: Vec::new(),
+            rate_limit: Some(RateLimitSpec::default()),
+            cookies: Cookies::default(),
+            identity: Identity::default(),
+            query_log: None,
+            user: None,
+            files: Vec::new(),
+            folders: Vec::new(),
             strict: false,
         }
     }
@@ -72,6 +110,8 @@ impl Config {
             ("log_level", old.log.level != new.log.level),
             ("log_format", old.log.format != new.log.format),
             ("tcp", old.tcp != new.tcp),
+            ("query_log", old.query_log != new.query_log),
+            ("user", old.user != new.user),
         ]
         .into_iter()
         .filter_map(|(key, changed)| changed.then_some(key))
@@ -173,26 +213,6 @@ pub enum LogFormat {
     Text,
     /// A JSON object per line.
     Json,
-}
-
-/// A zone that is served.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Zone {
-    /// Its apex.
-    pub name: Name,
-    /// Where its records come from.
-    pub content: ZoneContent,
-    /// Names that the zone does not have are asked upstream instead of denied.
-    pub fallthrough: bool,
-}
-
-/// Where the records of a zone come from.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum ZoneContent {
-    /// A zone file, read at start and again when it changes.
-    File(PathBuf),
-    /// The text of a zone file.
-    Text(Cow<'static, str>),
 }
 
 /// TTLs that are accepted, in seconds; both ends included.
@@ -348,12 +368,17 @@ mod tests {
         new.backend.default_ttl = 60;
         new.backend.answers.minimal_responses = true;
         new.precedence.reverse();
+        new.rate_limit = None;
+        new.cookies.enabled = false;
+        new.identity.version = Some("1".to_owned());
+        new.access.push(Access::default());
         assert_eq!(Config::restart_keys(&old, &new), Vec::<&str>::new());
 
         new.listen.http = Listener::loopback(8080);
         new.workers = NonZeroUsize::new(2);
         new.log.format = LogFormat::Json;
         new.tcp.max_connections = 1;
-        assert_eq!(Config::restart_keys(&old, &new), ["listen.http", "workers", "log_format", "tcp"]);
+        new.user = Some("dns".to_owned());
+        assert_eq!(Config::restart_keys(&old, &new), ["listen.http", "workers", "log_format", "tcp", "user"]);
     }
 }

@@ -48,9 +48,11 @@ impl Config {
             ZoneContent::File(path) => Some(path.clone()),
             ZoneContent::Text(_) => None,
         };
+        let zones = self.views.iter().flat_map(|view| &view.zones).chain(&self.zones);
+        let zones_dirs = self.views.iter().filter_map(|view| view.zones_dir.as_ref()).chain(&self.zones_dir);
         WatchedPaths {
-            files: self.zones.iter().filter_map(file).collect(),
-            folders: self.zones_dir.clone().into_iter().collect(),
+            files: zones.filter_map(file).chain(self.files.iter().cloned()).collect(),
+            folders: zones_dirs.chain(&self.folders).cloned().collect(),
         }
     }
 }

@@ -201,7 +201,7 @@ impl ServerBuilder {
     #[must_use]
     pub fn zone_text(mut self, apex: Name, text: impl Into<Cow<'static, str>>) -> Self {
         let content = ZoneContent::Text(text.into());
-        self.config.zones.push(Zone { name: apex, content, fallthrough: false });
+        self.config.zones.push(Zone::new(apex, content));
         self
     }
 
@@ -209,7 +209,7 @@ impl ServerBuilder {
     #[must_use]
     pub fn zone_file(mut self, apex: Name, path: impl Into<PathBuf>) -> Self {
         let content = ZoneContent::File(path.into());
-        self.config.zones.push(Zone { name: apex, content, fallthrough: false });
+        self.config.zones.push(Zone::new(apex, content));
         self
     }
 

@@ -273,5 +273,5 @@ async fn a_zone_may_move_between_text_and_file() {
 
 fn text_zones() -> Vec<dns_server::config::Zone> {
     let content = dns_server::config::ZoneContent::Text(ZONE.into());
-    vec![dns_server::config::Zone { name: name("example.org"), content, fallthrough: false }]
+    vec![dns_server::config::Zone::new(name("example.org"), content)]
 }

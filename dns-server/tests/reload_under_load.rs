@@ -171,11 +171,10 @@ async fn no_answer_is_wrong_mixed_missing_or_refused_while_zones_are_reloaded() 
     let paths: Vec<PathBuf> = apexes.iter().map(|apex| folder.path().join(format!("{apex}zone"))).collect();
     let rewrite = |version| paths.iter().for_each(|path| replace(path, &zone(version)));
     rewrite(1);
-    let zones = apexes.iter().zip(&paths).map(|(apex, path)| Zone {
-        name: apex.parse().unwrap(),
-        content: ZoneContent::File(path.clone()),
-        fallthrough: false,
-    });
+    let zones = apexes
+        .iter()
+        .zip(&paths)
+        .map(|(apex, path)| Zone::new(apex.parse().unwrap(), ZoneContent::File(path.clone())));
     let config = Config {
         listen: Listen { dns: vec![Listener::required(([127, 0, 0, 1], 0).into())], ..Listen::default() },
         zones: zones.collect(),

@@ -37,11 +37,7 @@ pub fn load(args: &SourceArgs) -> Result<Loaded, ConfigErrors> {
     }
     for zone in &args.zones {
         zones.retain(|other| other.name != zone.name);
-        zones.push(Zone {
-            name: zone.name.clone(),
-            content: ZoneContent::File(zone.file.clone()),
-            fallthrough: false,
-        });
+        zones.push(Zone::new(zone.name.clone(), ZoneContent::File(zone.file.clone())));
     }
     Ok(loaded)
 }

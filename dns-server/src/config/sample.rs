@@ -32,7 +32,7 @@ impl Config {
             .iter()
             .try_fold(Name::root(), |name, label| name.child(label))
             .unwrap_or_else(|_| Name::root());
-        vec![Zone { name, content: ZoneContent::Text(Cow::Borrowed(ZONE)), fallthrough: false }]
+        vec![Zone::new(name, ZoneContent::Text(Cow::Borrowed(ZONE)))]
     }
 }
 

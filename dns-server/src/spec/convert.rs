@@ -52,7 +52,7 @@ pub(super) fn config(spec: Spec, base: &Path, sample: bool, reader: &mut Reader)
         precedence: precedence(spec.precedence, reader),
         backend,
         tcp,
-        strict: defaults.strict,
+        ..defaults
     }
 }
 
@@ -139,11 +139,9 @@ fn zones(list: Option<Located<Vec<Located<ZoneSpec>>>>, base: &Path, reader: &mu
                     "forwarding is not part of this build: names that the zone does not have are denied",
                 );
             }
-            Some(Zone {
-                name: name?.value.0,
-                content: ZoneContent::File(base.join(file?.value.0)),
-                fallthrough: value(fallthrough).unwrap_or(false),
-            })
+            let content = ZoneContent::File(base.join(file?.value.0));
+            let fallthrough = value(fallthrough).unwrap_or(false);
+            Some(Zone { fallthrough, ..Zone::new(name?.value.0, content) })
         })
         .collect()
 }
