@@ -6,8 +6,14 @@ use thiserror::Error;
 
 /// Octets of a DNS header ([RFC 1035, section 4.1.1](https://www.rfc-editor.org/rfc/rfc1035#section-4.1.1)).
 pub const HEADER_OCTETS: usize = 12;
+/// EDNS option that asks who answers ([RFC 5001](https://www.rfc-editor.org/rfc/rfc5001)).
+pub(crate) const OPTION_NSID: u16 = 3;
+/// EDNS option that proves the client's address ([RFC 7873](https://www.rfc-editor.org/rfc/rfc7873)).
+pub(crate) const OPTION_COOKIE: u16 = 10;
 /// EDNS option that asks how long an idle connection is kept ([RFC 7828](https://www.rfc-editor.org/rfc/rfc7828)).
-const OPTION_TCP_KEEPALIVE: u16 = 11;
+pub(crate) const OPTION_TCP_KEEPALIVE: u16 = 11;
+/// EDNS option that tells more than a response code ([RFC 8914](https://www.rfc-editor.org/rfc/rfc8914)).
+pub(crate) const OPTION_EDE: u16 = 15;
 
 /// A request as far as answering needs it. Reused: [`read`](Self::read) overwrites everything.
 #[derive(Default)]
@@ -22,6 +28,8 @@ pub struct Query {
     pub qclass: u16,
     /// The EDNS part, if the client speaks EDNS.
     pub edns: Option<Edns>,
+    /// Place of the client's view in the catalog.
+    pub(crate) view: usize,
 }
 
 /// What an OPT record says ([RFC 6891, section 6.1](https://www.rfc-editor.org/rfc/rfc6891#section-6.1)).
@@ -35,6 +43,27 @@ pub struct Edns {
     pub dnssec_ok: bool,
     /// The client asks how long its connection is kept ([RFC 7828](https://www.rfc-editor.org/rfc/rfc7828)).
     pub keepalive: bool,
+    /// The client asks who answers ([RFC 5001](https://www.rfc-editor.org/rfc/rfc5001)).
+    pub nsid: bool,
+    /// The first COOKIE option ([RFC 7873](https://www.rfc-editor.org/rfc/rfc7873)).
+    pub cookie: Option<Span>,
+}
+
+/// A stretch of the request.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Span {
+    /// Where it begins.
+    pub at: u16,
+    /// How many octets it has.
+    pub octets: u16,
+}
+
+impl Span {
+    /// The stretch of this message; empty if it is too short.
+    pub fn of(self, message: &[u8]) -> &[u8] {
+        let at = usize::from(self.at);
+        message.get(at..at + usize::from(self.octets)).unwrap_or_default()
+    }
 }
 
 /// Why a request is not answered from zones.
@@ -59,6 +88,11 @@ pub enum RequestError {
     /// A query that brings answers, or records that cannot be read.
     #[error("what follows the question is malformed")]
     Records,
+    /// No question, but a COOKIE option: the client only wants a cookie ([RFC 7873, section 5.4]).
+    ///
+    /// [RFC 7873, section 5.4]: https://www.rfc-editor.org/rfc/rfc7873#section-5.4
+    #[error("there is no question")]
+    CookieAlone,
     /// Two OPT records, or one that cannot be read.
     #[error("the OPT record is malformed")]
     Opt,
@@ -74,6 +108,7 @@ impl RequestError {
             Self::Short | Self::Response => None,
             Self::Opcode => Some(ResponseCode::NOTIMP),
             Self::QuestionCount | Self::Question | Self::Records | Self::Opt => Some(ResponseCode::FORMERR),
+            Self::CookieAlone => Some(ResponseCode::NOERROR),
             Self::EdnsVersion => Some(ResponseCode::BADVERS),
         }
     }
@@ -117,7 +152,7 @@ impl Query {
             return Err(RequestError::Opcode);
         }
         if header[4..6] != [0, 1] {
-            return Err(RequestError::QuestionCount);
+            return Err(self.read_without_question(request));
         }
         let name_octets = self.qname.read(rest).map_err(|_| RequestError::Question)?;
         let Some((numbers, after)) = rest[name_octets..].split_first_chunk::<4>() else {
@@ -138,6 +173,25 @@ impl Query {
         match self.edns {
             Some(edns) if edns.version > 0 => Err(RequestError::EdnsVersion),
             _ => Ok(()),
+        }
+    }
+
+    /// What is to be said to a request that has not exactly one question.
+    #[cold]
+    fn read_without_question(&mut self, request: &[u8]) -> RequestError {
+        self.question_end = HEADER_OCTETS;
+        let counts = &request[4..HEADER_OCTETS];
+        let is_plain =
+            counts[..6] == [0; 6] && self.read_records(request, request.len() - HEADER_OCTETS, 0, 1).is_ok();
+        match self.edns {
+            Some(Edns { version: 0, cookie: Some(_), .. }) if is_plain && counts[6..] == [0, 1] => {
+                RequestError::CookieAlone
+            }
+            _ => {
+                // What could not be read whole has said nothing.
+                self.edns = None;
+                RequestError::QuestionCount
+            }
         }
     }
 
@@ -166,12 +220,17 @@ impl Query {
                 if !is_root || self.edns.is_some() || index < authority {
                     return Err(RequestError::Opt);
                 }
-                self.edns = Some(Edns {
+                let mut edns = Edns {
                     udp_octets: u16::from_be_bytes([fixed[2], fixed[3]]),
                     version: fixed[5],
                     dnssec_ok: fixed[6] & 0x80 != 0,
-                    keepalive: read_options(rdata)?,
-                });
+                    ..Edns::default()
+                };
+                if !rdata.is_empty() {
+                    let at = request.len() - after.len() - rdata.len();
+                    edns.read_options(rdata, at)?;
+                }
+                self.edns = Some(edns);
             }
         }
         if rest.is_empty() { Ok(()) } else { Err(RequestError::Records) }
@@ -195,18 +254,29 @@ pub(crate) fn skip_name(mut rest: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Looks through the options; unknown ones are passed over ([RFC 6891, section 6.1.2]). Tells whether keepalive is there.
-///
-/// [RFC 6891, section 6.1.2]: https://www.rfc-editor.org/rfc/rfc6891#section-6.1.2
-fn read_options(mut rest: &[u8]) -> Result<bool, RequestError> {
-    let mut keepalive = false;
-    while !rest.is_empty() {
-        let (head, after) = rest.split_first_chunk::<4>().ok_or(RequestError::Opt)?;
-        let octets = usize::from(u16::from_be_bytes([head[2], head[3]]));
-        rest = after.get(octets..).ok_or(RequestError::Opt)?;
-        keepalive |= u16::from_be_bytes([head[0], head[1]]) == OPTION_TCP_KEEPALIVE;
+impl Edns {
+    /// Looks through the options, which begin `at` there in the request; unknown ones are passed over ([RFC 6891, section 6.1.2]).
+    ///
+    /// [RFC 6891, section 6.1.2]: https://www.rfc-editor.org/rfc/rfc6891#section-6.1.2
+    fn read_options(&mut self, rdata: &[u8], at: usize) -> Result<(), RequestError> {
+        let mut rest = rdata;
+        while !rest.is_empty() {
+            let (head, after) = rest.split_first_chunk::<4>().ok_or(RequestError::Opt)?;
+            let octets = u16::from_be_bytes([head[2], head[3]]);
+            rest = after.get(usize::from(octets)..).ok_or(RequestError::Opt)?;
+            match u16::from_be_bytes([head[0], head[1]]) {
+                OPTION_TCP_KEEPALIVE => self.keepalive = true,
+                OPTION_NSID => self.nsid = true,
+                // RFC 7873, section 5.2: further ones are ignored.
+                OPTION_COOKIE if self.cookie.is_none() => {
+                    let at = at + rdata.len() - after.len();
+                    self.cookie = Some(Span { at: at as u16, octets });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
-    Ok(keepalive)
 }
 
 #[cfg(test)]
@@ -239,12 +309,31 @@ mod tests {
         let opt = b"\0\0\x29\x10\x00\0\0\x80\0\0\x08\0\x0b\0\0\xff\xff\0\0";
         let other = b"\xc0\x0c\0\x10\0\x01\0\0\0\0\0\x02\x01x";
         let query = read(&message([1, 0, 0, 2], &[QUESTION, other, opt].concat())).unwrap();
-        let edns = Edns { udp_octets: 4096, version: 0, dnssec_ok: true, keepalive: true };
+        let edns = Edns { udp_octets: 4096, dnssec_ok: true, keepalive: true, ..Edns::default() };
         assert_eq!(query.edns, Some(edns));
         assert_eq!(
             read(&message([1, 0, 0, 2], &[QUESTION, opt, opt].concat())).err(),
             Some(RequestError::Opt)
         );
+    }
+
+    #[test]
+    fn a_cookie_is_found_where_it_stands_and_may_come_without_a_question() {
+        let opt = b"\0\0\x29\x04\xd0\0\0\0\0\0\x14\0\x03\0\0\0\x0a\0\x0812345678\0\x63\0\0";
+        let request = message([1, 0, 0, 1], &[QUESTION, opt].concat());
+        let edns = read(&request).unwrap().edns.unwrap();
+        assert!(edns.nsid && !edns.keepalive);
+        assert_eq!(edns.cookie.unwrap().of(&request), b"12345678");
+
+        let mut query = Query::default();
+        let request = message([0, 0, 0, 1], opt);
+        assert_eq!(query.read(&request), Err(RequestError::CookieAlone));
+        assert_eq!(query.edns.unwrap().cookie.unwrap().of(&request), b"12345678");
+        let without = b"\0\0\x29\x04\xd0\0\0\0\0\0\0";
+        assert_eq!(query.read(&message([0, 0, 0, 1], without)), Err(RequestError::QuestionCount));
+        assert_eq!(query.edns, None);
+        assert_eq!(query.read(&message([0, 0, 0, 1], &opt[..20])), Err(RequestError::QuestionCount));
+        assert_eq!(query.edns, None);
     }
 
     #[test]

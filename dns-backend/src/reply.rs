@@ -4,7 +4,9 @@ use dns_core::name::{HashedName, NAME_OCTETS_MAX};
 use dns_core::zone::{PackedRrset, RECORD_HEADER_OCTETS, Records};
 use dns_core::{Class, RecordType, ResponseCode};
 
-use crate::query::{Edns, HEADER_OCTETS, skip_name};
+use crate::query::{
+    Edns, HEADER_OCTETS, OPTION_COOKIE, OPTION_EDE, OPTION_NSID, OPTION_TCP_KEEPALIVE, skip_name,
+};
 
 /// Offsets from here on are out of a compression pointer's reach.
 const POINTER_REACH: usize = 0x4000;
@@ -12,8 +14,10 @@ const POINTER_REACH: usize = 0x4000;
 const POINTER: u16 = 0xc000;
 /// Octets of an OPT record without options.
 const OPT_OCTETS: usize = 11;
-/// Octets of the keepalive option of a response.
-const KEEPALIVE_OCTETS: usize = 6;
+/// Octets of an option's code and length.
+const OPTION_HEAD_OCTETS: usize = 4;
+/// Octets of a client cookie and a server cookie together.
+const COOKIE_OCTETS: usize = 24;
 
 /// The sections that records are put into.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -24,6 +28,24 @@ pub enum Section {
     Authority,
     /// What may save the client a question.
     Additional,
+}
+
+/// Why, in more detail than a response code has ([RFC 8914, section 4](https://www.rfc-editor.org/rfc/rfc8914#section-4)).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u16)]
+pub enum ExtendedError {
+    /// Records were put in the place of others by the operator's will.
+    ForgedAnswer = 4,
+    /// A rule of the operator stands against it.
+    Blocked = 15,
+    /// The client is not allowed to ask.
+    Prohibited = 18,
+    /// No zone of ours has the name.
+    NotAuthoritative = 20,
+    /// Such requests are not answered here.
+    NotSupported = 21,
+    /// The zone is ours but could not be loaded.
+    InvalidData = 24,
 }
 
 /// The records do not fit into the message.
@@ -59,8 +81,19 @@ pub struct Reply<'b> {
     counts: [u16; 3],
     rcode: ResponseCode,
     edns: Option<Edns>,
-    keepalive: Option<u16>,
+    options: Options<'b>,
     udp_octets: u16,
+}
+
+/// EDNS options that go with the reply.
+#[derive(Clone, Copy, Debug, Default)]
+struct Options<'b> {
+    /// There is any.
+    any: bool,
+    keepalive: Option<u16>,
+    nsid: Option<&'b [u8]>,
+    cookie: Option<[u8; COOKIE_OCTETS]>,
+    error: Option<u16>,
 }
 
 impl<'b> Reply<'b> {
@@ -96,17 +129,58 @@ impl<'b> Reply<'b> {
             counts: [0; 3],
             rcode: ResponseCode::NOERROR,
             edns,
-            keepalive: None,
+            options: Options::default(),
             udp_octets,
         }
     }
 
     /// Tells the client how long its connection is kept, in units of 100 ms.
     pub fn set_keepalive(&mut self, timeout: u16) {
-        if self.edns.is_some() && self.keepalive.is_none() {
-            self.keepalive = Some(timeout);
-            self.limit = self.limit.saturating_sub(KEEPALIVE_OCTETS);
+        if self.options.keepalive.is_none() && self.reserve(size_of_val(&timeout)) {
+            self.options.keepalive = Some(timeout);
         }
+    }
+
+    /// Tells the client who answers.
+    pub fn set_nsid(&mut self, nsid: &'b [u8]) {
+        if self.options.nsid.is_none() && self.reserve(nsid.len()) {
+            self.options.nsid = Some(nsid);
+        }
+    }
+
+    /// Gives the client a cookie for its own.
+    pub fn set_cookie(&mut self, client: [u8; 8], server: [u8; 16]) {
+        if self.options.cookie.is_none() && self.reserve(COOKIE_OCTETS) {
+            let mut cookie = [0; COOKIE_OCTETS];
+            cookie[..8].copy_from_slice(&client);
+            cookie[8..].copy_from_slice(&server);
+            self.options.cookie = Some(cookie);
+        }
+    }
+
+    /// Tells the client why, by a number of the registry of extended errors ([RFC 8914, section 4]); the first one counts.
+    /// Left out where the client does not speak EDNS.
+    ///
+    /// [RFC 8914, section 4]: https://www.rfc-editor.org/rfc/rfc8914#section-4
+    pub fn set_error(&mut self, code: ExtendedError) {
+        if self.options.error.is_none() && self.reserve(size_of::<u16>()) {
+            self.options.error = Some(code as u16);
+        }
+    }
+
+    /// Keeps room for an option; says whether it will be sent.
+    fn reserve(&mut self, octets: usize) -> bool {
+        let Some(limit) =
+            self.limit.checked_sub(OPTION_HEAD_OCTETS + octets).filter(|limit| *limit >= self.at)
+        else {
+            return false;
+        };
+        if self.edns.is_none() {
+            return false;
+        }
+        self.limit = limit;
+        self.options.any = true;
+        true
     }
 
     /// Sets the response code.
@@ -319,7 +393,7 @@ impl<'b> Reply<'b> {
     /// Ends the reply: counts, response code, OPT record. Tells its length.
     #[inline]
     pub fn finish(self) -> usize {
-        let Self { buffer, mut at, mut counts, rcode, edns, keepalive, udp_octets, .. } = self;
+        let Self { buffer, mut at, mut counts, rcode, edns, options, udp_octets, .. } = self;
         buffer[3] |= rcode.0 as u8 & 0x0f;
         if let Some(edns) = edns {
             let mut opt = [0u8; OPT_OCTETS];
@@ -327,15 +401,12 @@ impl<'b> Reply<'b> {
             opt[3..5].copy_from_slice(&udp_octets.to_be_bytes());
             opt[5] = (rcode.0 >> 4) as u8;
             opt[7] = u8::from(edns.dnssec_ok) << 7;
-            if keepalive.is_some() {
-                opt[10] = KEEPALIVE_OCTETS as u8;
-            }
             buffer[at..at + OPT_OCTETS].copy_from_slice(&opt);
             at += OPT_OCTETS;
-            if let Some(timeout) = keepalive {
-                let [high, low] = timeout.to_be_bytes();
-                buffer[at..at + KEEPALIVE_OCTETS].copy_from_slice(&[0, 11, 0, 2, high, low]);
-                at += KEEPALIVE_OCTETS;
+            if options.any {
+                let end = options.put(buffer, at);
+                buffer[at - 2..at].copy_from_slice(&((end - at) as u16).to_be_bytes());
+                at = end;
             }
             counts[Section::Additional as usize] += 1;
         }
@@ -371,6 +442,33 @@ impl<'b> Reply<'b> {
         // Pointers lead backwards, so this ends.
         while let [high @ 0xc0..=0xff, low] = self.buffer[at..at + 2] {
             at = usize::from(u16::from_be_bytes([high & 0x3f, low]));
+        }
+        at
+    }
+}
+
+impl Options<'_> {
+    /// Writes the options; there is room for them. Tells where they end.
+    #[cold]
+    fn put(&self, buffer: &mut [u8], mut at: usize) -> usize {
+        let mut put = |code: u16, value: &[u8]| {
+            let end = at + OPTION_HEAD_OCTETS + value.len();
+            buffer[at..at + 2].copy_from_slice(&code.to_be_bytes());
+            buffer[at + 2..at + 4].copy_from_slice(&(value.len() as u16).to_be_bytes());
+            buffer[at + 4..end].copy_from_slice(value);
+            at = end;
+        };
+        if let Some(nsid) = self.nsid {
+            put(OPTION_NSID, nsid);
+        }
+        if let Some(cookie) = &self.cookie {
+            put(OPTION_COOKIE, cookie);
+        }
+        if let Some(timeout) = self.keepalive {
+            put(OPTION_TCP_KEEPALIVE, &timeout.to_be_bytes());
+        }
+        if let Some(error) = self.error {
+            put(OPTION_EDE, &error.to_be_bytes());
         }
         at
     }
