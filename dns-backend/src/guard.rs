@@ -2,8 +2,12 @@
 //!
 //! Meet [`GuardSpec`], plain data as an operator writes it; what workers use is compiled from it once.
 
+mod cookies;
+mod limits;
 mod spec;
 
+pub use self::cookies::{ClientCookie, CookieState, Cookies, ServerCookie};
+pub use self::limits::{Decision, Limiter, ResponseKind};
 pub use self::spec::{
     Action, AddressOrder, Condition, CookieSpec, GuardSpec, Identity, ListenerSpec, NamePattern,
     RateLimitSpec, Replacement, Rule,

@@ -135,6 +135,8 @@ pub enum AddressOrder {
 }
 
 /// How many responses one client network gets, by kind, per second. Each worker counts its own.
+///
+/// A rate of 0 leaves its kind without a limit. Values beyond the bounds named here count as the nearest bound.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RateLimitSpec {
     /// Answers, and NODATA.
@@ -154,7 +156,8 @@ pub struct RateLimitSpec {
     pub ipv4_prefix: u8,
     /// Bits of an IPv6 address that make a network; 1 to 128.
     pub ipv6_prefix: u8,
-    /// Networks times kinds that a worker remembers; older ones are forgotten. 16 octets each.
+    /// Networks times kinds that a worker tells apart, rounded up to a power of two; 4 to 2^28, of 16 octets each. Where
+    /// there are more, some share a limit.
     pub table_size: u32,
     /// Clients that are never limited.
     pub exempt: Vec<Network>,
@@ -178,6 +181,13 @@ impl Default for RateLimitSpec {
 }
 
 /// DNS cookies ([RFC 7873](https://www.rfc-editor.org/rfc/rfc7873), [RFC 9018](https://www.rfc-editor.org/rfc/rfc9018)).
+///
+/// A secret is 16 octets from the system's source of randomness, drawn by whoever makes the spec: who knows it can claim any
+/// address. To replace one while clients hold its cookies ([RFC 9018, section 5]), enter the new one as the second
+/// everywhere, then make it the first everywhere, and an hour later, when no cookie of the old one is accepted any more,
+/// take that away.
+///
+/// [RFC 9018, section 5]: https://www.rfc-editor.org/rfc/rfc9018#section-5
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CookieSpec {
     /// The first one signs, all of them verify; at least one. Servers behind one address share them.

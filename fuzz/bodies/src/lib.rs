@@ -8,6 +8,7 @@
 //! seed. The replay test tells which of these is missing.
 
 pub mod config;
+pub mod cookie;
 pub mod message;
 pub mod name;
 pub mod rdata;
@@ -19,6 +20,7 @@ pub type Run = fn(&[u8]);
 /// Every target, by the name of its folder in `fuzz/corpus`.
 pub const TARGETS: &[(&str, Run)] = &[
     ("config", config::run),
+    ("cookie", cookie::run),
     ("message", message::run),
     ("name", name::run),
     ("rdata", rdata::run),
