@@ -3,20 +3,20 @@
 //! [RFC 1034, section 4.3.2]: https://www.rfc-editor.org/rfc/rfc1034#section-4.3.2
 
 use dns_core::name::{HashedName, NAME_OCTETS_MAX};
-use dns_core::zone::{Node, PackedRrset, RECORD_HEADER_OCTETS, Signing, Zone};
-use dns_core::{AnswerPolicy, AnyPolicy, RecordType, ResponseCode, View, ZoneEntry, ZoneState};
+use dns_core::zone::{Node, PackedRrset, RECORD_HEADER_OCTETS, Signing, SourceTag, Zone};
+use dns_core::{AnswerPolicy, AnyPolicy, RecordType, ResponseCode, Scope, ZoneEntry, ZoneState};
 
 use crate::Transport;
 use crate::additional;
 use crate::denial;
 use crate::lookup::{Lookup, Outcome, lookup};
 use crate::query::HEADER_OCTETS;
-use crate::reply::{Full, Origin, Owner, Reply, Section, find_suffix, read_name};
+use crate::reply::{ExtendedError, Full, Origin, Owner, Reply, Section, find_suffix, read_name};
 
 /// What answering one question needs to know, apart from the question.
 pub(crate) struct Answerer<'c> {
     pub policy: &'c AnswerPolicy,
-    pub view: &'c View,
+    pub scope: Scope<'c>,
     pub transport: Transport,
     pub qtype: RecordType,
     pub dnssec_ok: bool,
@@ -80,13 +80,15 @@ impl<'c> Answerer<'c> {
         scratch: &mut Scratch,
         reply: &mut Reply<'_>,
     ) {
-        let Some(entry) = entry else { return reply.set_rcode(ResponseCode::REFUSED) };
+        let Some(entry) = entry else {
+            return fail(reply, ResponseCode::REFUSED, ExtendedError::NotAuthoritative);
+        };
         let zone = match &entry.state {
             ZoneState::Serving(zone) => zone,
-            ZoneState::Failed(_) => return reply.set_rcode(ResponseCode::SERVFAIL),
+            ZoneState::Failed(_) => return fail(reply, ResponseCode::SERVFAIL, ExtendedError::InvalidData),
         };
         if let Err(rcode) = check_qtype(self.qtype) {
-            return reply.set_rcode(rcode);
+            return fail(reply, rcode, ExtendedError::NotSupported);
         }
         reply.set_authoritative(true);
         let apex_at = HEADER_OCTETS + qname.offset(zone.apex().label_count());
@@ -134,10 +136,10 @@ impl<'c> Answerer<'c> {
                 break;
             }
             visited[followed] = hash;
-            let zone = match find_zone(self.view, target, self.qtype).map(|entry| &entry.state) {
+            let zone = match find_zone(self.scope, target, self.qtype).map(|entry| &entry.state) {
                 None => break,
                 Some(ZoneState::Failed(_)) => {
-                    reply.set_rcode(ResponseCode::SERVFAIL);
+                    fail(reply, ResponseCode::SERVFAIL, ExtendedError::InvalidData);
                     break;
                 }
                 Some(ZoneState::Serving(zone)) => zone,
@@ -410,12 +412,34 @@ fn check_qtype(qtype: RecordType) -> Result<(), ResponseCode> {
 ///
 /// [RFC 4035, section 3.1.4.1]: https://www.rfc-editor.org/rfc/rfc4035#section-3.1.4.1
 #[inline]
-pub(crate) fn find_zone<'c>(view: &'c View, name: &HashedName, qtype: RecordType) -> Option<&'c ZoneEntry> {
-    let entry = view.find(name, name.labels())?;
+pub(crate) fn find_zone<'c>(scope: Scope<'c>, name: &HashedName, qtype: RecordType) -> Option<&'c ZoneEntry> {
+    let entry = scope.find(name, name.labels())?;
     if qtype == RecordType::DS && entry.apex.label_count() == name.labels() && name.labels() > 0 {
-        return Some(view.find(name, name.labels() - 1).unwrap_or(entry));
+        return Some(scope.find(name, name.labels() - 1).unwrap_or(entry));
+    }
+    if entry.derived && scope.shared.is_some() && lacks(entry, name) {
+        return Some(scope.behind(entry, name, name.labels()).unwrap_or(entry));
     }
     Some(entry)
+}
+
+/// A zone that nobody declared has nothing of its own at the name: what was made up for its apex does not count, nor do
+/// names that only stand above others.
+#[cold]
+fn lacks(entry: &ZoneEntry, name: &HashedName) -> bool {
+    let Some(zone) = entry.zone() else { return false };
+    match lookup(zone, name, RecordType::ANY).outcome {
+        Outcome::NxDomain | Outcome::NoData => true,
+        Outcome::Node(node) => node.rrsets().all(|rrset| rrset.source == SourceTag::SYNTHESISED),
+        _ => false,
+    }
+}
+
+/// Ends a reply that has no records.
+#[cold]
+fn fail(reply: &mut Reply<'_>, rcode: ResponseCode, why: ExtendedError) {
+    reply.set_rcode(rcode);
+    reply.set_error(why);
 }
 
 /// How a cut, or the owner of a DNAME record, is written: it is an ancestor-or-self of the name that was looked up, so

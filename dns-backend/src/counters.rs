@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use dns_core::{RecordType, ResponseCode};
 
+use crate::guard::{CookieState, ResponseKind};
+
 /// Types that are counted on their own; the rest are `other`.
 const TYPES: [RecordType; 19] = [
     RecordType::A,
@@ -37,6 +39,16 @@ pub struct Counters {
     no_question: [AtomicU64; RCODES],
     dropped: AtomicU64,
     truncated: AtomicU64,
+    prohibited: AtomicU64,
+    limited: [Limited; 4],
+    cookies: [AtomicU64; 4],
+}
+
+/// Responses of one kind that were kept back.
+#[derive(Debug, Default)]
+struct Limited {
+    slipped: AtomicU64,
+    dropped: AtomicU64,
 }
 
 /// One figure of [`Counters::replies`].
@@ -57,6 +69,9 @@ impl Default for Counters {
             no_question: std::array::from_fn(|_| AtomicU64::new(0)),
             dropped: AtomicU64::new(0),
             truncated: AtomicU64::new(0),
+            prohibited: AtomicU64::new(0),
+            limited: Default::default(),
+            cookies: Default::default(),
         }
     }
 }
@@ -92,7 +107,49 @@ impl Counters {
         })
     }
 
-    /// Requests that got no answer: too short, or responses.
+    #[cold]
+    pub(crate) fn count_prohibited(&self) {
+        add_one(&self.prohibited);
+    }
+
+    #[inline]
+    pub(crate) fn count_limited(&self, kind: ResponseKind, slipped: bool) {
+        let limited = &self.limited[kind as usize];
+        add_one(if slipped { &limited.slipped } else { &limited.dropped });
+    }
+
+    #[inline]
+    pub(crate) fn count_cookie(&self, state: &CookieState) {
+        let slot = match state {
+            CookieState::Malformed => 0,
+            CookieState::ClientOnly(_) => 1,
+            CookieState::Valid { .. } => 2,
+            CookieState::Invalid(_) => 3,
+        };
+        add_one(&self.cookies[slot]);
+    }
+
+    /// Questions of clients that may not ask.
+    pub fn prohibited(&self) -> u64 {
+        self.prohibited.load(Relaxed)
+    }
+
+    /// Responses kept back by the limits: by kind, those that left with TC instead and those that were dropped.
+    pub fn limited(&self) -> impl Iterator<Item = (&'static str, u64, u64)> {
+        let kinds = ["answer", "nxdomain", "referral", "error"];
+        kinds
+            .into_iter()
+            .zip(&self.limited)
+            .map(|(kind, limited)| (kind, limited.slipped.load(Relaxed), limited.dropped.load(Relaxed)))
+    }
+
+    /// Queries with cookies, by what they were.
+    pub fn cookies(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let states = ["malformed", "new", "valid", "invalid"];
+        states.into_iter().zip(&self.cookies).map(|(state, count)| (state, count.load(Relaxed)))
+    }
+
+    /// Requests that got no answer: too short, or responses, or over the limits.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Relaxed)
     }

@@ -2,10 +2,13 @@
 //!
 //! Meet [`GuardSpec`], plain data as an operator writes it; what workers use is compiled from it once.
 
+mod compiled;
 mod cookies;
+mod identity;
 mod limits;
 mod spec;
 
+pub use self::compiled::Guard;
 pub use self::cookies::{ClientCookie, CookieState, Cookies, ServerCookie};
 pub use self::limits::{Decision, Limiter, ResponseKind};
 pub use self::spec::{

@@ -16,11 +16,13 @@ mod packets;
 mod query;
 mod reply;
 mod responder;
+mod worker;
 
 pub use self::{
     counters::{Counters, ReplyCount},
     lookup::{Lookup, Outcome, lookup},
     packets::{Packets, Respond, Responder, Transport},
     query::{Edns, Query, RequestError},
-    responder::{Authoritative, CatalogReader, Catalogs, Worker},
+    responder::{Authoritative, CatalogReader, Catalogs},
+    worker::Worker,
 };

@@ -367,6 +367,18 @@ impl<'b> Reply<'b> {
 
     /// Writes the CNAME record that a DNAME record stands for; its owner stands at `owner_at`. Tells where its target stands.
     pub fn put_cname(&mut self, owner_at: usize, ttl: u32, target: &[u8]) -> Result<usize, Full> {
+        self.put_record(owner_at, RecordType::CNAME, Class::IN, ttl, target)
+    }
+
+    /// Writes a record into the answer section; its owner stands at `owner_at`. Tells where its RDATA stands.
+    fn put_record(
+        &mut self,
+        owner_at: usize,
+        rtype: RecordType,
+        class: Class,
+        ttl: u32,
+        rdata: &[u8],
+    ) -> Result<usize, Full> {
         let pointer_to = self.pointer_target(owner_at);
         let mut name = [0u8; NAME_OCTETS_MAX];
         let pointer = (POINTER | pointer_to as u16).to_be_bytes();
@@ -375,9 +387,9 @@ impl<'b> Reply<'b> {
         } else {
             read_name(self.written(), owner_at, &mut name).ok_or(Full)?
         };
-        let [rtype, class] = [RecordType::CNAME.0, Class::IN.0].map(u16::to_be_bytes);
-        let rdlength = (target.len() as u16).to_be_bytes();
-        let parts = [owner, &rtype, &class, &ttl.to_be_bytes(), &rdlength, target];
+        let [rtype, class] = [rtype.0, class.0].map(u16::to_be_bytes);
+        let rdlength = (rdata.len() as u16).to_be_bytes();
+        let parts = [owner, &rtype, &class, &ttl.to_be_bytes(), &rdlength, rdata];
         let end = self.at + parts.iter().map(|part| part.len()).sum::<usize>();
         if end > self.limit {
             return Err(Full);
@@ -387,7 +399,20 @@ impl<'b> Reply<'b> {
             self.at += part.len();
         }
         self.counts[Section::Answer as usize] += 1;
-        Ok(end - target.len())
+        Ok(end - rdata.len())
+    }
+
+    /// Records of the authority section stand alone, and we are not the authority.
+    #[inline]
+    pub fn is_referral(&self) -> bool {
+        self.counts[Section::Answer as usize] == 0
+            && self.counts[Section::Authority as usize] > 0
+            && self.buffer[2] & 0x04 == 0
+    }
+
+    /// Writes a TXT record for the name of the question, which nobody is to keep.
+    pub fn put_text(&mut self, class: Class, rdata: &[u8]) -> Result<(), Full> {
+        self.put_record(HEADER_OCTETS, RecordType::TXT, class, 0, rdata).map(drop)
     }
 
     /// Ends the reply: counts, response code, OPT record. Tells its length.

@@ -1,17 +1,15 @@
-//! The batch driver: several passes over many packets, so that what one waits for is fetched while others are read.
+//! What workers have in common: where catalogs and the guard come from, and what has been counted.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use dns_core::{AnswerPolicy, Catalog, Class, ResponseCode, ZoneEntry};
+use arc_swap::ArcSwap;
+use dns_core::Catalog;
 
-use crate::answer::{Answerer, Scratch, find_zone};
 use crate::counters::Counters;
-use crate::packets::{Packets, Respond, Responder, Transport};
-use crate::query::{Edns, HEADER_OCTETS, Query, RequestError};
-use crate::reply::Reply;
-
-/// Most requests in one batch.
-const BATCH_MAX: usize = 64;
+use crate::guard::Guard;
+use crate::log::LogHub;
+use crate::packets::{Respond, Transport};
+use crate::worker::Worker;
 
 /// Where catalogs come from.
 pub trait Catalogs: Send + Sync + 'static {
@@ -46,13 +44,31 @@ impl CatalogReader for Arc<Catalog> {
 /// Answers from zones alone: what it does not have is refused.
 pub struct Authoritative<C> {
     catalogs: C,
+    guard: Arc<ArcSwap<Guard>>,
+    log: OnceLock<Arc<LogHub>>,
     counters: Mutex<Vec<(Transport, Arc<Counters>)>>,
 }
 
 impl<C: Catalogs> Authoritative<C> {
-    /// Answers from the catalogs of this source.
+    /// Answers from the catalogs of this source, whoever asks.
     pub fn new(catalogs: C) -> Self {
-        Self { catalogs, counters: Mutex::default() }
+        let guard = Arc::new(ArcSwap::from_pointee(Guard::open()));
+        Self { catalogs, guard, log: OnceLock::new(), counters: Mutex::default() }
+    }
+
+    /// Puts another guard before the zones. Workers notice with their next batch.
+    pub fn set_guard(&self, guard: Guard) {
+        self.guard.store(Arc::new(guard));
+    }
+
+    /// The guard that counts now.
+    pub fn guard(&self) -> Arc<Guard> {
+        self.guard.load_full()
+    }
+
+    /// Logs the queries of all responders that are made from now on. Says whether it does: there is one log.
+    pub fn set_log(&self, hub: Arc<LogHub>) -> bool {
+        self.log.set(hub).is_ok()
     }
 
     /// Calls `each` with what all responders that were ever made have counted; those that came after others may share
@@ -84,167 +100,17 @@ impl<C: Catalogs> Respond for Authoritative<C> {
     type Responder = Worker<C::Reader>;
 
     fn responder(&self, transport: Transport) -> Self::Responder {
-        let counters = self.take_counters(transport);
-        Worker {
-            catalog: self.catalogs.reader(),
-            transport,
-            queries: (0..BATCH_MAX).map(|_| Query::default()).collect(),
-            scratch: Scratch::default(),
-            counters,
-        }
+        let log = self.log.get().map(|hub| hub.writer());
+        Worker::new(self.catalogs.reader(), self.guard.clone(), transport, self.take_counters(transport), log)
     }
 }
-
-/// One worker of [`Authoritative`].
-pub struct Worker<R> {
-    catalog: R,
-    transport: Transport,
-    queries: Box<[Query]>,
-    scratch: Scratch,
-    counters: Arc<Counters>,
-}
-
-impl<R: CatalogReader> Responder for Worker<R> {
-    fn respond(&mut self, packets: &mut impl Packets) {
-        let Self { catalog, transport, queries, scratch, counters } = self;
-        let catalog = catalog.current();
-        let mut found = [Ok(None); BATCH_MAX];
-        let count = packets.len().min(BATCH_MAX);
-        // Pass one: read the questions, and ask for the table slots.
-        for ((index, query), found) in (0..count).zip(queries.iter_mut()).zip(&mut found) {
-            *found = query.read(packets.request(index)).map(|()| zone_of(catalog, query));
-            if let Ok(Some(zone)) = found.map(|entry| entry.and_then(ZoneEntry::zone)) {
-                zone.prefetch_slot(query.qname.hash(query.qname.labels()));
-            }
-        }
-        // Pass two: ask for the nodes that the slots lead to. A lone query would only wait for itself.
-        if count > 1 {
-            for (query, found) in queries.iter().zip(&found[..count]) {
-                if let Ok(Some(zone)) = found.map(|entry| entry.and_then(ZoneEntry::zone)) {
-                    zone.prefetch_node(query.qname.hash(query.qname.labels()));
-                }
-            }
-        }
-        // Pass three: answer.
-        for ((index, query), found) in (0..count).zip(queries.iter()).zip(found) {
-            let (request, buffer) = packets.exchange(index);
-            let made = match found {
-                Ok(entry) => Some(answer(catalog, *transport, query, entry, scratch, request, buffer)),
-                Err(error) => refuse(catalog.policy(), *transport, query, error, request, buffer),
-            };
-            match made {
-                Some(made) => {
-                    counters.count_reply(
-                        made.has_question.then_some(query.qtype()),
-                        made.rcode,
-                        made.truncated,
-                    );
-                    packets.send(index, made.octets);
-                }
-                None => counters.count_dropped(),
-            }
-        }
-    }
-}
-
-/// A reply that has been written.
-struct Made {
-    octets: usize,
-    rcode: ResponseCode,
-    truncated: bool,
-    has_question: bool,
-}
-
-/// The zone that answers a question; none for classes other than IN.
-#[inline]
-fn zone_of<'c>(catalog: &'c Catalog, query: &Query) -> Option<&'c ZoneEntry> {
-    match query.qclass() {
-        Class::IN | Class::ANY => find_zone(catalog.default_view()?, &query.qname, query.qtype()),
-        _ => None,
-    }
-}
-
-#[inline]
-fn answer(
-    catalog: &Catalog,
-    transport: Transport,
-    query: &Query,
-    entry: Option<&ZoneEntry>,
-    scratch: &mut Scratch,
-    request: &[u8],
-    buffer: &mut [u8],
-) -> Made {
-    let policy = catalog.policy();
-    let mut reply = begin(policy, transport, query, query.question_end, request, buffer);
-    if let (Transport::Tcp, Some(Edns { keepalive: true, .. })) = (transport, query.edns) {
-        reply.set_keepalive(policy.tcp_keepalive);
-    }
-    match catalog.default_view() {
-        Some(view) => {
-            let answerer =
-                Answerer { policy, view, transport, qtype: query.qtype(), dnssec_ok: query.dnssec_ok() };
-            answerer.answer(&query.qname, entry, scratch, &mut reply);
-        }
-        None => reply.set_rcode(ResponseCode::REFUSED),
-    }
-    // RFC 1035, section 6.2: an answer to a question about all classes is no authority, as we know of one class only.
-    if query.qclass() != Class::IN {
-        reply.set_authoritative(false);
-    }
-    finish(reply, true)
-}
-
-/// Tells the client what is wrong with its request, if it should hear.
-#[cold]
-fn refuse(
-    policy: &AnswerPolicy,
-    transport: Transport,
-    query: &Query,
-    error: RequestError,
-    request: &[u8],
-    buffer: &mut [u8],
-) -> Option<Made> {
-    let rcode = error.rcode()?;
-    let question_end = if error.has_question() { query.question_end } else { HEADER_OCTETS };
-    let mut reply = begin(policy, transport, query, question_end, request, buffer);
-    reply.set_rcode(rcode);
-    Some(finish(reply, error.has_question()))
-}
-
-#[inline]
-fn begin<'b>(
-    policy: &AnswerPolicy,
-    transport: Transport,
-    query: &Query,
-    question_end: usize,
-    request: &[u8],
-    buffer: &'b mut [u8],
-) -> Reply<'b> {
-    let octets_max = match (transport, query.edns) {
-        (Transport::Tcp, _) => usize::from(u16::MAX),
-        (Transport::Udp, None) => UDP_OCTETS_MIN,
-        // RFC 6891, section 6.2.3: values below 512 are to be read as 512.
-        (Transport::Udp, Some(edns)) => {
-            usize::from(edns.udp_octets.min(policy.udp_octets_max)).max(UDP_OCTETS_MIN)
-        }
-    };
-    Reply::new(buffer, request, question_end, octets_max, query.edns, policy.udp_octets_max)
-}
-
-#[inline]
-fn finish(reply: Reply<'_>, has_question: bool) -> Made {
-    let (rcode, truncated) = (reply.rcode(), reply.is_truncated());
-    Made { octets: reply.finish(), rcode, truncated, has_question }
-}
-
-/// What every client takes over UDP ([RFC 1035, section 4.2.1](https://www.rfc-editor.org/rfc/rfc1035#section-4.2.1)).
-const UDP_OCTETS_MIN: usize = 512;
 
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
 
     use super::*;
+    use crate::packets::{Packets, Responder};
 
     /// A fragment of a header, which deserves no answer.
     struct Fragment;

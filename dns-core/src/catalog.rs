@@ -96,13 +96,10 @@ impl Catalog {
         &self.specs
     }
 
-    /// What a client can be answered from that asks at the listener of this number.
+    /// Place of the view of a client that asks at the listener of this number; the client is asked for only if it matters.
     #[inline]
-    pub fn scope(&self, listener: usize, client: impl FnOnce() -> IpAddr) -> Option<Scope<'_>> {
-        if self.choice.is_empty() {
-            return Some(Scope { view: self.default_view()?, shared: None });
-        }
-        self.scope_at(self.choice.find(listener, client()))
+    pub fn view_at(&self, listener: usize, client: impl FnOnce() -> IpAddr) -> usize {
+        if self.choice.is_empty() { 0 } else { self.choice.find(listener, client()) }
     }
 
     /// What the clients of a view can be answered from.
@@ -110,7 +107,9 @@ impl Catalog {
         self.scope_at(self.views.iter().position(|known| known.name() == view)?)
     }
 
-    fn scope_at(&self, place: usize) -> Option<Scope<'_>> {
+    /// What the clients of the view at this place can be answered from.
+    #[inline]
+    pub fn scope_at(&self, place: usize) -> Option<Scope<'_>> {
         let is_shared = place > 0 && self.specs.get(place - 1).is_some_and(|spec| spec.shared);
         let shared = if is_shared { self.default_view() } else { None };
         Some(Scope { view: self.views.get(place)?, shared })

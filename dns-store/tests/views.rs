@@ -146,8 +146,8 @@ fn the_closest_network_and_then_the_listener_choose_the_view() {
     ]);
     let catalog = store.snapshot();
     let view = |listener, client: &str| {
-        let scope = catalog.scope(listener, || client.parse().unwrap()).unwrap();
-        scope.view.name().to_owned()
+        let place = catalog.view_at(listener, || client.parse().unwrap());
+        catalog.scope_at(place).unwrap().view.name().to_owned()
     };
     for (listener, client, expected) in [
         (0, "192.0.2.1", "default"),

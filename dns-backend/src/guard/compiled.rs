@@ -1,0 +1,52 @@
+//! The guard as workers use it.
+
+use std::net::IpAddr;
+
+use dns_core::Access;
+
+use super::identity::Identities;
+use super::{Cookies, GuardSpec, RateLimitSpec};
+
+/// What stands between queries and zones, ready for use. Immutable: another one is put in its place.
+#[derive(Debug, Default)]
+pub struct Guard {
+    /// By the number of the listener; none where everybody may ask everywhere.
+    access: Vec<Access>,
+    pub(crate) rate_limit: Option<RateLimitSpec>,
+    pub(crate) cookies: Option<Cookies>,
+    pub(crate) identities: Identities,
+}
+
+impl Guard {
+    /// Lets everybody ask everything, and tells nothing of the server.
+    pub fn open() -> Self {
+        Self::default()
+    }
+
+    /// Compiles the guard.
+    pub fn new(spec: &GuardSpec) -> Self {
+        let mut access: Vec<Access> =
+            spec.listeners.iter().map(|listener| Access::new(&listener.allow, &listener.deny)).collect();
+        if access.iter().all(Access::is_open) {
+            access.clear();
+        }
+        Self {
+            access,
+            rate_limit: spec.rate_limit.clone(),
+            cookies: spec.cookies.as_ref().and_then(Cookies::new),
+            identities: Identities::new(&spec.identity),
+        }
+    }
+
+    /// The client may ask at this listener.
+    #[inline]
+    pub fn admits(&self, listener: usize, client: IpAddr) -> bool {
+        self.access.get(listener).is_none_or(|access| access.admits(client))
+    }
+
+    /// Some packets have to be told the time.
+    #[inline]
+    pub(crate) fn needs_time(&self) -> bool {
+        self.rate_limit.is_some() || self.cookies.is_some()
+    }
+}
