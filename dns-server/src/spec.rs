@@ -3,10 +3,12 @@
 mod convert;
 mod env;
 mod fault;
+mod include;
 mod keys;
 mod reader;
 mod schema;
 mod shape;
+mod sources;
 mod suggest;
 mod tree;
 mod value;
@@ -16,6 +18,7 @@ use std::sync::Arc;
 
 use self::keys::Spec;
 use self::reader::{Reader, Value};
+use self::sources::{Disk, Files, NoFiles, Sources};
 use self::tree::{Kind, Node};
 use crate::config::Config;
 
@@ -34,31 +37,25 @@ pub struct Loaded {
 }
 
 impl Config {
-    /// Reads a configuration file; `environment` overrides its keys (`JW238DNS_LISTEN__DNS=127.0.0.1:53`).
+    /// Reads a configuration file and what it includes; `environment` overrides its keys (`JW238DNS_LISTEN__DNS=127.0.0.1:53`).
     ///
     /// Only variables that begin with `JW238DNS_` are looked at, so the whole environment may be passed.
     ///
     /// # Errors
-    /// Lists every mistake of the file and of the variables.
+    /// Lists every mistake of the files and of the variables.
     pub fn load(
         path: &Path,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Loaded, ConfigErrors> {
         let name = path.display().to_string();
-        let octets = read_bounded(path).map_err(|error| ConfigErrors::whole(&name, error))?;
-        match String::from_utf8(octets) {
-            Ok(text) => Self::parse(&name, &text, environment),
-            Err(error) => {
-                let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-                let line = valid.split(|octet| *octet == b'\n').count();
-                Err(ConfigErrors::whole(&name, format!("is not UTF-8 text: bad octet in line {line}")))
-            }
-        }
+        let text = sources::read_main(path, &name)?;
+        read(&name, &text, environment, false, &Disk)
     }
 
     /// Reads the text of a configuration file named `name`; relative paths in it begin at that file's folder.
     ///
-    /// An empty text means all defaults.
+    /// An empty text means all defaults. No file is opened, so a text that includes others, or names lists in files, is a
+    /// mistake.
     ///
     /// # Errors
     /// Lists every mistake of the text and of the variables.
@@ -67,7 +64,7 @@ impl Config {
         text: &str,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Loaded, ConfigErrors> {
-        read(name, text, environment, false)
+        read(name, text, environment, false, &NoFiles)
     }
 
     /// The built-in sample with overrides from the environment; zones or records given there replace the sample's zone.
@@ -77,23 +74,8 @@ impl Config {
     pub fn load_sample(
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Loaded, ConfigErrors> {
-        read("the built-in sample", "", environment, true)
+        read("the built-in sample", "", environment, true, &Disk)
     }
-}
-
-/// Reads a file of at most the size that is parsed, whatever it grows to.
-fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
-    use std::io::Read;
-
-    let limit = tree::OCTETS_MAX as u64;
-    let mut octets = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(limit + 1).read_to_end(&mut octets))
-        .map_err(|error| format!("cannot be read: {error}"))?;
-    if octets.len() as u64 > limit {
-        return Err(format!("is larger than {limit} octets"));
-    }
-    Ok(octets)
 }
 
 fn read(
@@ -101,6 +83,7 @@ fn read(
     text: &str,
     environment: impl IntoIterator<Item = (String, String)>,
     sample: bool,
+    files: &dyn Files,
 ) -> Result<Loaded, ConfigErrors> {
     let source: Arc<str> = name.into();
     let fields = Spec::shape().fields().to_vec();
@@ -118,10 +101,14 @@ fn read(
         );
         root = empty();
     }
-    env::apply(&mut root, environment, &fields, &mut reader);
+    let variables = env::ours(environment);
+    let mut sources = Sources::new(files, name, text.len());
+    let instead = env::include(&variables);
+    include::expand(&mut root, name, instead, &mut sources, &mut reader);
+    env::apply(&mut root, &variables, &fields, &mut reader);
 
-    let base = Path::new(name).parent().unwrap_or(Path::new("")).to_owned();
-    let config = Spec::read(&root, &mut reader).map(|spec| convert::config(spec, &base, sample, &mut reader));
+    let spec = Spec::read(&root, &mut reader);
+    let config = spec.map(|spec| convert::config(spec, sources, sample, &mut reader));
     match (ConfigErrors::new(reader.errors), config) {
         (None, Some(config)) => Ok(Loaded { config, warnings: reader.warnings }),
         (Some(errors), _) => Err(errors),

@@ -1,59 +1,98 @@
 //! From the file as written to the values that the program uses, with the checks that look at several keys.
 
+mod guard;
+mod networks;
 mod records;
+mod rules;
+mod zones;
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::time::Duration;
 
 use dns_core::AnswerPolicy;
 
-use super::keys::{BackendSpec, ListenSpec, SoaSpec, Spec, TcpSpec, TtlBoundsSpec, UpstreamSpec, ZoneSpec};
+use self::networks::Networks;
+use super::keys::{BackendSpec, ListenSpec, SoaSpec, Spec, TcpSpec, TtlBoundsSpec, UpstreamSpec};
 use super::reader::{Located, Reader};
+use super::sources::Sources;
 use super::value::{Number, OneOrMany, Seconds};
 use crate::config::{
-    Backend, Config, Listen, Listener, Log, SoaTemplate, SourceKind, Tcp, TtlBounds, Upstream, Zone,
-    ZoneContent,
+    Backend, Config, Listen, Listener, Log, SoaTemplate, SourceKind, Tcp, TtlBounds, Upstream,
 };
 
 /// Makes the configuration; what cannot be used is reported to `reader` and left at its default.
 ///
-/// `base` is where relative paths begin; `sample` fills in the built-in sample where nothing is said.
-pub(super) fn config(spec: Spec, base: &Path, sample: bool, reader: &mut Reader) -> Config {
+/// `sample` fills in the built-in sample where nothing is said.
+pub(super) fn config(spec: Spec, mut sources: Sources<'_>, sample: bool, reader: &mut Reader) -> Config {
     let defaults = Config::default();
     let mut listen = listen(&spec, reader);
     if sample && listen.dns.is_none() {
         listen.dns = Some(Config::sample_listeners());
     }
+    let listen =
+        Listen { dns: listen.dns.unwrap_or(defaults.listen.dns), http: listen.http.unwrap_or_default() };
+    let addresses: Vec<SocketAddr> = listen.dns.iter().map(|listener| listener.address).collect();
     let records_ttl = ttl_bounds(spec.records_ttl, reader);
     let tcp = tcp(&value(spec.tcp).unwrap_or_default(), reader);
     let backend = backend(value(spec.backend).unwrap_or_default(), records_ttl, &tcp, reader);
-    let serves_nothing = spec.zones.is_none() && spec.zones_dir.is_none() && spec.records.is_none();
-    let zones =
-        if sample && serves_nothing { Config::sample_zones() } else { zones(spec.zones, base, reader) };
-    let records = spec.records.map(|records| records::rrsets(&records.value, &backend, records_ttl, reader));
+    let records = spec.records.as_ref();
+    let records = records
+        .map(|records| records::rrsets(&records.value, &backend, records_ttl, reader))
+        .unwrap_or_default();
+    let serves_nothing = spec.zones.is_none()
+        && spec.zone_templates.is_none()
+        && spec.zones_dir.is_none()
+        && spec.records.is_none()
+        && spec.views.is_none();
+    let networks = Networks::new(spec.networks, reader);
+    let context = &mut Context { sources: &mut sources, networks, reader };
+    let zones = if sample && serves_nothing {
+        Config::sample_zones()
+    } else {
+        zones::zones(spec.zones, spec.zone_templates, context)
+    };
+    let views = zones::views(spec.views, &addresses, &backend, records_ttl, context);
+    let access = guard::access(spec.access, &addresses, context);
+    let rules = rules::rules(spec.rules, &views, &backend, context);
+    let rate_limit = guard::rate_limit(spec.rate_limit, context);
+    let cookies = guard::cookies(spec.cookies, context);
+    let query_log = guard::query_log(spec.query_log, context);
     Config {
-        listen: Listen {
-            dns: listen.dns.unwrap_or(defaults.listen.dns),
-            http: listen.http.unwrap_or_default(),
-        },
+        listen,
         workers: spec.workers.and_then(|workers| NonZeroUsize::new(workers.value.0 as usize)),
         log: Log {
             level: value(spec.log_level).unwrap_or_default(),
             format: value(spec.log_format).unwrap_or_default(),
         },
         zones,
-        zones_dir: spec.zones_dir.map(|path| base.join(path.value.0)),
-        records: records.unwrap_or_default(),
+        zones_dir: spec.zones_dir.map(|path| context.path(&path.place, &path.value.0)),
+        records,
         records_ttl,
-        precedence: precedence(spec.precedence, reader),
+        precedence: precedence(spec.precedence, context.reader),
         backend,
         tcp,
-        ..defaults
+        views,
+        access,
+        rules,
+        rate_limit,
+        cookies,
+        identity: guard::identity(spec.identity),
+        query_log,
+        user: spec.user.map(|user| user.value.0),
+        files: sources.named,
+        folders: sources.folders,
+        strict: defaults.strict,
     }
+}
+
+/// What the parts of a configuration are made with.
+struct Context<'c, 's> {
+    sources: &'c mut Sources<'s>,
+    networks: Networks,
+    reader: &'c mut Reader,
 }
 
 fn value<V>(located: Option<Located<V>>) -> Option<V> {
@@ -123,27 +162,6 @@ fn distinct<'a, K: Eq + Hash, V: 'a>(items: impl Iterator<Item = (K, &'a Located
             first.insert(key, &item.place);
         }
     }
-}
-
-fn zones(list: Option<Located<Vec<Located<ZoneSpec>>>>, base: &Path, reader: &mut Reader) -> Vec<Zone> {
-    let specs = value(list).unwrap_or_default();
-    let names = specs.iter().filter_map(|zone| zone.value.name.as_ref());
-    distinct(names.map(|name| (name.value.0.clone(), name)), reader);
-    specs
-        .into_iter()
-        .filter_map(|zone| {
-            let ZoneSpec { name, file, fallthrough } = zone.value;
-            if let Some(key) = fallthrough.as_ref().filter(|fallthrough| fallthrough.value) {
-                reader.warn(
-                    key,
-                    "forwarding is not part of this build: names that the zone does not have are denied",
-                );
-            }
-            let content = ZoneContent::File(base.join(file?.value.0));
-            let fallthrough = value(fallthrough).unwrap_or(false);
-            Some(Zone { fallthrough, ..Zone::new(name?.value.0, content) })
-        })
-        .collect()
 }
 
 fn ttl_bounds(spec: Option<Located<TtlBoundsSpec>>, reader: &mut Reader) -> TtlBounds {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::fault::{Finding, Place};
-use super::reader::Reader;
+use super::reader::{Reader, Value};
 use super::shape::{Field, Shape};
 use super::suggest;
 use super::tree::{self, Key, Kind, Node};
+use super::value::{FilePattern, OneOrMany};
 
 /// Variables that begin like this are meant for us.
 const PREFIX: &str = "JW238DNS_";
@@ -15,22 +16,28 @@ const PREFIX: &str = "JW238DNS_";
 const SHORT_FORMS: [[&[&str]; 2]; 2] =
     [[&["dns_port"], &["listen", "dns"]], [&["http_port"], &["listen", "http"]]];
 
-/// Puts the values of variables into the tree, in place of what the file says.
-pub(super) fn apply(
-    root: &mut Node,
-    variables: impl IntoIterator<Item = (String, String)>,
-    fields: &[Field],
-    reader: &mut Reader,
-) {
+/// The variables that are meant for us.
+pub(super) fn ours(variables: impl IntoIterator<Item = (String, String)>) -> Vec<(String, String)> {
     let mut ours: Vec<_> = variables
         .into_iter()
         .filter(|(name, value)| name.starts_with(PREFIX) && !is_service_link(name, value))
         .collect();
     // A variable for a mapping comes before those for the keys in it, so that these win.
     ours.sort();
+    ours
+}
 
+/// What is to be included in place of what the file says, which has to be known before the others are applied.
+pub(super) fn include(ours: &[(String, String)]) -> Option<Node> {
+    let (name, value) = ours.iter().find(|(name, _)| name.strip_prefix(PREFIX) == Some("INCLUDE"))?;
+    // A list of single values is split at its commas, which cannot fail.
+    override_node(name, value, &OneOrMany::<FilePattern>::shape()).ok()
+}
+
+/// Puts the values of variables into the tree, in place of what the file says.
+pub(super) fn apply(root: &mut Node, ours: &[(String, String)], fields: &[Field], reader: &mut Reader) {
     let mut applied = Vec::new();
-    for (name, value) in &ours {
+    for (name, value) in ours {
         let segments: Vec<String> = name[PREFIX.len()..].split("__").map(str::to_lowercase).collect();
         match resolve(&segments, fields) {
             Ok(path) => match override_node(name, value, path.shape) {

@@ -2,16 +2,28 @@
 //!
 //! Reading, environment overrides, JSON Schema and the key table all follow from these declarations.
 
+mod guard;
+mod zones;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use dns_core::{AnyPolicy, RecordType};
+use dns_core::AnyPolicy;
 
 use super::reader::{Located, mapping};
 use super::value::{
-    AbsoluteName, FilePath, FolderPath, Mailbox, Number, OneOrMany, RecordValue, Seconds, ZoneName, choice,
+    AbsoluteName, Account, FilePattern, FolderPath, Mailbox, Number, OneOrMany, Seconds, choice,
 };
 use crate::config::{LogFormat, LogLevel, SourceKind};
+
+pub(super) use self::{
+    guard::{
+        AccessSpec, ActionWord, AddressesSpec, ClampSpec, ConditionSpec, CookiesSpec, IdentitySpec,
+        NetworksSpec, OrderSpec, OrderWord, QueryLogSpec, RateLimitSpecification, ReplacementSpec,
+        RewriteSpec, RuleSpec,
+    },
+    zones::{RecordSpec, ViewSpec, ZoneSpec, ZoneTemplateSpec},
+};
 
 type Port = Number<1, 65535>;
 
@@ -20,6 +32,8 @@ mapping! {
     Spec {
         /// Version of the file's form; there is only one.
         "version" => version: Number<1, 1> [default "1"],
+        /// Files that are read as if they stood here; `*`, `?` and `[...]` stand for several, in the order of their names.
+        "include" => include: OneOrMany<FilePattern>,
         /// Short form of `listen.dns`: this port on all addresses.
         "dns_port" => dns_port: Port [default "53"],
         /// Short form of `listen.http`: this port on all addresses.
@@ -32,10 +46,16 @@ mapping! {
         "log_level" => log_level: LogLevel [default "info"],
         /// Form of the log: lines for people, or a JSON object per line.
         "log_format" => log_format: LogFormat [default "text"],
+        /// The user to run as once all ports are bound, and the group after a colon.
+        "user" => user: Account,
+        /// Groups of networks, by name.
+        "networks" => networks: Vec<Located<NetworksSpec>>,
         /// Zones by name.
         "zones" => zones: Vec<Located<ZoneSpec>>,
         /// A folder of which every `*.zone` file is served; a zone's name is the owner of its SOA record.
         "zones_dir" => zones_dir: FolderPath,
+        /// Zones that are all served alike.
+        "zone_templates" => zone_templates: Vec<Located<ZoneTemplateSpec>>,
         /// Records that need no zone: each joins the declared zone above it, or a zone derived from the names given.
         "records" => records: Vec<Located<RecordSpec>>,
         /// TTLs that records outside zone files may have.
@@ -46,6 +66,20 @@ mapping! {
         "backend" => backend: BackendSpec,
         /// Limits for TCP connections.
         "tcp" => tcp: TcpSpec,
+        /// What some clients are served in place of the zones and records above.
+        "views" => views: Vec<Located<ViewSpec>>,
+        /// Who may ask; an entry for each listener, or one for all.
+        "access" => access: Vec<Located<AccessSpec>>,
+        /// What becomes of some questions. The first rule counts that decides one; those that change TTLs and addresses add up.
+        "rules" => rules: Vec<Located<RuleSpec>>,
+        /// How many responses a client network gets per second, by kind. Each worker counts its own.
+        "rate_limit" => rate_limit: RateLimitSpecification,
+        /// DNS cookies: clients that send a valid one are not limited.
+        "cookies" => cookies: CookiesSpec,
+        /// What the server tells of itself; nothing that is not given.
+        "identity" => identity: IdentitySpec,
+        /// What is written down of queries.
+        "query_log" => query_log: QueryLogSpec,
     }
 }
 
@@ -56,32 +90,6 @@ mapping! {
         "dns" => dns: OneOrMany<SocketAddr>,
         /// Metrics and probes over HTTP; off if absent.
         "http" => http: OneOrMany<SocketAddr>,
-    }
-}
-
-mapping! {
-    /// A zone that is served.
-    ZoneSpec {
-        /// The zone's name.
-        "name" => name: ZoneName [required],
-        /// Its zone file; a relative path begins at the folder of the configuration file.
-        "file" => file: FilePath [required],
-        /// Ask upstream for names that the zone does not have, instead of denying them.
-        "fallthrough" => fallthrough: bool [default "false"],
-    }
-}
-
-mapping! {
-    /// Records of one name and type.
-    RecordSpec {
-        /// The owner, with the dot at its end.
-        "name" => name: AbsoluteName [required],
-        /// The type, such as `A`, `MX` or `TYPE65280`.
-        "type" => rtype: RecordType [required],
-        /// How long resolvers may keep it; `backend.default_ttl` if absent.
-        "ttl" => ttl: Seconds,
-        /// One value per record, as a zone file writes it, names with the dot at their end.
-        "value" => value: OneOrMany<RecordValue> [required],
     }
 }
 

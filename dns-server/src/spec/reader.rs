@@ -167,7 +167,7 @@ macro_rules! mapping {
     }) => {
         $(#[doc = $about])+
         #[derive(Clone, Debug, Default)]
-        pub(super) struct $name {
+        pub(in crate::spec) struct $name {
             $($(#[doc = $field_about])+ pub $field: Option<$crate::spec::reader::Located<$value>>,)+
         }
 

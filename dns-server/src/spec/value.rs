@@ -1,5 +1,9 @@
 //! Forms of single values: numbers, durations, addresses, names and words.
 
+mod network;
+mod pattern;
+mod text;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -9,6 +13,12 @@ use super::reader::{Located, Reader, Value};
 use super::shape::Shape;
 use super::suggest;
 use super::tree::{Kind, Node};
+
+pub(super) use self::{
+    network::{NetworkWord, Word},
+    pattern::{Pattern, QuestionType},
+    text::{Account, Nsid, Secret, ShortText},
+};
 
 /// Shows what was given, shortened so that a misplaced file does not fill the terminal.
 pub(super) fn shown(text: &str) -> String {
@@ -191,6 +201,20 @@ pub(super) struct FilePath(pub String);
 impl Value for FilePath {
     fn shape() -> Shape {
         Shape::Text { example: "zones/example.com.zone" }
+    }
+
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        path(node, reader).map(Self)
+    }
+}
+
+/// A file's path, or a pattern of such paths.
+#[derive(Clone, Debug)]
+pub(super) struct FilePattern(pub String);
+
+impl Value for FilePattern {
+    fn shape() -> Shape {
+        Shape::Text { example: "conf.d/*.yaml" }
     }
 
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {

@@ -7,7 +7,7 @@ use dns_core::{Name, NameError, RecordType, Rrset};
 
 use super::super::keys::RecordSpec;
 use super::super::reader::{Located, Reader};
-use super::super::value::{RecordValue, shown, undotted_name};
+use super::super::value::{OneOrMany, RecordValue, shown, undotted_name};
 use crate::config::{Backend, TtlBounds};
 
 /// Turns records into RRsets; those with mistakes are reported and left out.
@@ -39,19 +39,8 @@ fn rrset(
         reader.object(ttl, out_of_bounds(ttl.value.0, bounds));
     }
     let ttl = ttl.as_ref().map_or(backend.default_ttl, |ttl| ttl.value.0);
-    let (name, rtype, value) = (name.as_ref()?, rtype.as_ref()?.value, value.as_ref()?);
-    if value.value.0.is_empty() {
-        if !reader.has_faults_below(&value.key) {
-            reader.object(value, "the list is empty, a record has one value at least");
-        }
-        return None;
-    }
-    let rdatas: Vec<_> = value.value.0.iter().map(|value| rdata(rtype, value, reader)).collect();
-    let rdatas = rdatas.into_iter().collect::<Option<Vec<_>>>()?;
-    if rdatas.len() > 1 && matches!(rtype, RecordType::CNAME | RecordType::DNAME | RecordType::SOA) {
-        reader.object(value, format!("{rtype} has one value, {} are given", rdatas.len()));
-        return None;
-    }
+    let (name, rtype) = (name.as_ref()?, rtype.as_ref()?.value);
+    let rdatas = rdatas(rtype, value.as_ref()?, reader)?;
     match Rrset::new(name.value.0.clone(), rtype, ttl, rdatas) {
         Ok(rrset) => Some(rrset),
         Err(error) => {
@@ -59,6 +48,27 @@ fn rrset(
             None
         }
     }
+}
+
+/// The values of one type in wire form.
+pub(super) fn rdatas(
+    rtype: RecordType,
+    list: &Located<OneOrMany<RecordValue>>,
+    reader: &mut Reader,
+) -> Option<Vec<Vec<u8>>> {
+    if list.value.0.is_empty() {
+        if !reader.has_faults_below(&list.key) {
+            reader.object(list, "the list is empty, a record has one value at least");
+        }
+        return None;
+    }
+    let rdatas: Vec<_> = list.value.0.iter().map(|value| rdata(rtype, value, reader)).collect();
+    let rdatas = rdatas.into_iter().collect::<Option<Vec<_>>>()?;
+    if rdatas.len() > 1 && matches!(rtype, RecordType::CNAME | RecordType::DNAME | RecordType::SOA) {
+        reader.object(list, format!("{rtype} has one value, {} are given", rdatas.len()));
+        return None;
+    }
+    Some(rdatas)
 }
 
 /// One value in wire form; relative names are refused, since nothing says what they would be relative to.
