@@ -1,12 +1,12 @@
 //! Looking for what is wrong, at start in passing and on request in full.
 
 use dns_core::zonecheck::{self, Severity};
-use dns_core::{Name, ZoneEntry};
+use dns_core::{Catalog, Name, ZoneEntry};
 use dns_files::{ZoneFiles, place_findings};
 use dns_store::{Found, SourceKind, Store};
 
 use crate::config::Config;
-use crate::content::Content;
+use crate::content::{Content, ViewContent};
 
 /// How thoroughly zones are looked at that have just been loaded, beyond what keeps them from being served.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -44,6 +44,8 @@ pub struct Checked {
 pub struct CheckedZone {
     /// Its name.
     pub apex: Name,
+    /// The view that has it; `default` outside views.
+    pub view: String,
     /// Version of its records.
     pub serial: u32,
     /// How many records it has, signatures not counted.
@@ -60,13 +62,21 @@ pub fn check(config: &Config) -> Checked {
     let update = content.update(config);
     let mut checked = Checked { errors: update.problems, warnings: update.warnings, ..Checked::default() };
     let catalog = content.store().snapshot();
-    let mut entries: Vec<&ZoneEntry> =
-        catalog.default_view().map_or_else(Vec::new, |view| view.zones().collect());
+    for view in content.views() {
+        check_view(&catalog, view, &mut checked);
+    }
+    checked
+}
+
+fn check_view(catalog: &Catalog, content: &ViewContent, checked: &mut Checked) {
+    let view = catalog.view(content.name());
+    let mut entries: Vec<&ZoneEntry> = view.map_or_else(Vec::new, |view| view.zones().collect());
     entries.sort_by(|left, right| left.apex.cmp(&right.apex));
     for entry in entries {
         let Some(zone) = entry.zone() else { continue };
         checked.zones.push(CheckedZone {
             apex: entry.apex.clone(),
+            view: content.name().to_owned(),
             serial: zone.serial(),
             records: zone.record_count(),
             derived: entry.derived,
@@ -89,7 +99,6 @@ pub fn check(config: &Config) -> Checked {
                 .push(format!("zone {}: {} more findings are not listed", entry.apex, report.omitted));
         }
     }
-    checked
 }
 
 impl Checks {
@@ -97,7 +106,7 @@ impl Checks {
     pub fn warnings(self, store: &Store, files: &ZoneFiles, loaded: &[Name]) -> Vec<String> {
         let mut warnings = Vec::new();
         let catalog = store.snapshot();
-        let Some(view) = catalog.default_view().filter(|_| self == Self::Brief) else {
+        let Some(view) = catalog.view(store.view_name()).filter(|_| self == Self::Brief) else {
             return warnings;
         };
         for zone in loaded.iter().filter_map(|apex| view.zone(apex)?.zone()) {

@@ -1,14 +1,17 @@
 //! What is served: from the configuration into the store, at start and at every reload.
 
+mod view;
+
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use dns_core::{AnswerPolicy, Name};
-use dns_files::{LoadError, ZoneFile, ZoneFiles, load_text};
-use dns_store::{DerivedAuthority, Source, Store, StoreOptions, ZoneOptions};
+use dns_core::{AnswerPolicy, Name, ViewSpec};
+use dns_store::{DerivedAuthority, Store, StoreOptions};
 
+pub(crate) use self::view::ViewContent;
 use crate::check::Checks;
 use crate::config::{Config, Zone, ZoneContent};
 
@@ -17,23 +20,10 @@ pub(crate) struct Content {
     store: Store,
     /// What the store was told last.
     options: StoreOptions,
-    files: ZoneFiles,
-    folder: Option<PathBuf>,
-    /// The zones that the folder held when it could last be read.
-    folder_zones: Vec<ZoneFile>,
-    /// Zones that came as text, as the configuration had them last.
-    texts: Vec<Text>,
-    /// Records of the configuration are served, this version of them or an earlier one.
-    has_records: bool,
+    /// The default one first.
+    views: Vec<ViewContent>,
     missing: Missing,
     checks: Checks,
-}
-
-/// A zone that came as text.
-struct Text {
-    zone: Zone,
-    /// It is served as the text has it.
-    is_loaded: bool,
 }
 
 /// What the configuration asks for, was never served, and is no zone that the store knows to have failed.
@@ -54,6 +44,19 @@ impl Config {
             files: zones.filter_map(file).chain(self.files.iter().cloned()).collect(),
             folders: zones_dirs.chain(&self.folders).cloned().collect(),
         }
+    }
+}
+
+impl Update {
+    /// Adds what another update has come to.
+    fn absorb(&mut self, other: Self) {
+        let Self { loaded, dropped, unchanged, problems, warnings, restart_keys } = other;
+        self.loaded.extend(loaded);
+        self.dropped.extend(dropped);
+        self.unchanged += unchanged;
+        self.problems.extend(problems);
+        self.warnings.extend(warnings);
+        self.restart_keys.extend(restart_keys);
     }
 }
 
@@ -99,26 +102,17 @@ impl Content {
     pub fn new(config: &Config, checks: Checks) -> Self {
         let options = store_options(config);
         let store = Store::new(options.clone());
-        Self {
-            files: ZoneFiles::new(store.clone()),
-            store,
-            options,
-            folder: None,
-            folder_zones: Vec::new(),
-            texts: Vec::new(),
-            has_records: false,
-            missing: Missing::default(),
-            checks,
-        }
+        let views = vec![ViewContent::new(store.clone())];
+        Self { store, options, views, missing: Missing::default(), checks }
     }
 
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// The zone files.
-    pub fn files(&self) -> &ZoneFiles {
-        &self.files
+    /// The views that the configuration has, the default one first.
+    pub fn views(&self) -> &[ViewContent] {
+        &self.views
     }
 
     pub fn missing(&self) -> &Missing {
@@ -130,21 +124,32 @@ impl Content {
         let mut update = Update::default();
         let mut missing = Vec::new();
         self.update_options(config, &mut update);
-        // Files first: they drop a zone that has become a text before the text puts it there again.
-        self.update_files(config, &mut update, &mut missing);
-        self.update_texts(config, &mut update);
-        self.update_records(config, &mut update, &mut missing);
+        self.update_views(config);
+        let wanted = std::iter::once(view::Wanted::outside_views(config));
+        for (view, wanted) in
+            self.views.iter_mut().zip(wanted.chain(config.views.iter().map(view::Wanted::of)))
+        {
+            view.update(&wanted, self.checks, &mut update, &mut missing);
+        }
         self.missing.set(missing);
-        update.warnings.extend(self.checks.warnings(&self.store, &self.files, &update.loaded));
-        update.warnings.extend(self.checks.shadowed(&self.store));
         update
     }
 
     pub fn watched_paths(&self) -> WatchedPaths {
-        let files: BTreeSet<PathBuf> = self.files.paths().map(PathBuf::from).collect();
-        WatchedPaths {
-            files: files.into_iter().collect(),
-            folders: self.folder.clone().into_iter().collect(),
+        let files: BTreeSet<PathBuf> = self.views.iter().flat_map(ViewContent::paths).collect();
+        let folders: BTreeSet<PathBuf> = self.views.iter().filter_map(ViewContent::folder).collect();
+        WatchedPaths { files: files.into_iter().collect(), folders: folders.into_iter().collect() }
+    }
+
+    /// Views that go are gone before their clients are answered from others; new ones are empty at first, which nobody
+    /// sees who is not meant to.
+    fn update_views(&mut self, config: &Config) {
+        let specs: Vec<ViewSpec> = config.views.iter().map(|view| view_spec(config, view)).collect();
+        self.store.set_views(&specs);
+        let mut old = std::mem::take(&mut self.views);
+        for store in self.store.views() {
+            let known = old.iter().position(|view| view.name() == store.view_name());
+            self.views.push(known.map_or_else(|| ViewContent::new(store), |at| old.swap_remove(at)));
         }
     }
 
@@ -160,131 +165,19 @@ impl Content {
             }
         }
     }
-
-    fn update_texts(&mut self, config: &Config, update: &mut Update) {
-        let is_text = |zone: &&Zone| matches!(zone.content, ZoneContent::Text(_));
-        let wanted: Vec<&Zone> = config.zones.iter().filter(is_text).collect();
-        let gone = |known: &mut Text| !wanted.iter().any(|zone| zone.name == known.zone.name);
-        for Text { zone: Zone { name, .. }, .. } in self.texts.extract_if(.., gone) {
-            // One that has become a file is replaced by what the file holds.
-            let is_file = config.zones.iter().any(|zone| zone.name == name)
-                || self.folder_zones.iter().any(|zone| zone.apex == name);
-            if !is_file {
-                // That it is not there any more is what was wanted.
-                let _ = self.store.drop_zone(&text_source(&name), &name);
-                update.dropped.push(name);
-            }
-        }
-        for zone in wanted {
-            if self.texts.iter().any(|known| known.is_loaded && known.zone == *zone) {
-                update.unchanged += 1;
-                continue;
-            }
-            // One that failed is told at every update until it is right, as files are.
-            let is_loaded = self.load_text(zone, update);
-            self.texts.retain(|known| known.zone.name != zone.name);
-            self.texts.push(Text { zone: zone.clone(), is_loaded });
-        }
-    }
-
-    /// Returns whether the zone is served as its text has it.
-    fn load_text(&self, zone: &Zone, update: &mut Update) -> bool {
-        let ZoneContent::Text(text) = &zone.content else { return false };
-        let (apex, options) =
-            (&zone.name, ZoneOptions { fallthrough: zone.fallthrough, ..ZoneOptions::default() });
-        let put = load_text(&format!("zone {apex}"), text, apex).map_err(|error| error.to_string());
-        let put = put.and_then(|loaded| {
-            update.warnings.extend(loaded.warnings);
-            let put = self.store.put_zone(&text_source(apex), loaded.built, options.clone());
-            put.map_err(|error| format!("zone {apex}: {error}"))
-        });
-        match put {
-            Ok(_) => {
-                update.loaded.push(apex.clone());
-                true
-            }
-            Err(why) => {
-                let catalog = self.store.snapshot();
-                let entry = catalog.view(self.store.view_name()).and_then(|view| view.zone(apex));
-                if entry.is_none_or(|entry| entry.derived || entry.zone().is_none()) {
-                    // Names of the zone must not be answered as if nobody had declared it.
-                    let _ = self.store.fail_zone(&text_source(apex), apex.clone(), why.clone(), options);
-                }
-                update.problems.push(why);
-                false
-            }
-        }
-    }
-
-    fn update_files(&mut self, config: &Config, update: &mut Update, missing: &mut Vec<String>) {
-        let mut zones: Vec<ZoneFile> = Vec::new();
-        for zone in &config.zones {
-            if let ZoneContent::File(path) = &zone.content {
-                let options = ZoneOptions { fallthrough: zone.fallthrough, ..ZoneOptions::default() };
-                zones.push(ZoneFile { apex: zone.name.clone(), path: path.clone(), options });
-            }
-        }
-        let errors = self.update_folder(config, &zones, update, missing);
-        zones.extend(self.folder_zones.iter().cloned());
-        let report = self.files.sync(zones);
-        update.loaded.extend(report.loaded);
-        update.dropped.extend(report.dropped);
-        update.unchanged += report.unchanged;
-        let failed: Vec<String> = report.failed.iter().map(|(_, error)| error.to_string()).collect();
-        update.problems.extend(report.failed.iter().map(|(apex, error)| format!("zone {apex}: {error}")));
-        // What was wrong with the file of a zone was wrong when its name was looked for, too.
-        update.problems.extend(errors.into_iter().filter(|error| !failed.contains(error)));
-        update.warnings.extend(report.warnings);
-    }
-
-    /// Looks what zones the folder holds; returns what is wrong with its files.
-    fn update_folder(
-        &mut self,
-        config: &Config,
-        listed: &[ZoneFile],
-        update: &mut Update,
-        missing: &mut Vec<String>,
-    ) -> Vec<String> {
-        self.folder.clone_from(&config.zones_dir);
-        let Some(folder) = &config.zones_dir else {
-            self.folder_zones.clear();
-            return Vec::new();
-        };
-        let found = self.files.scan_folder(folder, listed);
-        let mut errors = Vec::new();
-        for error in found.errors {
-            if matches!(&error, LoadError::Unreadable { path, .. } if path == folder) {
-                let problem = format!("zones_dir: {error}");
-                if found.zones.is_empty() {
-                    missing.push(problem.clone());
-                }
-                update.problems.push(problem);
-            } else {
-                errors.push(error.to_string());
-            }
-        }
-        self.folder_zones = found.zones;
-        errors
-    }
-
-    fn update_records(&mut self, config: &Config, update: &mut Update, missing: &mut Vec<String>) {
-        match self.store.hot_reload(&Source::Config, &config.records) {
-            Ok(_) => self.has_records = true,
-            Err(error) => {
-                let problems = error.reasons().iter().map(|reason| format!("records: {reason}"));
-                let problems: Vec<String> = problems.collect();
-                if !self.has_records {
-                    missing.extend(problems.iter().cloned());
-                }
-                update.problems.extend(problems);
-            }
-        }
-    }
 }
 
-/// The source of a zone that came as text: a file but for its place, so that the zone can move to a real one and back.
-fn text_source(apex: &Name) -> Source {
-    Source::File(format!("text of {apex}"))
+/// Who gets to see a view. Listeners count by their place in the configuration; those that the system may lack stand last
+/// there, so that this is their place in the frontend, too.
+fn view_spec(config: &Config, view: &crate::config::View) -> ViewSpec {
+    let number =
+        |wanted: &SocketAddr| config.listen.dns.iter().position(|listener| listener.address == *wanted);
+    ViewSpec {
+        name: view.name.as_str().into(),
+        clients: view.clients.clone(),
+        listeners: view.listeners.iter().filter_map(number).collect(),
+        shared: view.shared,
+    }
 }
 
 /// The options of a store that serves a configuration.

@@ -8,6 +8,7 @@
 mod check;
 pub mod config;
 mod content;
+mod guard;
 mod metrics;
 mod server;
 mod spec;

@@ -7,18 +7,22 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use dns_backend::Authoritative;
+use dns_backend::guard::Guard;
 use dns_core::{Catalog, Name, ZoneState};
 use dns_frontend::{Bound, Frontend, TcpConfig, UdpConfig};
 use dns_store::Store;
 use thiserror::Error;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::check::Checks;
 use crate::config::{Config, Listener, Zone, ZoneContent};
 use crate::content::{Content, Missing, Update};
+use crate::guard::{self, Secrets};
 use crate::metrics::{Figures, Reloads};
 
 /// A server with its ports bound and its zones loaded, not yet answering.
@@ -40,6 +44,8 @@ pub struct Server {
     config: Config,
     store: Store,
     content: Content,
+    secrets: Secrets,
+    guard: Guard,
     dns: Bound,
     http: Vec<dns_api::Listener>,
     loaded: Update,
@@ -55,6 +61,9 @@ pub enum BuildError {
     /// An HTTP socket.
     #[error("{}", chain(.0))]
     Http(#[from] dns_api::BindError),
+    /// The system gives no random numbers.
+    #[error("the secret for cookies cannot be drawn: {0}")]
+    Random(io::Error),
     /// Loading broke off, which is a defect.
     #[error("loading zones and records failed: {0}")]
     Load(tokio::task::JoinError),
@@ -110,7 +119,9 @@ impl Server {
             return Err(BuildError::Content(loaded.problems));
         }
         let store = content.store().clone();
-        Ok(Self { config, store, content, dns, http, loaded })
+        let secrets = Secrets::draw().map_err(BuildError::Random)?;
+        let guard = guard::compile(&config, &secrets);
+        Ok(Self { config, store, content, secrets, guard, dns, http, loaded })
     }
 
     /// The records, to be read and changed while the server runs.
@@ -138,8 +149,9 @@ impl Server {
     /// # Errors
     /// A thread could not be started; none is left running.
     pub fn start(self) -> io::Result<Running> {
-        let Self { config, store, content, dns, http, loaded } = self;
+        let Self { config, store, content, secrets, guard, dns, http, loaded } = self;
         let authoritative = Arc::new(Authoritative::new(store.clone()));
+        authoritative.set_guard(guard);
         let counters = dns.counters();
         let (dns_addresses, http_addresses) =
             (dns.local_addrs().to_vec(), http.iter().map(dns_api::Listener::address).collect());
@@ -156,7 +168,11 @@ impl Server {
             let stop = async move { stopped.changed().await.unwrap_or_default() };
             tasks.push(tokio::spawn(listener.serve(router, dns_api::Limits::default(), stop)));
         }
-        let state = Arc::new(Mutex::new(State { config, content }));
+        let state = Arc::new(Mutex::new(State { config, content, secrets }));
+        if let Ok(runtime) = Handle::try_current() {
+            let (state, authoritative) = (state.clone(), figures.authoritative.clone());
+            tasks.push(runtime.spawn(roll_over_daily(state, authoritative, stopped.clone())));
+        }
         Ok(Running {
             dns: Some(dns),
             http: tasks,
@@ -248,6 +264,7 @@ pub struct Running {
 struct State {
     config: Config,
     content: Content,
+    secrets: Secrets,
 }
 
 impl Running {
@@ -286,6 +303,7 @@ impl Running {
     /// tokio runtime.
     pub async fn reload(&self, config: Config) -> Update {
         let state = self.state.clone();
+        let authoritative = self.figures.authoritative.clone();
         // As in `Server::build`.
         let update = tokio::task::spawn_blocking(move || {
             let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -296,8 +314,12 @@ impl Running {
                 workers: state.config.workers,
                 log: state.config.log,
                 tcp: state.config.tcp.clone(),
+                query_log: state.config.query_log.clone(),
+                user: state.config.user.clone(),
                 ..config
             };
+            // What is forbidden from now on is forbidden before new records can be asked for.
+            authoritative.set_guard(guard::compile(&config, &state.secrets));
             let update = Update { restart_keys, ..state.content.update(&config) };
             state.config = config;
             update
@@ -308,6 +330,12 @@ impl Running {
         });
         self.figures.reloads.count(update.problems.is_empty());
         update
+    }
+
+    /// Draws another secret for cookies, which signs from now on; the one before still verifies. This happens each day by itself
+    /// where the server was started on a tokio runtime. Changes nothing where secrets are configured.
+    pub fn roll_over_cookie_secret(&self) {
+        roll_over(&self.state, &self.figures.authoritative);
     }
 
     /// Counts a reload that did not come about, because there was no valid configuration to apply.
@@ -335,6 +363,35 @@ impl Running {
         }
     }
 }
+
+/// Draws another secret for cookies each day, until the server stops.
+async fn roll_over_daily(
+    state: Arc<Mutex<State>>,
+    authoritative: Arc<Authoritative<Store>>,
+    mut stopped: watch::Receiver<()>,
+) {
+    let mut day = tokio::time::interval(SECRET_LIFETIME);
+    day.tick().await;
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => return,
+            _ = day.tick() => roll_over(&state, &authoritative),
+        }
+    }
+}
+
+fn roll_over(state: &Mutex<State>, authoritative: &Authoritative<Store>) {
+    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+    let State { config, secrets, .. } = &mut *state;
+    match secrets.roll_over() {
+        Ok(()) => authoritative.set_guard(guard::compile(config, secrets)),
+        Err(error) => tracing::warn!(%error, "no new secret for cookies: the old one goes on"),
+    }
+}
+
+/// How long a secret of our own signs cookies; it verifies them for as long again
+/// ([RFC 7873, section 7.1](https://www.rfc-editor.org/rfc/rfc7873#section-7.1)).
+const SECRET_LIFETIME: Duration = Duration::from_hours(24);
 
 /// Ready means that everything is served that the configuration asks for.
 #[derive(Clone)]

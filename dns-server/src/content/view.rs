@@ -1,0 +1,238 @@
+//! One view: its zones and records.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use dns_core::{Access, Name, Rrset};
+use dns_files::{LoadError, ZoneFile, ZoneFiles, load_text};
+use dns_store::{Source, Store, ZoneOptions};
+
+use super::Update;
+use crate::check::Checks;
+use crate::config::{Config, View, Zone, ZoneContent};
+
+/// Zones and records of one view, and how far the store has them.
+pub(crate) struct ViewContent {
+    store: Store,
+    files: ZoneFiles,
+    folder: Option<PathBuf>,
+    /// The zones that the folder held when it could last be read.
+    folder_zones: Vec<ZoneFile>,
+    /// Zones that came as text, as the configuration had them last.
+    texts: Vec<Text>,
+    /// Records of the configuration are served, this version of them or an earlier one.
+    has_records: bool,
+}
+
+/// What the configuration wants of a view.
+pub(super) struct Wanted<'c> {
+    zones: &'c [Zone],
+    zones_dir: Option<&'c PathBuf>,
+    records: &'c [Rrset],
+}
+
+impl<'c> Wanted<'c> {
+    pub fn outside_views(config: &'c Config) -> Self {
+        Self { zones: &config.zones, zones_dir: config.zones_dir.as_ref(), records: &config.records }
+    }
+
+    pub fn of(view: &'c View) -> Self {
+        Self { zones: &view.zones, zones_dir: view.zones_dir.as_ref(), records: &view.records }
+    }
+}
+
+/// A zone that came as text.
+struct Text {
+    zone: Zone,
+    /// It is served as the text has it.
+    is_loaded: bool,
+}
+
+impl ViewContent {
+    /// Nothing is served yet.
+    pub fn new(store: Store) -> Self {
+        Self {
+            files: ZoneFiles::new(store.clone()),
+            store,
+            folder: None,
+            folder_zones: Vec::new(),
+            texts: Vec::new(),
+            has_records: false,
+        }
+    }
+
+    /// The view's name.
+    pub fn name(&self) -> &str {
+        self.store.view_name()
+    }
+
+    /// The zone files.
+    pub fn files(&self) -> &ZoneFiles {
+        &self.files
+    }
+
+    /// The files that zones come from.
+    pub fn paths(&self) -> impl Iterator<Item = PathBuf> {
+        self.files.paths().map(PathBuf::from)
+    }
+
+    /// The folder that zones come from.
+    pub fn folder(&self) -> Option<PathBuf> {
+        self.folder.clone()
+    }
+
+    /// Brings the store in step with what is wanted.
+    pub(super) fn update(
+        &mut self,
+        wanted: &Wanted<'_>,
+        checks: Checks,
+        all: &mut Update,
+        missing: &mut Vec<String>,
+    ) {
+        let mut update = Update::default();
+        let missing_before = missing.len();
+        // Files first: they drop a zone that has become a text before the text puts it there again.
+        self.update_files(wanted, &mut update, missing);
+        self.update_texts(wanted, &mut update);
+        self.update_records(wanted, &mut update, missing);
+        update.warnings.extend(checks.warnings(&self.store, &self.files, &update.loaded));
+        update.warnings.extend(checks.shadowed(&self.store));
+        if self.name() != View::DEFAULT {
+            let name = self.name();
+            let sentences =
+                update.problems.iter_mut().chain(&mut update.warnings).chain(&mut missing[missing_before..]);
+            sentences.for_each(|sentence| *sentence = format!("view {name}: {sentence}"));
+        }
+        all.absorb(update);
+    }
+
+    fn update_texts(&mut self, wanted: &Wanted<'_>, update: &mut Update) {
+        let is_text = |zone: &&Zone| matches!(zone.content, ZoneContent::Text(_));
+        let texts: Vec<&Zone> = wanted.zones.iter().filter(is_text).collect();
+        let gone = |known: &mut Text| !texts.iter().any(|zone| zone.name == known.zone.name);
+        for Text { zone: Zone { name, .. }, .. } in self.texts.extract_if(.., gone) {
+            // One that has become a file is replaced by what the file holds.
+            let is_file = wanted.zones.iter().any(|zone| zone.name == name)
+                || self.folder_zones.iter().any(|zone| zone.apex == name);
+            if !is_file {
+                // That it is not there any more is what was wanted.
+                let _ = self.store.drop_zone(&text_source(&name), &name);
+                update.dropped.push(name);
+            }
+        }
+        for zone in texts {
+            if self.texts.iter().any(|known| known.is_loaded && known.zone == *zone) {
+                update.unchanged += 1;
+                continue;
+            }
+            // One that failed is told at every update until it is right, as files are.
+            let is_loaded = self.load_text(zone, update);
+            self.texts.retain(|known| known.zone.name != zone.name);
+            self.texts.push(Text { zone: zone.clone(), is_loaded });
+        }
+    }
+
+    /// Returns whether the zone is served as its text has it.
+    fn load_text(&self, zone: &Zone, update: &mut Update) -> bool {
+        let ZoneContent::Text(text) = &zone.content else { return false };
+        let (apex, options) = (&zone.name, options(zone));
+        let put = load_text(&format!("zone {apex}"), text, apex).map_err(|error| error.to_string());
+        let put = put.and_then(|loaded| {
+            update.warnings.extend(loaded.warnings);
+            let put = self.store.put_zone(&text_source(apex), loaded.built, options.clone());
+            put.map_err(|error| format!("zone {apex}: {error}"))
+        });
+        match put {
+            Ok(_) => {
+                update.loaded.push(apex.clone());
+                true
+            }
+            Err(why) => {
+                let catalog = self.store.snapshot();
+                let entry = catalog.view(self.store.view_name()).and_then(|view| view.zone(apex));
+                if entry.is_none_or(|entry| entry.derived || entry.zone().is_none()) {
+                    // Names of the zone must not be answered as if nobody had declared it.
+                    let _ = self.store.fail_zone(&text_source(apex), apex.clone(), why.clone(), options);
+                }
+                update.problems.push(why);
+                false
+            }
+        }
+    }
+
+    fn update_files(&mut self, wanted: &Wanted<'_>, update: &mut Update, missing: &mut Vec<String>) {
+        let mut zones: Vec<ZoneFile> = Vec::new();
+        for zone in wanted.zones {
+            if let ZoneContent::File(path) = &zone.content {
+                let options = options(zone);
+                zones.push(ZoneFile { apex: zone.name.clone(), path: path.clone(), options });
+            }
+        }
+        let errors = self.update_folder(wanted, &zones, update, missing);
+        zones.extend(self.folder_zones.iter().cloned());
+        let report = self.files.sync(zones);
+        update.loaded.extend(report.loaded);
+        update.dropped.extend(report.dropped);
+        update.unchanged += report.unchanged;
+        let failed: Vec<String> = report.failed.iter().map(|(_, error)| error.to_string()).collect();
+        update.problems.extend(report.failed.iter().map(|(apex, error)| format!("zone {apex}: {error}")));
+        // What was wrong with the file of a zone was wrong when its name was looked for, too.
+        update.problems.extend(errors.into_iter().filter(|error| !failed.contains(error)));
+        update.warnings.extend(report.warnings);
+    }
+
+    /// Looks what zones the folder holds; returns what is wrong with its files.
+    fn update_folder(
+        &mut self,
+        wanted: &Wanted<'_>,
+        listed: &[ZoneFile],
+        update: &mut Update,
+        missing: &mut Vec<String>,
+    ) -> Vec<String> {
+        self.folder = wanted.zones_dir.cloned();
+        let Some(folder) = wanted.zones_dir else {
+            self.folder_zones.clear();
+            return Vec::new();
+        };
+        let found = self.files.scan_folder(folder, listed);
+        let mut errors = Vec::new();
+        for error in found.errors {
+            if matches!(&error, LoadError::Unreadable { path, .. } if path == folder) {
+                let problem = format!("zones_dir: {error}");
+                if found.zones.is_empty() {
+                    missing.push(problem.clone());
+                }
+                update.problems.push(problem);
+            } else {
+                errors.push(error.to_string());
+            }
+        }
+        self.folder_zones = found.zones;
+        errors
+    }
+
+    fn update_records(&mut self, wanted: &Wanted<'_>, update: &mut Update, missing: &mut Vec<String>) {
+        match self.store.hot_reload(&Source::Config, wanted.records) {
+            Ok(_) => self.has_records = true,
+            Err(error) => {
+                let problems = error.reasons().iter().map(|reason| format!("records: {reason}"));
+                let problems: Vec<String> = problems.collect();
+                if !self.has_records {
+                    missing.extend(problems.iter().cloned());
+                }
+                update.problems.extend(problems);
+            }
+        }
+    }
+}
+
+/// The source of a zone that came as text: a file but for its place, so that the zone can move to a real one and back.
+fn text_source(apex: &Name) -> Source {
+    Source::File(format!("text of {apex}"))
+}
+
+/// What the store is told of a zone besides its records.
+fn options(zone: &Zone) -> ZoneOptions {
+    let access = Access::new(&zone.allow, &zone.deny);
+    ZoneOptions { fallthrough: zone.fallthrough, access: (!access.is_open()).then(|| Arc::new(access)) }
+}

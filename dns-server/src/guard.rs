@@ -1,0 +1,46 @@
+//! The guard that a configuration asks for.
+
+use std::io;
+
+use dns_backend::guard::{CookieSpec, Guard, GuardSpec, ListenerSpec};
+
+use crate::config::Config;
+
+/// Secrets for cookies that this process has drawn itself. The first one signs.
+pub(crate) struct Secrets(Vec<[u8; 16]>);
+
+impl Secrets {
+    /// Draws the first one.
+    pub fn draw() -> io::Result<Self> {
+        Ok(Self(vec![draw()?]))
+    }
+
+    /// Draws one that signs from now on; cookies of the one before are still good.
+    pub fn roll_over(&mut self) -> io::Result<()> {
+        self.0.insert(0, draw()?);
+        self.0.truncate(2);
+        Ok(())
+    }
+}
+
+fn draw() -> io::Result<[u8; 16]> {
+    let mut secret = [0; 16];
+    getrandom::fill(&mut secret).map_err(io::Error::from)?;
+    Ok(secret)
+}
+
+/// Compiles the guard of a configuration. `drawn` are the secrets of this process, for where none are configured.
+pub(crate) fn compile(config: &Config, drawn: &Secrets) -> Guard {
+    let secrets = if config.cookies.secrets.is_empty() { &drawn.0 } else { &config.cookies.secrets };
+    let listener = |address| {
+        let access = config.access_at(address).cloned().unwrap_or_default();
+        ListenerSpec { allow: access.allow, deny: access.deny }
+    };
+    Guard::new(&GuardSpec {
+        listeners: config.listen.dns.iter().map(|known| listener(known.address)).collect(),
+        rules: config.rules.clone(),
+        rate_limit: config.rate_limit.clone(),
+        cookies: config.cookies.enabled.then(|| CookieSpec { secrets: secrets.clone() }),
+        identity: config.identity.clone(),
+    })
+}
