@@ -65,7 +65,7 @@ pub fn query(id: u16, qname: &Name, qtype: RecordType, edns: Option<Edns>) -> Ve
 impl Response {
     /// Takes a message apart; anything malformed is an error that says what and where.
     pub fn parse(message: &[u8]) -> Result<Self> {
-        let mut reader = Reader { message, at: 0 };
+        let mut reader = Reader { message, at: 0, class: 1 };
         let id = reader.u16()?;
         let flags = reader.u16()?;
         ensure!(flags & 0x8000 != 0, "QR is clear");
@@ -77,7 +77,9 @@ impl Response {
         let question = if counts[0] == 1 {
             let qname = reader.name()?;
             let qtype = RecordType(reader.u16()?);
-            reader.u16()?;
+            if reader.u16()? == 3 {
+                reader.class = 3;
+            }
             Some((qname, qtype))
         } else {
             None
@@ -123,6 +125,8 @@ impl Response {
 struct Reader<'m> {
     message: &'m [u8],
     at: usize,
+    /// Of the records.
+    class: u16,
 }
 
 impl<'m> Reader<'m> {
@@ -195,7 +199,8 @@ impl<'m> Reader<'m> {
             self.at = end;
             return Ok(None);
         }
-        ensure!(class == 1, "class {class}");
+        // A question of class ANY is answered with records of class IN.
+        ensure!(class == self.class, "class {class}");
         let mut rdata = Vec::with_capacity(octets);
         if let Some((before, names)) = names_in(rtype) {
             rdata.extend_from_slice(self.take(before)?);

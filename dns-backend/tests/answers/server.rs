@@ -3,17 +3,19 @@
 //! Whatever is asked, the reply is held against what every reply must be: hickory and `domain` can read it, it answers
 //! the request it belongs to, and it keeps to its size.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use conformance::message::Response;
 use conformance::record::Record;
+use dns_backend::guard::{Guard, GuardSpec};
 use dns_backend::{Authoritative, Packets, Respond, Responder, Transport, Worker};
 use dns_core::zone::{Place, SourceTag, Zone, ZoneBuilder};
 use dns_core::zonefile::{self, Options};
-use dns_core::{AnswerPolicy, Catalog, Name, RecordType, View, ZoneEntry, ZoneState, rdata, wire};
+use dns_core::{AnswerPolicy, Catalog, Name, RecordType, View, ViewSpec, ZoneEntry, ZoneState, rdata, wire};
 
 type Workers = [RefCell<Worker<Arc<Catalog>>>; 2];
 
@@ -26,6 +28,10 @@ pub struct Server {
     workers: Workers,
     /// Names are told relative to the first zone.
     origin: Name,
+    /// Who asks, at which listener, and when.
+    pub client: Cell<SocketAddr>,
+    pub listener: Cell<usize>,
+    pub now: Cell<Duration>,
 }
 
 impl Server {
@@ -51,7 +57,42 @@ impl Server {
         let authoritative = Authoritative::new(catalog.clone());
         let workers = [Transport::Udp, Transport::Tcp]
             .map(|transport| RefCell::new(authoritative.responder(transport)));
-        Self { catalog, authoritative, workers, origin }
+        let client = Cell::new(([192, 0, 2, 1], 5300).into());
+        Self {
+            catalog,
+            authoritative,
+            workers,
+            origin,
+            client,
+            listener: Cell::default(),
+            now: Cell::default(),
+        }
+    }
+
+    /// The same behind a guard.
+    pub fn guarded(self, spec: &GuardSpec) -> Self {
+        self.authoritative.set_guard(Guard::new(spec));
+        self
+    }
+
+    /// The same with views besides the default one, each with its zones.
+    pub fn with_views(self, views: Vec<(ViewSpec, Vec<ZoneEntry>)>) -> Self {
+        let specs: Vec<ViewSpec> = views.iter().map(|(spec, _)| spec.clone()).collect();
+        let mut catalog = Catalog::clone(&self.catalog).with_views(&specs);
+        for (spec, entries) in views {
+            let mut view = View::new(&spec.name);
+            for entry in entries {
+                view.put(entry);
+            }
+            catalog = catalog.with_view(view);
+        }
+        Self::serve(catalog, self.origin)
+    }
+
+    /// The next questions come from this address.
+    pub fn from(&self, client: &str) -> &Self {
+        self.client.set((client.parse::<IpAddr>().unwrap(), 5300).into());
+        self
     }
 
     /// The same with another policy.
@@ -81,6 +122,9 @@ impl Server {
             requests,
             replies: vec![vec![0xAA; 65_535]; requests.len()],
             sent: vec![None; requests.len()],
+            client: self.client.get(),
+            listener: self.listener.get(),
+            now: self.now.get(),
         };
         self.workers[usize::from(transport == Transport::Tcp)].borrow_mut().respond(&mut batch);
         let replies = batch.replies.into_iter().zip(batch.sent).zip(requests);
@@ -163,7 +207,7 @@ impl Server {
     }
 }
 
-fn entry(apex: Name, state: ZoneState) -> ZoneEntry {
+pub fn entry(apex: Name, state: ZoneState) -> ZoneEntry {
     ZoneEntry { apex, state, fallthrough: false, derived: false, access: None }
 }
 
@@ -260,6 +304,9 @@ struct Batch<'r> {
     requests: &'r [Vec<u8>],
     replies: Vec<Vec<u8>>,
     sent: Vec<Option<usize>>,
+    client: SocketAddr,
+    listener: usize,
+    now: Duration,
 }
 
 impl Packets for Batch<'_> {
@@ -276,11 +323,15 @@ impl Packets for Batch<'_> {
     }
 
     fn client(&self, _index: usize) -> SocketAddr {
-        ([192, 0, 2, 1], 5300).into()
+        self.client
     }
 
-    fn now(&self) -> std::time::Duration {
-        std::time::Duration::ZERO
+    fn listener(&self) -> usize {
+        self.listener
+    }
+
+    fn now(&self) -> Duration {
+        self.now
     }
 
     fn send(&mut self, index: usize, octets: usize) {
