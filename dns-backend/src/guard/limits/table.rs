@@ -43,8 +43,8 @@ impl Table {
         if self.words.is_empty() {
             self.allocate();
         }
-        // The low bits choose the bucket, so the tag is made of the high ones. Two networks share an entry where both agree,
-        // which is as unlikely as 56 equal bits, or more in tables of over 1024 entries.
+        // The low bits choose the bucket, so the tag is made of the high ones. Networks share an entry by chance only where
+        // both agree: in all 64 bits, or a few less where there are not 256 buckets.
         let (buckets, _) = self.words[self.start..].as_chunks_mut::<WORDS>();
         let (entries, _) = buckets[key as usize & (self.buckets - 1)].as_chunks_mut::<2>();
         let tag = key & !COUNT;

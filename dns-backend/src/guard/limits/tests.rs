@@ -1,3 +1,5 @@
+use std::net::Ipv4Addr;
+
 use super::*;
 
 /// An ordinary day, in seconds since 1970.
@@ -230,11 +232,29 @@ fn there_is_no_table_before_somebody_is_limited() {
         assert!(limiter.is_exempt(address("127.0.0.1")));
         assert_eq!(limiter.table_octets(), 0);
         for network in 0..10_000_u32 {
-            let client = IpAddr::from((network << 8).to_be_bytes());
+            let client = Ipv4Addr::from_bits(network << 8).into();
             limiter.check(client, ResponseKind::Answer, day(millis(0)));
         }
         // And a line to begin at a boundary.
         assert_eq!(limiter.table_octets(), octets + 64, "{entries} entries");
+    }
+}
+
+#[test]
+fn who_stays_below_the_rate_is_not_limited_amid_a_flood() {
+    let mut limiter = Limiter::new(&RateLimitSpec { answers: 100, burst: 1, table_size: 4096, ..spec() });
+    let mut state = 7;
+    // Ten seconds with 50,000 new sources in each, and 50 regular clients that ask 90 times per second, evenly.
+    for time in 0..10_000 {
+        let now = day(millis(time));
+        for _ in 0..50 {
+            let client = Ipv4Addr::from_bits(random(&mut state) as u32 | 1 << 31);
+            limiter.check(client.into(), ResponseKind::Answer, now);
+        }
+        for regular in (0..50_u8).filter(|regular| (time + u64::from(*regular)) % 11 == 0) {
+            let decision = limiter.check(IpAddr::from([10, 0, regular, 1]), ResponseKind::Answer, now);
+            assert_eq!(decision, Decision::Send, "client {regular} after {time} ms");
+        }
     }
 }
 
@@ -257,7 +277,7 @@ fn a_heavy_hitter_is_not_forgotten_among_a_million_sources() {
     for time in 0..10_000 {
         let now = day(millis(time));
         for _ in 0..100 {
-            let client = IpAddr::from((random(&mut state) as u32).to_be_bytes());
+            let client = Ipv4Addr::from_bits(random(&mut state) as u32).into();
             limited += u32::from(limiter.check(client, ResponseKind::Answer, now) != Decision::Send);
         }
         for _ in 0..10 {
@@ -266,7 +286,7 @@ fn a_heavy_hitter_is_not_forgotten_among_a_million_sources() {
     }
     assert!(sent <= 14_001, "the heavy hitter got {sent}, its rate and burst are 14,000");
     assert!(sent >= 13_500, "the heavy hitter got {sent} only");
-    // About one newcomer in a thousand buckets' worth has to share its bucket with the heavy one, and none is limited.
+    // One newcomer in 256 gets into the bucket of the heavy hitter; they take each other's entries, not that one.
     assert_eq!(limited, 0, "of 1,000,000 others");
 }
 
