@@ -80,23 +80,71 @@ impl<'c> Answerer<'c> {
         scratch: &mut Scratch,
         reply: &mut Reply<'_>,
     ) {
-        let Some(entry) = entry else {
-            return fail(reply, ResponseCode::REFUSED, ExtendedError::NotAuthoritative);
-        };
-        let zone = match &entry.state {
-            ZoneState::Serving(zone) => zone,
-            ZoneState::Failed(_) => return fail(reply, ResponseCode::SERVFAIL, ExtendedError::InvalidData),
-        };
-        if let Err(rcode) = check_qtype(self.qtype) {
-            return fail(reply, rcode, ExtendedError::NotSupported);
-        }
-        reply.set_authoritative(true);
+        let Some(zone) = self.zone_for(entry, reply) else { return };
         let apex_at = HEADER_OCTETS + qname.offset(zone.apex().label_count());
         let origin = Origin { apex: zone.apex().as_wire(), apex_at: Some(apex_at as u16) };
         let current = Current { name: qname, at: HEADER_OCTETS, is_first: true };
-        let done = match self.step(Place { zone, origin }, current, &[], &mut scratch.mentioned, reply) {
+        self.begin(Place { zone, origin }, current, scratch, reply);
+    }
+
+    /// Answers under the name of the question as if it had been another one.
+    #[cold]
+    pub fn answer_under(
+        &self,
+        name: &HashedName,
+        entry: Option<&'c ZoneEntry>,
+        scratch: &mut Scratch,
+        reply: &mut Reply<'_>,
+    ) {
+        let Some(zone) = self.zone_for(entry, reply) else { return };
+        let apex_at = find_suffix(reply.written(), HEADER_OCTETS, name, zone.apex().label_count());
+        let origin = Origin { apex: zone.apex().as_wire(), apex_at };
+        let current = Current { name, at: HEADER_OCTETS, is_first: false };
+        self.begin(Place { zone, origin }, current, scratch, reply);
+    }
+
+    /// Says that there is nothing, whatever there is. Proofs are left out: what is there cannot be proven not to be.
+    #[cold]
+    pub fn deny(
+        &self,
+        qname: &HashedName,
+        entry: Option<&'c ZoneEntry>,
+        rcode: ResponseCode,
+        reply: &mut Reply<'_>,
+    ) {
+        reply.set_rcode(rcode);
+        let Some(zone) = entry.and_then(ZoneEntry::zone) else { return };
+        reply.set_authoritative(true);
+        let apex_at = HEADER_OCTETS + qname.offset(zone.apex().label_count());
+        let origin = Origin { apex: zone.apex().as_wire(), apex_at: Some(apex_at as u16) };
+        if let Some(soa) = zone.negative_soa()
+            && reply.put(Section::Authority, &soa, Owner::At(apex_at), origin, self.dnssec_ok).is_err()
+        {
+            reply.truncate();
+        }
+    }
+
+    /// The zone to answer from, unless the reply is an error.
+    #[inline]
+    fn zone_for(&self, entry: Option<&'c ZoneEntry>, reply: &mut Reply<'_>) -> Option<&'c Zone> {
+        let (rcode, why) = match entry.map(|entry| &entry.state) {
+            Some(ZoneState::Serving(zone)) => match check_qtype(self.qtype) {
+                Ok(()) => return Some(zone),
+                Err(rcode) => (rcode, ExtendedError::NotSupported),
+            },
+            Some(ZoneState::Failed(_)) => (ResponseCode::SERVFAIL, ExtendedError::InvalidData),
+            None => (ResponseCode::REFUSED, ExtendedError::NotAuthoritative),
+        };
+        fail(reply, rcode, why);
+        None
+    }
+
+    #[inline]
+    fn begin(&self, place: Place<'c>, current: Current<'_>, scratch: &mut Scratch, reply: &mut Reply<'_>) {
+        reply.set_authoritative(true);
+        let done = match self.step(place, current, &[], &mut scratch.mentioned, reply) {
             Ok(Step::Done) => Ok(()),
-            Ok(Step::Alias { target_at, owed }) => self.follow(qname, target_at, owed, scratch, reply),
+            Ok(Step::Alias { target_at, owed }) => self.follow(current.name, target_at, owed, scratch, reply),
             Err(full) => Err(full),
         };
         if done == Err(Full) {
@@ -213,7 +261,7 @@ impl<'c> Answerer<'c> {
                 self.negative(place, current, &found, reply)?;
             }
             Outcome::Referral(cut) => {
-                if current.is_first {
+                if current.at == HEADER_OCTETS {
                     reply.set_authoritative(false);
                 }
                 prove_syntheses(owed, mentioned, reply)?;

@@ -9,6 +9,7 @@ mod additional;
 mod answer;
 mod counters;
 mod denial;
+mod desk;
 pub mod guard;
 pub mod log;
 mod lookup;

@@ -4,6 +4,7 @@ use dns_core::name::{HashedName, NAME_OCTETS_MAX};
 use dns_core::zone::{PackedRrset, RECORD_HEADER_OCTETS, Records};
 use dns_core::{Class, RecordType, ResponseCode};
 
+use crate::guard::rules::{Answers, Transformed};
 use crate::query::{
     Edns, HEADER_OCTETS, OPTION_COOKIE, OPTION_EDE, OPTION_NSID, OPTION_TCP_KEEPALIVE, skip_name,
 };
@@ -413,6 +414,30 @@ impl<'b> Reply<'b> {
     /// Writes a TXT record for the name of the question, which nobody is to keep.
     pub fn put_text(&mut self, class: Class, rdata: &[u8]) -> Result<(), Full> {
         self.put_record(HEADER_OCTETS, RecordType::TXT, class, 0, rdata).map(drop)
+    }
+
+    /// Writes records of the name of the question that are ready to be copied, with pointers to it as their owners.
+    pub fn put_answers(&mut self, records: &[u8], count: u16) -> Result<(), Full> {
+        let end = self.at + records.len();
+        if end > self.limit {
+            return Err(Full);
+        }
+        self.buffer[self.at..end].copy_from_slice(records);
+        self.at = end;
+        self.counts[Section::Answer as usize] += count;
+        Ok(())
+    }
+
+    /// Has the answer section changed; says whether no addresses are left of it, nor anything else.
+    pub fn transform(&mut self, change: impl FnOnce(Answers<'_>) -> Transformed) -> bool {
+        let count = &mut self.counts[Section::Answer as usize];
+        if *count == 0 {
+            return false;
+        }
+        let message = &mut self.buffer[..self.at];
+        let transformed = change(Answers { message, answers_at: self.question_end, count });
+        self.at = transformed.end;
+        transformed.emptied && *count == 0
     }
 
     /// Ends the reply: counts, response code, OPT record. Tells its length.

@@ -1,12 +1,14 @@
 //! What workers have in common: where catalogs and the guard come from, and what has been counted.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
 use dns_core::Catalog;
 
 use crate::counters::Counters;
-use crate::guard::Guard;
+use crate::desk::Shared;
+use crate::guard::{AllRuleHits, Guard};
 use crate::log::LogHub;
 use crate::packets::{Respond, Transport};
 use crate::worker::Worker;
@@ -46,6 +48,7 @@ pub struct Authoritative<C> {
     catalogs: C,
     guard: Arc<ArcSwap<Guard>>,
     log: OnceLock<Arc<LogHub>>,
+    rule_hits: Arc<AllRuleHits>,
     counters: Mutex<Vec<(Transport, Arc<Counters>)>>,
 }
 
@@ -53,7 +56,7 @@ impl<C: Catalogs> Authoritative<C> {
     /// Answers from the catalogs of this source, whoever asks.
     pub fn new(catalogs: C) -> Self {
         let guard = Arc::new(ArcSwap::from_pointee(Guard::open()));
-        Self { catalogs, guard, log: OnceLock::new(), counters: Mutex::default() }
+        Self { catalogs, guard, log: OnceLock::new(), rule_hits: Arc::default(), counters: Mutex::default() }
     }
 
     /// Puts another guard before the zones. Workers notice with their next batch.
@@ -80,6 +83,11 @@ impl<C: Catalogs> Authoritative<C> {
         }
     }
 
+    /// How often rules had an effect since the start, by their names.
+    pub fn rule_hits(&self) -> BTreeMap<String, u64> {
+        self.rule_hits.sums()
+    }
+
     /// Counters for one more responder: those of one that is gone, if there is any. Sums never go back that way, and
     /// responders that are replaced time and again leave nothing behind.
     fn take_counters(&self, transport: Transport) -> Arc<Counters> {
@@ -101,7 +109,12 @@ impl<C: Catalogs> Respond for Authoritative<C> {
 
     fn responder(&self, transport: Transport) -> Self::Responder {
         let log = self.log.get().map(|hub| hub.writer());
-        Worker::new(self.catalogs.reader(), self.guard.clone(), transport, self.take_counters(transport), log)
+        let shared = Shared {
+            guard: self.guard.clone(),
+            counters: self.take_counters(transport),
+            rule_hits: self.rule_hits.clone(),
+        };
+        Worker::new(self.catalogs.reader(), transport, shared, log)
     }
 }
 

@@ -1,10 +1,13 @@
 //! The guard as workers use it.
 
+use std::io;
 use std::net::IpAddr;
+use std::path::Path;
 
 use dns_core::Access;
 
 use super::identity::Identities;
+use super::rules::{RuleError, RuleSet};
 use super::{Cookies, GuardSpec, RateLimitSpec};
 
 /// What stands between queries and zones, ready for use. Immutable: another one is put in its place.
@@ -12,6 +15,7 @@ use super::{Cookies, GuardSpec, RateLimitSpec};
 pub struct Guard {
     /// By the number of the listener; none where everybody may ask everywhere.
     access: Vec<Access>,
+    rules: RuleSet,
     pub(crate) rate_limit: Option<RateLimitSpec>,
     pub(crate) cookies: Option<Cookies>,
     pub(crate) identities: Identities,
@@ -23,19 +27,32 @@ impl Guard {
         Self::default()
     }
 
-    /// Compiles the guard.
-    pub fn new(spec: &GuardSpec) -> Self {
+    /// Compiles the guard; `load` reads the databases that rules name.
+    ///
+    /// # Errors
+    /// Everything that is wrong with any of the rules.
+    pub fn new(
+        spec: &GuardSpec,
+        load: &mut dyn FnMut(&Path) -> io::Result<Vec<u8>>,
+    ) -> Result<Self, Vec<RuleError>> {
         let mut access: Vec<Access> =
             spec.listeners.iter().map(|listener| Access::new(&listener.allow, &listener.deny)).collect();
         if access.iter().all(Access::is_open) {
             access.clear();
         }
-        Self {
+        Ok(Self {
             access,
+            rules: RuleSet::compile(&spec.rules, load)?,
             rate_limit: spec.rate_limit.clone(),
             cookies: spec.cookies.as_ref().and_then(Cookies::new),
             identities: Identities::new(&spec.identity),
-        }
+        })
+    }
+
+    /// Its rules.
+    #[inline]
+    pub fn rules(&self) -> &RuleSet {
+        &self.rules
     }
 
     /// The client may ask at this listener.

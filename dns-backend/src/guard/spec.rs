@@ -61,14 +61,17 @@ pub enum NamePattern {
     Suffix(Name),
     /// All names below this one, at any depth, but not the name itself; written `*.` and the name.
     Below(Name),
-    /// Names of which the text, in lower case and without the dot at the end, matches this expression somewhere.
+    /// Names of which the text, in lower case and without the dot at the end, matches this expression somewhere. Classes
+    /// such as `\w` are those of ASCII, as the text is.
     Regex(String),
 }
 
 /// What happens to a question that a rule is for.
 ///
-/// The first rule of the first group that matches ends the search; those of the second group add up, in their order, and
-/// change the addresses and TTLs of the answer section.
+/// The first group, up to [`Rewrite`](Self::Rewrite), decides: the first such rule that matches counts, and no rule behind it is
+/// looked at. The second group changes the addresses and TTLs of the answer section; those rules add up, in their order,
+/// at most [`Transforms::MAX`](super::rules::Transforms::MAX) for one question. A rewrite leaves the answer to the zones, so
+/// that rules of the second group behind it still count.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Action {
     /// REFUSED.
@@ -82,9 +85,9 @@ pub enum Action {
     /// These records of the type that was asked for, under the name that was asked for, instead of what the zone has.
     Replace(Vec<Replacement>),
     /// The answer of another name, under the name that was asked for: the suffix `from` becomes `to`. A rewritten name is
-    /// not rewritten again.
+    /// not rewritten again. Without name patterns the rule is for all names with the suffix.
     Rewrite {
-        /// A suffix of the name; names that lack it are left alone.
+        /// A suffix of the name; names that lack it pass the rule by.
         from: Name,
         /// What takes its place.
         to: Name,
@@ -96,7 +99,8 @@ pub enum Action {
         /// The largest.
         max: u32,
     },
-    /// Leaves addresses out of A and AAAA answers.
+    /// Leaves addresses out of A and AAAA answers, and with them the signatures that no longer fit. Where none is left, the
+    /// answer is that of a name without addresses.
     FilterAddresses {
         /// Only addresses in these, unless it is empty.
         keep: Vec<Network>,
@@ -130,7 +134,8 @@ pub enum AddressOrder {
     /// Those first that share the most leading bits with the client's address.
     NearestPrefix,
     /// Those first that lie closest to the client on the globe, by this database in MaxMind's format (city, with
-    /// coordinates). Addresses without coordinates come last.
+    /// coordinates). Addresses without coordinates come last, and so do those behind the first 128 of a name. Clients without
+    /// coordinates get the addresses as they stand.
     NearestPlace(PathBuf),
 }
 

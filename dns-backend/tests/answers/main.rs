@@ -11,6 +11,7 @@ mod guard;
 mod oracle;
 mod random;
 mod request;
+mod rules;
 mod server;
 mod signing;
 mod size;
