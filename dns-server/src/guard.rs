@@ -1,6 +1,6 @@
 //! The guard that a configuration asks for.
 
-use std::io;
+use std::{fs, io};
 
 use dns_backend::guard::{CookieSpec, Guard, GuardSpec, ListenerSpec};
 
@@ -30,17 +30,21 @@ fn draw() -> io::Result<[u8; 16]> {
 }
 
 /// Compiles the guard of a configuration. `drawn` are the secrets of this process, for where none are configured.
-pub(crate) fn compile(config: &Config, drawn: &Secrets) -> Guard {
+///
+/// Reads the databases that rules name. The errors are sentences.
+pub(crate) fn compile(config: &Config, drawn: &Secrets) -> Result<Guard, Vec<String>> {
     let secrets = if config.cookies.secrets.is_empty() { &drawn.0 } else { &config.cookies.secrets };
     let listener = |address| {
         let access = config.access_at(address).cloned().unwrap_or_default();
         ListenerSpec { allow: access.allow, deny: access.deny }
     };
-    Guard::new(&GuardSpec {
+    let spec = GuardSpec {
         listeners: config.listen.dns.iter().map(|known| listener(known.address)).collect(),
         rules: config.rules.clone(),
         rate_limit: config.rate_limit.clone(),
         cookies: config.cookies.enabled.then(|| CookieSpec { secrets: secrets.clone() }),
         identity: config.identity.clone(),
-    })
+    };
+    let compiled = Guard::new(&spec, &mut |path| fs::read(path));
+    compiled.map_err(|errors| errors.iter().map(|error| format!("rules: {error}")).collect())
 }

@@ -128,7 +128,10 @@ impl Collector for Figures {
 impl Figures {
     fn encode_answers(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
         let mut replies: BTreeMap<(&str, String, &str), u64> = BTreeMap::new();
-        let (mut dropped, mut truncated) = (BTreeMap::new(), BTreeMap::new());
+        let (mut dropped, mut truncated, mut prohibited) =
+            (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut limited: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+        let mut cookies: BTreeMap<&str, u64> = BTreeMap::new();
         self.authoritative.for_each_counters(|transport, worker| {
             let transport = label(transport);
             for reply in worker.replies() {
@@ -136,6 +139,14 @@ impl Figures {
                 *replies.entry((transport, qtype, reply.rcode)).or_default() += reply.count;
             }
             *dropped.entry(transport).or_default() += worker.dropped();
+            *prohibited.entry(transport).or_default() += worker.prohibited();
+            for (kind, slipped, silent) in worker.limited() {
+                *limited.entry((kind, "slip")).or_default() += slipped;
+                *limited.entry((kind, "drop")).or_default() += silent;
+            }
+            for (state, count) in worker.cookies() {
+                *cookies.entry(state).or_default() += count;
+            }
             *truncated.entry(transport).or_default() += worker.truncated();
         });
         let replies = replies.into_iter().map(|((transport, qtype, rcode), count)| {
@@ -152,9 +163,28 @@ impl Figures {
         counters(
             encoder,
             "dns_backend_dropped",
-            "Requests that deserve no answer: fragments of headers, and responses",
+            "Requests without an answer: fragments of headers, responses, and what limits and rules kept back",
             by_transport(dropped),
-        )
+        )?;
+        counters(
+            encoder,
+            "dns_backend_prohibited",
+            "Queries of clients that may not ask",
+            by_transport(prohibited),
+        )?;
+        let limited = limited.into_iter().map(|((kind, action), count)| {
+            ([("kind", kind.to_owned()), ("action", action.to_owned())], count)
+        });
+        counters(
+            encoder,
+            "dns_backend_limited",
+            "Responses over the limits of their client networks",
+            limited,
+        )?;
+        let cookies = cookies.into_iter().map(|(state, count)| ([("state", state.to_owned())], count));
+        counters(encoder, "dns_backend_cookies", "Queries with cookies, by what those were", cookies)?;
+        let rules = self.authoritative.rule_hits().into_iter().map(|(rule, count)| ([("rule", rule)], count));
+        counters(encoder, "dns_backend_rule_matches", "Queries that rules had an effect on", rules)
     }
 
     fn encode_sockets(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {

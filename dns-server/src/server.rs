@@ -67,7 +67,8 @@ pub enum BuildError {
     /// Loading broke off, which is a defect.
     #[error("loading zones and records failed: {0}")]
     Load(tokio::task::JoinError),
-    /// Zones or records could not be loaded, and the configuration is strict about it.
+    /// Rules name a database that cannot be used; or zones or records could not be loaded, and the configuration is strict
+    /// about it.
     #[error("{}", .0.join("\n"))]
     Content(Vec<String>),
 }
@@ -120,7 +121,7 @@ impl Server {
         }
         let store = content.store().clone();
         let secrets = Secrets::draw().map_err(BuildError::Random)?;
-        let guard = guard::compile(&config, &secrets);
+        let guard = guard::compile(&config, &secrets).map_err(BuildError::Content)?;
         Ok(Self { config, store, content, secrets, guard, dns, http, loaded })
     }
 
@@ -319,8 +320,9 @@ impl Running {
                 ..config
             };
             // What is forbidden from now on is forbidden before new records can be asked for.
-            authoritative.set_guard(guard::compile(&config, &state.secrets));
-            let update = Update { restart_keys, ..state.content.update(&config) };
+            let guard = guard::compile(&config, &state.secrets).map(|guard| authoritative.set_guard(guard));
+            let mut update = Update { restart_keys, ..state.content.update(&config) };
+            update.problems.extend(guard.err().unwrap_or_default());
             state.config = config;
             update
         });
@@ -383,9 +385,12 @@ async fn roll_over_daily(
 fn roll_over(state: &Mutex<State>, authoritative: &Authoritative<Store>) {
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     let State { config, secrets, .. } = &mut *state;
-    match secrets.roll_over() {
-        Ok(()) => authoritative.set_guard(guard::compile(config, secrets)),
-        Err(error) => tracing::warn!(%error, "no new secret for cookies: the old one goes on"),
+    let rolled = secrets.roll_over().map_err(|error| vec![error.to_string()]);
+    match rolled.and_then(|()| guard::compile(config, secrets)) {
+        Ok(guard) => authoritative.set_guard(guard),
+        Err(errors) => {
+            tracing::warn!("no new secret for cookies, the old one goes on: {}", errors.join("; "));
+        }
     }
 }
 
