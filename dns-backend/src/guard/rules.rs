@@ -240,21 +240,22 @@ struct Found<'r> {
 }
 
 impl<'r> Found<'r> {
-    /// Tries rules, in ascending order, whose names or networks the question has.
+    /// Tries rules whose names or networks the question has. Changes are taken wherever they stand: that a rule before
+    /// them decides does not matter if a rewrite that is yet to come stands before both.
     fn take(&mut self, numbers: &[u32], question: &Question<'_>) {
         for &number in numbers {
-            if !self.can_gain_from(number) {
-                return;
-            }
             let rule = &self.rules[number as usize];
-            if !rule.conditions.are_met(question) {
-                continue;
-            }
             match &rule.effect {
-                Effect::Transform(_) => self.transforms.insert(number),
-                Effect::Terminal(Terminal::Rewrite(rewrite)) if !rewrite.covers(question.name) => {}
+                Effect::Transform(_) => {
+                    if rule.conditions.are_met(question) {
+                        self.transforms.insert(number);
+                    }
+                }
                 Effect::Terminal(terminal) => {
-                    if self.decided.is_none_or(|(first, _)| number < first) {
+                    if self.decided.is_none_or(|(first, _)| number < first)
+                        && rule.conditions.are_met(question)
+                        && terminal.covers(question.name)
+                    {
                         self.decided = Some((number, terminal));
                     }
                 }
@@ -262,7 +263,7 @@ impl<'r> Found<'r> {
         }
     }
 
-    /// This rule or a later one may still matter.
+    /// Rules from this one on may still matter, if all before it have been tried.
     fn can_gain_from(&self, number: u32) -> bool {
         match self.decided {
             None | Some((_, Terminal::Rewrite(_))) => true,

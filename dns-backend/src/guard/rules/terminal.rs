@@ -32,6 +32,14 @@ impl Terminal {
             Self::Rewrite(_) => "rewrite",
         }
     }
+
+    /// It says something of the name: a rewrite passes by names that lack its suffix.
+    pub(super) fn covers(&self, name: &HashedName) -> bool {
+        match self {
+            Self::Rewrite(rewrite) => rewrite.covers(name),
+            _ => true,
+        }
+    }
 }
 
 /// Records in place of the zone's: at most one RRset of each type, or a CNAME alone.
