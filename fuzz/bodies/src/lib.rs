@@ -10,6 +10,7 @@
 pub mod config;
 pub mod message;
 pub mod name;
+pub mod query_log;
 pub mod rdata;
 pub mod zone_file;
 
@@ -21,6 +22,7 @@ pub const TARGETS: &[(&str, Run)] = &[
     ("config", config::run),
     ("message", message::run),
     ("name", name::run),
+    ("query_log", query_log::run),
     ("rdata", rdata::run),
     ("zone_file", zone_file::run),
 ];
