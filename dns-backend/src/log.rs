@@ -174,8 +174,12 @@ struct Room<'r> {
 impl Room<'_> {
     #[inline]
     fn put(&mut self, octets: &[u8]) {
-        let (now, later) = octets.split_at(octets.len().min(self.first.len()));
-        self.first = fill(std::mem::take(&mut self.first), now);
+        if octets.len() <= self.first.len() {
+            self.first = fill(std::mem::take(&mut self.first), octets);
+            return;
+        }
+        let (now, later) = octets.split_at(self.first.len());
+        fill(std::mem::take(&mut self.first), now);
         self.second = fill(std::mem::take(&mut self.second), later);
     }
 }

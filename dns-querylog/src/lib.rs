@@ -27,6 +27,7 @@ pub mod dnstap;
 pub mod frames;
 mod json;
 mod lines;
+mod seldom;
 mod service;
 mod tap;
 mod text;

@@ -14,6 +14,7 @@ use crate::config::{Format, QueryLogConfig, Target};
 use crate::dnstap::Encoder;
 use crate::json::write_json;
 use crate::lines::{Lines, WriteLine};
+use crate::seldom::Seldom;
 use crate::tap::Tap;
 use crate::text::write_text;
 
@@ -21,8 +22,6 @@ use crate::text::write_text;
 const REST: Duration = Duration::from_millis(10);
 /// How long [`QueryLog::stop`] waits for what is left to be written.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
-/// Dropped entries are reported at most this often.
-const REPORT_PERIOD: Duration = Duration::from_mins(1);
 
 /// How often it is looked whether there is something to report.
 const LOOK_PERIOD: Duration = Duration::from_secs(1);
@@ -60,6 +59,14 @@ impl Tally {
     pub(crate) fn add(&self, written: u64, dropped: u64) {
         self.written.fetch_add(written, Ordering::Relaxed);
         self.dropped.fetch_add(dropped, Ordering::Relaxed);
+    }
+
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
     }
 }
 
@@ -126,12 +133,12 @@ impl QueryLog {
 
     /// Entries that were written.
     pub fn written(&self) -> u64 {
-        self.shared.tally.written.load(Ordering::Relaxed)
+        self.shared.tally.written()
     }
 
     /// Entries that were lost: to full rings, to errors while writing, or because nobody listened.
     pub fn dropped(&self) -> u64 {
-        self.hub.dropped() + self.shared.tally.dropped.load(Ordering::Relaxed)
+        self.hub.dropped() + self.shared.tally.dropped()
     }
 
     /// Opens the log's file anew, soon; for when its old one has been moved away. If that fails, a warning says so and the old
@@ -208,7 +215,7 @@ impl<S: Sink> Writer<S> {
             }
             let octets = self.read_each(|_| 1);
             self.readers.retain(|reader| !reader.is_finished());
-            self.report.tell(|| self.hub.dropped() + self.shared.tally.dropped.load(Ordering::Relaxed));
+            self.report.tell(|| self.hub.dropped() + self.shared.tally.dropped());
             if octets == 0 {
                 thread::park_timeout(REST);
             }
@@ -242,25 +249,25 @@ impl<S: Sink> Writer<S> {
 /// Says now and then that entries are being dropped.
 struct Report {
     told: u64,
-    next: Instant,
+    look_at: Instant,
+    seldom: Seldom,
 }
 
 impl Report {
     fn new() -> Self {
-        Self { told: 0, next: Instant::now() }
+        Self { told: 0, look_at: Instant::now(), seldom: Seldom::default() }
     }
 
     fn tell(&mut self, dropped: impl FnOnce() -> u64) {
         let now = Instant::now();
-        if now < self.next {
+        if now < self.look_at {
             return;
         }
+        self.look_at = now + LOOK_PERIOD;
         let dropped = dropped();
-        self.next = now + LOOK_PERIOD;
-        if dropped > self.told {
+        if dropped > self.told && self.seldom.is_due(now) {
             warn!(entries = dropped - self.told, "the query log has dropped entries");
             self.told = dropped;
-            self.next = now + REPORT_PERIOD;
         }
     }
 }

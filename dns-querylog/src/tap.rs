@@ -8,18 +8,16 @@ use std::time::{Duration, Instant};
 
 use dns_backend::log::Entry;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use crate::batch::Batch;
 use crate::dnstap::Encoder;
 use crate::frames;
+use crate::seldom::{Backoff, Seldom};
 use crate::service::{Sink, Tally};
 
 /// How long one system call of ours may wait for the receiver.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Before the second attempt to connect; doubled after each.
-const RETRY_MIN: Duration = Duration::from_millis(100);
-const RETRY_MAX: Duration = Duration::from_secs(10);
 
 /// Sends frames while the receiver is there; drops and counts entries while it is not.
 pub(crate) struct Tap {
@@ -27,52 +25,61 @@ pub(crate) struct Tap {
     encoder: Encoder,
     batch: Batch,
     link: Link,
+    backoff: Backoff,
+    complaint: Seldom,
 }
 
 enum Link {
-    Up(UnixStream),
-    Down { retry_at: Instant, wait: Duration },
+    Up { stream: UnixStream, since: Instant },
+    Down { retry_at: Instant },
 }
 
 impl Tap {
     /// The first attempt to connect is made at once; that it fails is no error, since receivers come and go.
     pub(crate) fn new(path: PathBuf, encoder: Encoder) -> Self {
-        let link = Link::Down { retry_at: Instant::now(), wait: RETRY_MIN };
-        Self { path, encoder, batch: Batch::default(), link }
+        Self {
+            path,
+            encoder,
+            batch: Batch::default(),
+            link: Link::Down { retry_at: Instant::now() },
+            backoff: Backoff::new(),
+            complaint: Seldom::default(),
+        }
     }
 
     fn lose(&mut self, error: &io::Error) {
-        warn!(path = %self.path.display(), %error, "the reader of dnstap is gone");
-        self.link = Link::Down { retry_at: Instant::now() + RETRY_MIN, wait: RETRY_MIN };
+        let now = Instant::now();
+        let (path, worked) = (self.path.display(), self.worked(now));
+        if self.complaint.is_due(now) {
+            warn!(%path, %error, "there is no reader of dnstap");
+        } else {
+            debug!(%path, %error, "there is no reader of dnstap");
+        }
+        self.link = Link::Down { retry_at: now + self.backoff.wait(worked) };
+    }
+
+    /// How long the receiver has been there.
+    fn worked(&self, now: Instant) -> Duration {
+        match self.link {
+            Link::Up { since, .. } => now.saturating_duration_since(since),
+            Link::Down { .. } => Duration::ZERO,
+        }
     }
 }
 
 impl Sink for Tap {
     fn prepare(&mut self) {
-        match &mut self.link {
+        let found = match &self.link {
             // Asked for before there are entries, so that none are sent to somebody who is gone.
-            Link::Up(stream) => {
-                if let Err(error) = check_present(stream) {
-                    self.lose(&error);
-                }
-            }
-            Link::Down { retry_at, wait } if *retry_at <= Instant::now() => match connect(&self.path) {
-                Ok(stream) => {
-                    info!(path = %self.path.display(), "a reader of dnstap is there");
-                    self.link = Link::Up(stream);
-                }
-                Err(error) => {
-                    let path = self.path.display();
-                    if *wait == RETRY_MIN {
-                        warn!(%path, %error, "there is no reader of dnstap");
-                    } else {
-                        debug!(%path, %error, "there is no reader of dnstap");
-                    }
-                    *retry_at = Instant::now() + *wait;
-                    *wait = (*wait * 2).min(RETRY_MAX);
-                }
-            },
-            Link::Down { .. } => {}
+            Link::Up { stream, .. } => check_present(stream),
+            Link::Down { retry_at } if *retry_at > Instant::now() => Ok(()),
+            Link::Down { .. } => connect(&self.path).map(|stream| {
+                debug!(path = %self.path.display(), "a reader of dnstap is there");
+                self.link = Link::Up { stream, since: Instant::now() };
+            }),
+        };
+        if let Err(error) = found {
+            self.lose(&error);
         }
     }
 
@@ -91,7 +98,7 @@ impl Sink for Tap {
         if self.batch.is_empty() {
             return;
         }
-        let Link::Up(stream) = &mut self.link else {
+        let Link::Up { stream, .. } = &mut self.link else {
             tally.add(0, self.batch.forget());
             return;
         };
@@ -104,7 +111,7 @@ impl Sink for Tap {
     }
 
     fn close(&mut self) {
-        if let Link::Up(stream) = &mut self.link
+        if let Link::Up { stream, .. } = &mut self.link
             && let Err(error) = frames::close(stream)
         {
             debug!(%error, "the reader of dnstap did not say that it has finished");
