@@ -44,6 +44,16 @@ pub const TEST_PEERS: &[Peer] = &[
         programs: &["ldns-verify-zone", "ldns-signzone"],
         suite: "conformance: signed zones verified by ldns",
     },
+    Peer {
+        package: "fstrm-bin",
+        programs: &["fstrm_capture"],
+        suite: "interoperability: a receiver of dnstap's frames",
+    },
+    Peer {
+        package: "dnstap-ldns",
+        programs: &["dnstap-ldns"],
+        suite: "interoperability: a reader of dnstap's messages",
+    },
 ];
 
 /// The peer of the benchmarks, and one of the tests'.

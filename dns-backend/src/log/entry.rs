@@ -209,7 +209,9 @@ impl<'a> Layout<'a> {
     pub(super) fn write(&self, mut put: impl FnMut(&[u8])) {
         put(&self.head.encode());
         for part in [self.view, self.rule, self.request, self.reply] {
-            put(part);
+            if !part.is_empty() {
+                put(part);
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod config;
 pub mod cookie;
 pub mod message;
 pub mod name;
+pub mod query_log;
 pub mod rdata;
 pub mod zone_file;
 
@@ -23,6 +24,7 @@ pub const TARGETS: &[(&str, Run)] = &[
     ("cookie", cookie::run),
     ("message", message::run),
     ("name", name::run),
+    ("query_log", query_log::run),
     ("rdata", rdata::run),
     ("zone_file", zone_file::run),
 ];

@@ -32,6 +32,7 @@ const RINGS: &[(&str, Ring)] = &[
     ("jw238dns-frontend", Edge),
     ("jw238dns-files", Edge),
     ("jw238dns-api", Edge),
+    ("jw238dns-querylog", Edge),
     ("jw238dns-server", Server),
     ("jw238dns", Binary),
     ("jw238dns-benches", Tool),
