@@ -45,7 +45,9 @@ pub(super) fn access(
 
 /// Reports a listener that there is not: what is meant to keep somebody out would never count.
 pub(super) fn check_listener(listener: &Located<SocketAddr>, listeners: &[SocketAddr], reader: &mut Reader) {
-    if listeners.contains(&listener.value) || reader.has_faults_below("listen") {
+    if listeners.contains(&listener.value)
+        || ["listen", "dns_port"].iter().any(|key| reader.has_faults_below(key))
+    {
         return;
     }
     let there: Vec<String> = listeners.iter().take(4).map(ToString::to_string).collect();
