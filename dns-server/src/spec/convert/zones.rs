@@ -19,6 +19,9 @@ use crate::config::{Backend, TtlBounds, View, Zone, ZoneContent};
 /// Mistakes of one list of names that are told; who gives the wrong file need not read it all.
 const LINE_FAULTS_MAX: usize = 20;
 
+/// Most views. A catalog numbers them with 16 bits; what is meant for that many kinds of clients is meant for rules.
+const VIEWS_MAX: usize = 10_000;
+
 /// What stands for the name in the path of a template.
 const PLACEHOLDER: &str = "{zone}";
 
@@ -166,6 +169,9 @@ pub(super) fn views(
     context: &mut Context<'_, '_>,
 ) -> Vec<View> {
     let specs = value(specs).unwrap_or_default();
+    if let Some(view) = specs.get(VIEWS_MAX) {
+        context.reader.object(view, format!("at most {VIEWS_MAX} views are served"));
+    }
     let names = specs.iter().filter_map(|view| view.value.name.as_ref());
     distinct(names.map(|name| (name.value.0.clone(), name)), context.reader);
     let mut clients = HashMap::new();

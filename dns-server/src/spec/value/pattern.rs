@@ -56,7 +56,9 @@ fn pattern(text: &str) -> Result<NamePattern, String> {
 
 /// One line that says why the engine would not take an expression.
 fn check_expression(expression: &str) -> Result<(), String> {
-    match regex::bytes::RegexBuilder::new(expression).size_limit(REGEX_OCTETS_MAX).build() {
+    // Names are ASCII once they are text.
+    let mut builder = regex::bytes::RegexBuilder::new(expression);
+    match builder.unicode(false).size_limit(REGEX_OCTETS_MAX).build() {
         Ok(_) => Ok(()),
         Err(regex::Error::CompiledTooBig(limit)) => {
             Err(format!("it takes more than {limit} octets to match"))
