@@ -162,6 +162,19 @@ fn mistakes_are_told_where_they_stand() {
 }
 
 #[test]
+fn a_mistake_is_one_line_whatever_the_path_holds() {
+    let folder =
+        Folder::new(&[("config.yaml", "include: \"a\\nb.yaml\"\ncookies: {secrets_file: \"c\\td\"}\n")]);
+    let errors = folder.errors();
+    let lines: Vec<&str> = errors.lines().collect();
+    assert!(
+        lines[0].contains(r"a\nb.yaml cannot be read") && lines[1].contains(r"c\td cannot be read"),
+        "{errors}"
+    );
+    assert_eq!(lines.len(), 2);
+}
+
+#[test]
 fn files_are_included_once_and_not_for_ever() {
     let folder = Folder::new(&[
         ("config.yaml", "include: [a.yaml, b.yaml, ./config.yaml]\n"),

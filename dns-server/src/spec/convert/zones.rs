@@ -11,7 +11,7 @@ use super::super::fault::Place;
 use super::super::keys::{ViewSpec, ZoneSpec, ZoneTemplateSpec};
 use super::super::reader::Located;
 use super::super::sources::list_lines;
-use super::super::value::{FilePath, ZoneName, shown};
+use super::super::value::{FilePath, ZoneName, shown, shown_path};
 use super::networks::any;
 use super::{Context, distinct, records, value};
 use crate::config::{Backend, TtlBounds, View, Zone, ZoneContent};
@@ -133,11 +133,11 @@ fn names_from(file: &Located<FilePath>, context: &mut Context<'_, '_>) -> Vec<Lo
     let text = match context.sources.read(&path) {
         Ok(text) => text,
         Err(problem) => {
-            context.reader.object(file, format!("{} {problem}", path.display()));
+            context.reader.object(file, format!("{} {problem}", shown_path(&path)));
             return Vec::new();
         }
     };
-    let source: Arc<str> = path.display().to_string().into();
+    let source: Arc<str> = shown_path(&path).into();
     let mut faults = 0;
     let mut names = Vec::new();
     for (line, word) in list_lines(&text) {
