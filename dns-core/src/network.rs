@@ -9,7 +9,7 @@ use thiserror::Error;
 /// Addresses that begin with the same bits, written `192.0.2.0/24`; a lone address is a network of one.
 ///
 /// IPv4 addresses in IPv6 form (`::ffff:192.0.2.1`) count as what they stand for.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Network {
     family: Family,
     /// At the top of the number; bits behind the prefix are 0.
@@ -104,6 +104,13 @@ impl fmt::Display for Network {
             return self.address().fmt(f);
         }
         write!(f, "{}/{}", self.address(), self.length)
+    }
+}
+
+impl fmt::Debug for Network {
+    /// As text: nobody reads the bits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Network({self})")
     }
 }
 

@@ -1,6 +1,7 @@
 //! Telling when files may have changed.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -28,7 +29,7 @@ pub struct Watcher {
 struct Interest {
     /// Files, folders and links by absolute path.
     names: BTreeSet<PathBuf>,
-    /// Folders in which every `*.zone` file matters.
+    /// Folders in which every `*.zone`, `*.yaml` and `*.yml` file matters: zones, and parts of the configuration.
     folders: BTreeSet<PathBuf>,
 }
 
@@ -60,8 +61,8 @@ impl Watcher {
         Ok(Self { notify, watched: BTreeSet::new(), interest, hint, changes })
     }
 
-    /// Watches these files and the `*.zone` files of these folders, and no others; what is missing is noticed when it comes
-    /// to be. To be called again after each change, since links may lead elsewhere by then.
+    /// Watches these files and the `*.zone`, `*.yaml` and `*.yml` files of these folders, and no others; what is missing is
+    /// noticed when it comes to be. To be called again after each change, since links may lead elsewhere by then.
     ///
     /// Folders that cannot be watched are returned; their files are only looked at when somebody asks.
     pub fn watch<'p>(
@@ -130,9 +131,10 @@ impl Interest {
         event.need_rescan()
             || event.paths.is_empty()
             || event.paths.iter().any(|path| {
-                let is_zone_file = || path.extension().is_some_and(|extension| extension == "zone");
+                let extension = path.extension().and_then(OsStr::to_str);
+                let is_of_a_kind = matches!(extension, Some("zone" | "yaml" | "yml"));
                 let is_in_folder = || path.parent().is_some_and(|parent| self.folders.contains(parent));
-                self.names.contains(path) || is_zone_file() && is_in_folder()
+                self.names.contains(path) || is_of_a_kind && is_in_folder()
             })
     }
 }
@@ -227,6 +229,7 @@ mod tests {
         let modified = EventKind::Modify(notify::event::ModifyKind::Any);
         let created = EventKind::Create(notify::event::CreateKind::Any);
         assert!(concerns(modified, "config.yaml") && concerns(created, "zones/new.zone"));
+        assert!(concerns(created, "zones/part.yaml") && !concerns(created, "part.yaml"));
         assert!(concerns(modified, "zones"));
         assert!(!concerns(modified, "server.log") && !concerns(created, "zones/new.zone~"));
         assert!(!concerns(EventKind::Access(notify::event::AccessKind::Any), "config.yaml"));

@@ -91,9 +91,9 @@ pub struct Update {
 /// Files and folders that content comes from; see [`Running::watched_paths`](crate::Running::watched_paths).
 #[derive(Debug, Default)]
 pub struct WatchedPaths {
-    /// Zone files and what they include.
+    /// Zone files and what they include, and what the configuration names beside them.
     pub files: Vec<PathBuf>,
-    /// Folders whose files are served.
+    /// Folders whose files are served or included.
     pub folders: Vec<PathBuf>,
 }
 

@@ -345,9 +345,13 @@ impl Running {
         self.figures.reloads.count(false);
     }
 
-    /// The files and folders that the content comes from.
+    /// The files and folders that the configuration names and the content comes from.
     pub fn watched_paths(&self) -> crate::content::WatchedPaths {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).content.watched_paths()
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut paths = state.content.watched_paths();
+        paths.files.extend_from_slice(&state.config.files);
+        paths.folders.extend_from_slice(&state.config.folders);
+        paths
     }
 
     /// Answers what has arrived, then stops.

@@ -101,9 +101,9 @@ fn read(
         );
         root = empty();
     }
-    let variables = env::ours(environment);
+    let mut variables = env::ours(environment);
     let mut sources = Sources::new(files, name, text.len());
-    let instead = env::include(&variables);
+    let instead = env::take_include(&mut variables);
     include::expand(&mut root, name, instead, &mut sources, &mut reader);
     env::apply(&mut root, &variables, &fields, &mut reader);
 

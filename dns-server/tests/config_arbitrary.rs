@@ -60,6 +60,15 @@ const PIECES: &[&str] = &[
     "0x10",
     "TYPE65535",
     "<<: ",
+    "/[a-z]+(/",
+    "*.",
+    "any",
+    "0x",
+    "/33",
+    "::/0",
+    "{zone}",
+    "include: x\n",
+    "match: ",
 ];
 
 #[derive(Clone, Debug)]
@@ -126,7 +135,7 @@ proptest! {
 
     #[test]
     fn edited_variables(
-        name in select(&["JW238DNS_RECORDS", "JW238DNS_BACKEND", "JW238DNS_LISTEN__DNS", "JW238DNS_TCP__IDLE_TIMEOUT"][..]),
+        name in select(&["JW238DNS_RECORDS", "JW238DNS_BACKEND", "JW238DNS_LISTEN__DNS", "JW238DNS_TCP__IDLE_TIMEOUT", "JW238DNS_INCLUDE"][..]),
         edits in prop::collection::vec(edit(), 1..6),
     ) {
         let value = apply("[{name: a.example.com., type: A, value: 192.0.2.1}]", &edits);

@@ -71,12 +71,56 @@ fn defaults(schema: &serde_json::Value) -> serde_json::Value {
 #[test]
 fn every_example_of_the_documentation_loads() {
     let text = std::fs::read_to_string(repository().join("docs/configuration.md")).unwrap();
-    let mut examples = 0;
-    for block in text.split("```yaml\n").skip(1) {
-        let (example, _) = block.split_once("```").unwrap();
-        Config::parse("/etc/jw238dns/config.yaml", example, [])
-            .unwrap_or_else(|errors| panic!("{errors}\nin\n{example}"));
-        examples += 1;
+    let folder = tempfile::tempdir().unwrap();
+    let mut examples = Vec::new();
+    for language in ["yaml", "text"] {
+        for block in text.split(&format!("```{language}\n")).skip(1) {
+            let (block, _) = block.split_once("```").unwrap();
+            // One that begins with its name is a file that others include or name.
+            let name = block.lines().next().and_then(|line| line.strip_prefix("# "));
+            let path = folder.path().join(name.unwrap_or("config.yaml"));
+            if name.is_some() {
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(&path, block).unwrap();
+            }
+            if language == "yaml" {
+                examples.push((path, block));
+            }
+        }
     }
-    assert!(examples > 0);
+    assert!(examples.len() > 10, "{} examples", examples.len());
+    for (path, example) in examples {
+        std::fs::write(&path, example).unwrap();
+        Config::load(&path, []).unwrap_or_else(|errors| panic!("{errors}\nin\n{example}"));
+    }
+}
+
+#[test]
+fn every_example_file_loads_without_a_warning() {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(repository().join("docs/examples")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            let loaded = Config::load(&path, []).unwrap_or_else(|errors| panic!("{errors}"));
+            assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+            names.push(path.file_name().unwrap().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    assert_eq!(names, ["internet.yaml", "split-horizon.yaml"]);
+}
+
+#[test]
+fn the_example_of_a_split_horizon_says_what_it_claims() {
+    let path = repository().join("docs/examples/split-horizon.yaml");
+    let config = Config::load(&path, []).unwrap_or_else(|errors| panic!("{errors}")).config;
+    let [staff, guests] = &config.views[..] else { panic!("two views: {:?}", config.views) };
+    assert_eq!((staff.name.as_str(), guests.name.as_str()), ("staff", "guests"));
+    let networks: Vec<String> = staff.clients.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["10.0.0.0/16", "fd12:3456:789a::/48", "10.8.0.0/24"]);
+    assert!(staff.shared && guests.shared);
+    let inside = &config.access_at("10.0.0.53:53".parse().unwrap()).unwrap().allow;
+    assert!(inside.contains(&guests.clients[0]));
+    assert_eq!(config.access_at("192.0.2.53:53".parse().unwrap()), None);
+    assert_eq!(config.rules.len(), 2);
 }

@@ -27,11 +27,12 @@ pub(super) fn ours(variables: impl IntoIterator<Item = (String, String)>) -> Vec
     ours
 }
 
-/// What is to be included in place of what the file says, which has to be known before the others are applied.
-pub(super) fn include(ours: &[(String, String)]) -> Option<Node> {
-    let (name, value) = ours.iter().find(|(name, _)| name.strip_prefix(PREFIX) == Some("INCLUDE"))?;
+/// Takes out what is to be included in place of what the file says: it has to be known before the others are applied.
+pub(super) fn take_include(ours: &mut Vec<(String, String)>) -> Option<Node> {
+    let at = ours.iter().position(|(name, _)| name.strip_prefix(PREFIX) == Some("INCLUDE"))?;
+    let (name, value) = ours.remove(at);
     // A list of single values is split at its commas, which cannot fail.
-    override_node(name, value, &OneOrMany::<FilePattern>::shape()).ok()
+    override_node(&name, &value, &OneOrMany::<FilePattern>::shape()).ok()
 }
 
 /// Puts the values of variables into the tree, in place of what the file says.

@@ -7,7 +7,7 @@ use super::fault::Place;
 use super::reader::{Located, Reader};
 use super::sources::Sources;
 use super::tree::{self, Key, Kind, Node};
-use super::value::{FilePattern, OneOrMany, shown};
+use super::value::{FilePattern, OneOrMany, shown, shown_path};
 
 /// Longest chain of files that include one another.
 const DEPTH_MAX: usize = 8;
@@ -103,13 +103,13 @@ impl Expansion<'_, '_> {
     fn include(&mut self, path: &Path, item: &Located<FilePattern>, into: &mut Entries) {
         let identity = self.sources.files.identity(path);
         let problem = if self.chain.contains(&identity) {
-            Some(format!("{} would include itself", path.display()))
+            Some(format!("{} would include itself", shown_path(path)))
         } else if let Some(Some(place)) = self.known.get(&identity) {
-            Some(format!("{} is already included at {place}", path.display()))
+            Some(format!("{} is already included at {place}", shown_path(path)))
         } else if self.chain.len() > DEPTH_MAX {
             Some(format!(
                 "{} is included by more than {DEPTH_MAX} files that include one another",
-                path.display()
+                shown_path(path)
             ))
         } else {
             None
@@ -122,7 +122,7 @@ impl Expansion<'_, '_> {
         let (source, text) = match self.sources.read_included(path) {
             Ok(read) => read,
             Err(problem) => {
-                self.reader.object(item, format!("{} {problem}", path.display()));
+                self.reader.object(item, format!("{} {problem}", shown_path(path)));
                 return;
             }
         };

@@ -72,7 +72,7 @@ mapping! {
         "access" => access: Vec<Located<AccessSpec>>,
         /// What becomes of some questions. The first rule counts that decides one; those that change TTLs and addresses add up.
         "rules" => rules: Vec<Located<RuleSpec>>,
-        /// How many responses a client network gets per second, by kind. Each worker counts its own.
+        /// How many responses a client network gets per second, by kind; 0 for no limit. Each worker counts its own.
         "rate_limit" => rate_limit: RateLimitSpecification,
         /// DNS cookies: clients that send a valid one are not limited.
         "cookies" => cookies: CookiesSpec,

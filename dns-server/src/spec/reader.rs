@@ -59,7 +59,8 @@ impl Reader {
 
     /// A mistake was reported at this key or within its value, as in the items of a list, which are then left out of it.
     pub fn has_faults_below(&self, key: &str) -> bool {
-        self.errors.iter().any(|error| error.key.starts_with(key))
+        let is_below = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
+        self.errors.iter().any(|error| error.key.strip_prefix(key).is_some_and(is_below))
     }
 
     /// Reports something worth knowing.

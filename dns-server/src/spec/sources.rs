@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::fault::{ConfigErrors, Place};
 use super::tree;
+use super::value::shown_path;
 
 /// Most files that a configuration reads, so that a pattern that fits a whole disk ends soon.
 const FILES_MAX: usize = 1000;
@@ -136,7 +137,7 @@ impl<'a> Sources<'a> {
     /// As [`read`](Self::read).
     pub fn read_included(&mut self, path: &Path) -> Result<(Arc<str>, String), String> {
         let text = self.read(path)?;
-        let source: Arc<str> = path.display().to_string().into();
+        let source: Arc<str> = shown_path(path).into();
         self.bases.insert(source.clone(), folder_of(path));
         Ok((source, text))
     }

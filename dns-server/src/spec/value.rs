@@ -5,6 +5,7 @@ mod pattern;
 mod text;
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use dns_core::{Name, RecordType};
@@ -23,18 +24,28 @@ pub(super) use self::{
 /// Shows what was given, shortened so that a misplaced file does not fill the terminal.
 pub(super) fn shown(text: &str) -> String {
     const CHARACTERS_MAX: usize = 60;
+    format!("'{}'", printable(text, CHARACTERS_MAX))
+}
+
+/// A path for a message, longer than the system takes if need be, but never more than one line.
+pub(super) fn shown_path(path: &Path) -> String {
+    const CHARACTERS_MAX: usize = 4096;
+    printable(&path.to_string_lossy(), CHARACTERS_MAX)
+}
+
+fn printable(text: &str, characters_max: usize) -> String {
     let mut shown = String::new();
-    for character in text.chars().take(CHARACTERS_MAX) {
+    for character in text.chars().take(characters_max) {
         if character.is_control() {
             shown.extend(character.escape_debug());
         } else {
             shown.push(character);
         }
     }
-    if text.chars().nth(CHARACTERS_MAX).is_some() {
+    if text.chars().nth(characters_max).is_some() {
         shown.push_str("...");
     }
-    format!("'{shown}'")
+    shown
 }
 
 impl Value for bool {

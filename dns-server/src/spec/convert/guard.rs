@@ -10,7 +10,7 @@ use super::super::fault::Place;
 use super::super::keys::{AccessSpec, CookiesSpec, IdentitySpec, QueryLogSpec, RateLimitSpecification};
 use super::super::reader::{Located, Reader};
 use super::super::sources::list_lines;
-use super::super::value::{FilePath, Secret};
+use super::super::value::{FilePath, Secret, shown_path};
 use super::{Context, distinct, number, value};
 use crate::config::{Access, Cookies, QueryLog, QueryLogFormat, QueryLogTarget};
 
@@ -45,7 +45,9 @@ pub(super) fn access(
 
 /// Reports a listener that there is not: what is meant to keep somebody out would never count.
 pub(super) fn check_listener(listener: &Located<SocketAddr>, listeners: &[SocketAddr], reader: &mut Reader) {
-    if listeners.contains(&listener.value) || reader.has_faults_below("listen") {
+    if listeners.contains(&listener.value)
+        || ["listen", "dns_port"].iter().any(|key| reader.has_faults_below(key))
+    {
         return;
     }
     let there: Vec<String> = listeners.iter().take(4).map(ToString::to_string).collect();
@@ -109,11 +111,11 @@ fn secrets_from(file: &Located<FilePath>, context: &mut Context<'_, '_>) -> Vec<
     let text = match context.sources.read(&path) {
         Ok(text) => text,
         Err(problem) => {
-            context.reader.object(file, format!("{} {problem}", path.display()));
+            context.reader.object(file, format!("{} {problem}", shown_path(&path)));
             return Vec::new();
         }
     };
-    let source: Arc<str> = path.display().to_string().into();
+    let source: Arc<str> = shown_path(&path).into();
     let mut secrets = Vec::new();
     // One more than are accepted, so that too many are noticed.
     for (line, word) in list_lines(&text).take(Cookies::SECRETS_MAX + 1) {
@@ -124,7 +126,7 @@ fn secrets_from(file: &Located<FilePath>, context: &mut Context<'_, '_>) -> Vec<
         }
     }
     if secrets.is_empty() && !context.reader.has_faults_below(&file.key) {
-        context.reader.object(file, format!("{} holds no secrets", path.display()));
+        context.reader.object(file, format!("{} holds no secrets", shown_path(&path)));
     }
     secrets
 }

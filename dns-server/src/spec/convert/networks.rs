@@ -68,15 +68,12 @@ impl Networks {
         let mut networks = Vec::new();
         let mut known = HashSet::new();
         for word in &list.value.0 {
-            let members = match &word.value {
-                NetworkWord::Literal(network) => std::slice::from_ref(network),
-                NetworkWord::Group(name) => match self.groups.get(name) {
-                    Some(group) => group.members.as_slice(),
-                    None => {
-                        reader.object(word, self.unknown(name));
-                        continue;
-                    }
-                },
+            let members = match self.members(&word.value) {
+                Ok(members) => members,
+                Err(problem) => {
+                    reader.object(word, problem);
+                    continue;
+                }
             };
             networks.extend(members.iter().copied().filter(|network| known.insert(*network)));
             if networks.len() > self.left {
@@ -88,14 +85,21 @@ impl Networks {
         networks
     }
 
-    fn unknown(&self, name: &str) -> String {
+    fn members<'w>(&'w self, word: &'w NetworkWord) -> Result<&'w [Network], String> {
+        let name = match word {
+            NetworkWord::Literal(network) => return Ok(std::slice::from_ref(network)),
+            NetworkWord::Group(name) => name,
+        };
+        if let Some(group) = self.groups.get(name) {
+            return Ok(&group.members);
+        }
         let mut names: Vec<&str> = self.groups.keys().map(String::as_str).collect();
         names.sort_unstable();
         let hint = match suggest::nearest(name, names) {
             Some(near) => format!(", did you mean '{near}'?"),
             None => ", groups are declared in 'networks', each after those that it names".to_owned(),
         };
-        format!("there is no group of networks '{name}'{hint}")
+        Err(format!("there is no group of networks '{name}'{hint}"))
     }
 }
 

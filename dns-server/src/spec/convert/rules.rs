@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use dns_backend::guard::{Action, AddressOrder, Condition, Replacement, Rule};
 use dns_core::{RecordType, TTL_MAX};
 
+use super::super::fault::Place;
 use super::super::keys::{
     ActionWord, AddressesSpec, ClampSpec, ConditionSpec, OrderSpec, OrderWord, ReplacementSpec, RewriteSpec,
     RuleSpec,
@@ -69,7 +70,11 @@ fn rule(
         ActionWord::Replace => Action::Replace(replacements(&replace?, backend, reader)),
         ActionWord::Rewrite => {
             let RewriteSpec { from, to } = rewrite?.value;
-            Action::Rewrite { from: from?.value.0, to: to?.value.0 }
+            let (from, to) = (from?, to?);
+            if from.value.0 == to.value.0 {
+                reader.object(&to, "is what 'from' is, so it changes nothing");
+            }
+            Action::Rewrite { from: from.value.0, to: to.value.0 }
         }
         ActionWord::ClampTtl => clamp(&ttl?, reader)?,
         ActionWord::FilterAddresses => filter(&addresses?, context),
@@ -88,7 +93,7 @@ fn rule(
 struct Parameter {
     name: &'static str,
     action: ActionWord,
-    given: Option<(super::super::fault::Place, String)>,
+    given: Option<(Place, String)>,
 }
 
 fn parameter<V>(name: &'static str, action: ActionWord, given: Option<&Located<V>>) -> Parameter {

@@ -11,13 +11,16 @@ use super::super::fault::Place;
 use super::super::keys::{ViewSpec, ZoneSpec, ZoneTemplateSpec};
 use super::super::reader::Located;
 use super::super::sources::list_lines;
-use super::super::value::{FilePath, ZoneName, shown};
+use super::super::value::{FilePath, ZoneName, shown, shown_path};
 use super::networks::any;
 use super::{Context, distinct, records, value};
 use crate::config::{Backend, TtlBounds, View, Zone, ZoneContent};
 
 /// Mistakes of one list of names that are told; who gives the wrong file need not read it all.
 const LINE_FAULTS_MAX: usize = 20;
+
+/// Most views. A catalog numbers them with 16 bits; what is meant for that many kinds of clients is meant for rules.
+const VIEWS_MAX: usize = 10_000;
 
 /// What stands for the name in the path of a template.
 const PLACEHOLDER: &str = "{zone}";
@@ -130,11 +133,11 @@ fn names_from(file: &Located<FilePath>, context: &mut Context<'_, '_>) -> Vec<Lo
     let text = match context.sources.read(&path) {
         Ok(text) => text,
         Err(problem) => {
-            context.reader.object(file, format!("{} {problem}", path.display()));
+            context.reader.object(file, format!("{} {problem}", shown_path(&path)));
             return Vec::new();
         }
     };
-    let source: Arc<str> = path.display().to_string().into();
+    let source: Arc<str> = shown_path(&path).into();
     let mut faults = 0;
     let mut names = Vec::new();
     for (line, word) in list_lines(&text) {
@@ -166,6 +169,9 @@ pub(super) fn views(
     context: &mut Context<'_, '_>,
 ) -> Vec<View> {
     let specs = value(specs).unwrap_or_default();
+    if let Some(view) = specs.get(VIEWS_MAX) {
+        context.reader.object(view, format!("at most {VIEWS_MAX} views are served"));
+    }
     let names = specs.iter().filter_map(|view| view.value.name.as_ref());
     distinct(names.map(|name| (name.value.0.clone(), name)), context.reader);
     let mut clients = HashMap::new();
@@ -201,7 +207,10 @@ pub(super) fn views(
             zones: zones(spec.zones, spec.zone_templates, context),
             name: spec.name.map(|name| name.value.0).unwrap_or_default(),
         };
-        overlaps(&view, &place, &key, &mut clients, context);
+        // One that is wrong may claim what it is not for.
+        if !context.reader.has_faults_below(&key) {
+            overlaps(&view, &place, &key, &mut clients, context);
+        }
         views.push(view);
     }
     views

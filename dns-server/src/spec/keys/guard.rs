@@ -167,11 +167,11 @@ choice!(OrderWord {
     "place" => Place,
 });
 
-/// Responses per second; 60 seconds of the largest still fit 32 bits.
-type Rate = Number<1, 10_000_000>;
+/// Responses per second; 0 is no limit. Nobody counts further.
+type Rate = Number<0, 10_000_000>;
 
 mapping! {
-    /// How many responses a client network gets per second, by kind. Each worker counts its own.
+    /// How many responses a client network gets per second, by kind; 0 for no limit. Each worker counts its own.
     RateLimitSpecification {
         /// Limit them.
         "enabled" => enabled: bool [default "true"],
@@ -191,7 +191,7 @@ mapping! {
         "ipv4_prefix" => ipv4_prefix: Number<1, 32> [default "24"],
         /// Bits of an IPv6 address that make a client network.
         "ipv6_prefix" => ipv6_prefix: Number<1, 128> [default "56"],
-        /// Networks times kinds that a worker remembers, 16 octets each; older ones are forgotten.
+        /// Networks times kinds that a worker tells apart, 16 octets each, rounded up to a power of two.
         "table_size" => table_size: Number<1024, 16_777_216> [default "65536"],
         /// Clients that are never limited.
         "exempt" => exempt: OneOrMany<NetworkWord> [default "loopback"],

@@ -14,7 +14,7 @@ mapping! {
     ZoneSpec {
         /// The zone's name.
         "name" => name: ZoneName [required],
-        /// Its zone file; a relative path begins at the folder of the configuration file.
+        /// Its zone file; a relative path begins at the folder of the file in which it stands.
         "file" => file: FilePath [required],
         /// Ask upstream for names that the zone does not have, instead of denying them.
         "fallthrough" => fallthrough: bool [default "false"],

@@ -54,14 +54,22 @@ fn pattern(text: &str) -> Result<NamePattern, String> {
     }
 }
 
-/// One line that says why the engine would not take an expression; it shows several, with a marker below the place.
+/// One line that says why the engine would not take an expression.
 fn check_expression(expression: &str) -> Result<(), String> {
-    let error = match regex::bytes::RegexBuilder::new(expression).size_limit(REGEX_OCTETS_MAX).build() {
-        Ok(_) => return Ok(()),
-        Err(error) => error.to_string(),
-    };
-    let last = error.lines().last().unwrap_or_default();
-    Err(last.strip_prefix("error: ").unwrap_or(last).to_owned())
+    // Names are ASCII once they are text.
+    let mut builder = regex::bytes::RegexBuilder::new(expression);
+    match builder.unicode(false).size_limit(REGEX_OCTETS_MAX).build() {
+        Ok(_) => Ok(()),
+        Err(regex::Error::CompiledTooBig(limit)) => {
+            Err(format!("it takes more than {limit} octets to match"))
+        }
+        Err(error) => {
+            // It shows the expression with a marker below the place, then says what is wrong.
+            let text = error.to_string();
+            let last = text.lines().last().unwrap_or_default();
+            Err(last.strip_prefix("error: ").unwrap_or(last).to_owned())
+        }
+    }
 }
 
 /// Largest compiled expression, in octets: what is written for names by hand is far below.
