@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod exit;
 mod format;
+mod process;
 mod progress;
 mod serve;
 mod settings;

@@ -1,6 +1,8 @@
 //! `jw238dns serve`.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use dns_server::config::{Zone, ZoneContent};
@@ -11,7 +13,7 @@ use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::ServeArgs;
-use crate::{exit, progress, settings, telemetry, watch};
+use crate::{exit, process, progress, settings, telemetry, watch};
 
 /// Serves until a signal says to stop.
 pub fn run(args: &ServeArgs) -> ExitCode {
@@ -23,7 +25,20 @@ pub fn run(args: &ServeArgs) -> ExitCode {
     };
     telemetry::init(loaded.config.log);
     warn(&loaded);
-    let runtime = match runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    if let Err(error) = process::check_config(paths_of(&args, &loaded.config)) {
+        return exit::usage(&error);
+    }
+    process::restrict_new_files();
+    process::provide_descriptors(&loaded.config);
+    // Before there is any other thread, and before a zone is read.
+    if let Err(error) = process::become_user(loaded.config.user.as_deref()) {
+        return exit::usage(&error);
+    }
+    check_readable(&args, &loaded.config);
+    let mut builder = runtime::Builder::new_multi_thread();
+    // A thread that keeps what it should not is found once everything is bound.
+    builder.worker_threads(2).enable_all().on_thread_start(|| drop(process::drop_capabilities()));
+    let runtime = match builder.build() {
         Ok(runtime) => runtime,
         Err(error) => return exit::failure(&error),
     };
@@ -40,7 +55,7 @@ async fn serve(args: &ServeArgs, config: Config) -> ExitCode {
         Err(error) => return exit::failure(&error),
     };
     // Watched before they are read, so that no change is missed.
-    let mut files = watch::Files::new(args, &config);
+    let mut files = watch::Files::new(args, &config).await;
     let question = question(&config);
     tracing::info!("loading");
     let build = progress::shown("loading zones", Server::build(config));
@@ -52,47 +67,81 @@ async fn serve(args: &ServeArgs, config: Config) -> ExitCode {
         _ = terminate.recv() => return ExitCode::SUCCESS,
         _ = interrupt.recv() => return ExitCode::SUCCESS,
     };
+    if let Err(error) = process::drop_capabilities().and_then(|()| process::check_threads()) {
+        return exit::failure(&error);
+    }
     let loaded = server.loaded().clone();
     let running = match server.start() {
         Ok(running) => running,
         Err(error) => return exit::failure(&error),
     };
-    log_update("loaded", &loaded, running.store());
+    let status = log_update("loaded", &loaded, running.store());
     announce(&running, question(&loaded));
     files.watch(args, &running);
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            _ = hangup.recv() => {}
-            () = files.changed() => {}
+    process::service::ready(&status);
+    let reloads = async {
+        loop {
+            tokio::select! {
+                _ = hangup.recv() => {}
+                () = files.changed() => {}
+            }
+            reload(args, &running, &mut files).await;
         }
-        tokio::select! {
-            () = reload(args, &running, &mut files) => {}
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-        }
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = reloads => {}
+        () = process::watch_over(&running) => {}
     }
     tracing::info!("stopping");
+    process::service::stopping();
     running.shutdown().await;
     tracing::info!("stopped");
     ExitCode::SUCCESS
 }
 
 async fn reload(args: &ServeArgs, running: &Running, files: &mut watch::Files) {
-    match settings::load_to_serve(args) {
+    process::service::reloading();
+    let loaded = settings::load_to_serve(args).map_err(|errors| errors.to_string()).and_then(|loaded| {
+        process::check_config(paths_of(args, &loaded.config)).map_err(|error| error.to_string())?;
+        Ok(loaded)
+    });
+    let status = match loaded {
         Ok(loaded) => {
             warn(&loaded);
             files.watch_as_well(&loaded.config);
-            log_update("reloaded", &running.reload(loaded.config).await, running.store());
+            let status = log_update("reloaded", &running.reload(loaded.config).await, running.store());
             files.watch(args, running);
+            status
         }
         Err(errors) => {
             running.count_failed_reload();
-            for error in errors.to_string().lines() {
+            for error in errors.lines() {
                 tracing::error!("{error}");
             }
             tracing::error!("the configuration was not reloaded: what was served before is still served");
+            "serving what was there before: the configuration was not reloaded".to_owned()
+        }
+    };
+    process::service::ready(&status);
+}
+
+/// The files that say what to do, as opposed to those that say what to answer.
+fn paths_of<'c>(args: &'c ServeArgs, config: &'c Config) -> impl Iterator<Item = &'c Path> {
+    args.source.config.iter().chain(&config.files).map(PathBuf::as_path)
+}
+
+/// Warns of files that were read by another user than the one who will have to read them again.
+fn check_readable(args: &ServeArgs, config: &Config) {
+    for path in paths_of(args, config) {
+        if let Err(error) = File::open(path)
+            && error.kind() == ErrorKind::PermissionDenied
+        {
+            tracing::warn!(
+                "{}: the user whom the server runs as may not read it: reloading will fail",
+                path.display()
+            );
         }
     }
 }
@@ -107,7 +156,8 @@ fn warn(loaded: &Loaded) {
     }
 }
 
-fn log_update(what: &str, update: &Update, store: &Store) {
+/// Tells what has come of loading; returns it in a few words.
+fn log_update(what: &str, update: &Update, store: &Store) -> String {
     for warning in &update.warnings {
         tracing::warn!("{warning}");
     }
@@ -132,6 +182,11 @@ fn log_update(what: &str, update: &Update, store: &Store) {
     if all == 0 {
         tracing::warn!("there are neither zones nor records: every question will be refused");
     }
+    let status = format!("serving {served} zones with {records} records");
+    match update.problems.len() {
+        0 => status,
+        problems => format!("{status}, {problems} problems"),
+    }
 }
 
 /// Says where answers are to be had, and how to try one.
@@ -143,16 +198,7 @@ fn announce(running: &Running, question: Option<String>) {
         tracing::info!(%address, "answering HTTP: /metrics /health /ready");
     }
     if let (Some(address), Some(question)) = (running.dns_addresses().first(), question) {
-        tracing::info!("try: dig @{} -p {} {question}", reachable(address.ip()), address.port());
-    }
-}
-
-/// An address that a client on this machine can ask.
-fn reachable(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        address => address,
+        tracing::info!("try: dig @{} -p {} {question}", process::reachable(address.ip()), address.port());
     }
 }
 

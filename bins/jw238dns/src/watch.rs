@@ -2,6 +2,7 @@
 
 use dns_server::files::{WatchError, Watcher};
 use dns_server::{Config, Running, WatchedPaths};
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use crate::args::ServeArgs;
@@ -15,8 +16,13 @@ pub struct Files {
 
 impl Files {
     /// Watches the files that a configuration names. Without help of the system, changes are found at the next SIGHUP only.
-    pub fn new(args: &ServeArgs, config: &Config) -> Self {
-        let watcher = Watcher::new();
+    pub async fn new(args: &ServeArgs, config: &Config) -> Self {
+        // Its thread has the rights of the one that starts it, and those of the main thread are too many.
+        let watcher = match spawn_blocking(Watcher::new).await {
+            Ok(Ok(watcher)) => Ok(watcher),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
         if let Err(error) = &watcher {
             tracing::warn!(%error, "files cannot be watched: send SIGHUP after changing them");
         }

@@ -58,6 +58,11 @@ impl Process {
         Self { child, log }
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where it answers DNS.
     pub fn dns(&self) -> SocketAddr {
         address(&self.wait_for("answering DNS"))

@@ -1,0 +1,26 @@
+//! Where the system is not Linux, rights are not given up, and whoever asks for that is told.
+
+use thiserror::Error;
+
+/// Why rights could not be given up. The server does not run then.
+#[derive(Debug, Error)]
+pub enum PrivilegeError {
+    /// Somebody asked for it.
+    #[error("user: becoming {0:?} is possible on Linux only: have the service manager do it")]
+    Unavailable(String),
+}
+
+/// Refuses to become anybody else.
+pub fn become_user(user: Option<&str>) -> Result<(), PrivilegeError> {
+    user.map_or(Ok(()), |user| Err(PrivilegeError::Unavailable(user.to_owned())))
+}
+
+/// There are none.
+pub fn drop_capabilities() -> Result<(), PrivilegeError> {
+    Ok(())
+}
+
+/// There is nothing to check.
+pub fn check_threads() -> Result<(), PrivilegeError> {
+    Ok(())
+}
