@@ -9,6 +9,6 @@
 pub mod echo;
 pub mod load;
 pub mod questions;
-mod random;
+pub mod random;
 pub mod sys;
 pub mod zone;

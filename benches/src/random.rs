@@ -4,10 +4,13 @@
 pub struct Random(u64);
 
 impl Random {
+    /// The sequence that belongs to the seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
+    /// The next number, any of 64 bits.
+    #[allow(clippy::should_implement_trait, reason = "it never ends, so an Option would only be in the way")]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut value = self.0;

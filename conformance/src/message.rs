@@ -42,6 +42,8 @@ pub struct Response {
     pub additional: Vec<Record>,
     /// There is an OPT record.
     pub edns: bool,
+    /// Options of the OPT record: code and data, in their order.
+    pub options: Vec<(u16, Vec<u8>)>,
     /// Octets of the message.
     pub octets: usize,
 }
@@ -96,6 +98,7 @@ impl Response {
             authority: Vec::new(),
             additional: Vec::new(),
             edns: false,
+            options: Vec::new(),
             octets: message.len(),
         };
         for (section, &count) in counts[1..].iter().enumerate() {
@@ -196,7 +199,13 @@ impl<'m> Reader<'m> {
             ensure!(!response.edns, "two OPT records");
             response.edns = true;
             response.rcode.0 |= (ttl >> 24 << 4) as u16;
-            self.at = end;
+            while self.at < end {
+                let code = self.u16()?;
+                let octets = usize::from(self.u16()?);
+                ensure!(self.at + octets <= end, "EDNS option {code} runs out of the OPT record");
+                response.options.push((code, self.take(octets)?.to_vec()));
+            }
+            ensure!(self.at == end, "the OPT record ends within an option");
             return Ok(None);
         }
         // A question of class ANY is answered with records of class IN.
@@ -230,6 +239,20 @@ mod tests {
         let rdata = b"\0\x0a\x04mail\x07example\x03org\0".to_vec();
         assert_eq!(response.answer[0].rdata, rdata);
         assert_eq!(response.answer[0].owner, "www.example.org".parse().unwrap());
+    }
+
+    #[test]
+    fn options_are_read_and_stay_within_their_record() {
+        let edns = Edns { payload_octets: 1232, dnssec_ok: false };
+        let mut message = query(7, &"example.org".parse().unwrap(), RecordType::A, Some(edns));
+        message[2] = 0x80;
+        let end = message.len();
+        message[end - 1] = 9;
+        let with = |options: &[u8]| Response::parse(&[message.clone(), options.to_vec()].concat());
+        let response = with(b"\0\x0a\0\x02ab\0\x03\0").unwrap_err();
+        assert!(response.to_string().contains("record 0"), "{response:#}");
+        assert!(with(b"\0\x0a\0\x06abcde").is_err());
+        assert_eq!(with(b"\0\x0a\0\x05abcde").unwrap().options, [(10, b"abcde".to_vec())]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ pub(crate) use self::command::stop;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -77,6 +77,9 @@ pub struct ZoneFile {
     pub path: PathBuf,
 }
 
+/// Writes a configuration into the folder and sets the arguments; the server shall answer at the address.
+pub type Configure<'c> = dyn Fn(&mut Command, &Path, SocketAddr) -> Result<()> + 'c;
+
 /// A server that runs.
 pub struct Server {
     /// What it is.
@@ -93,11 +96,22 @@ impl Server {
     /// # Errors
     /// The program is missing or exits, or does not answer in time; its last words are part of the error.
     pub fn start(kind: Kind, zones: &[ZoneFile]) -> Result<Self> {
+        Self::start_with(kind, zones, &|command, folder, address| {
+            command::configure(kind, command, folder, address, zones)
+        })
+    }
+
+    /// Starts the server with a configuration of the caller's: `configure` writes it into the folder it is given and adds
+    /// the arguments. Waits until it answers for each of the zones.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start), or `configure` fails.
+    pub fn start_with(kind: Kind, zones: &[ZoneFile], configure: &Configure<'_>) -> Result<Self> {
         let program = kind.program().with_context(|| format!("{} is not here", kind.label()))?;
         let mut problem = None;
         // Another process can take the port between our looking and the server's binding: try another then.
         for _ in 0..3 {
-            match Self::start_once(kind, &program, zones) {
+            match Self::start_once(kind, &program, zones, configure) {
                 Ok(server) => return Ok(server),
                 Err(error) => problem = Some(error),
             }
@@ -105,11 +119,11 @@ impl Server {
         Err(problem.context("never started")?)
     }
 
-    fn start_once(kind: Kind, program: &std::path::Path, zones: &[ZoneFile]) -> Result<Self> {
+    fn start_once(kind: Kind, program: &Path, zones: &[ZoneFile], configure: &Configure<'_>) -> Result<Self> {
         let folder = TempDir::with_prefix("conformance-")?;
         let address = free_address()?;
         let mut command = Command::new(program);
-        command::configure(kind, &mut command, folder.path(), address, zones)?;
+        configure(&mut command, folder.path(), address)?;
         let log = fs::File::create(folder.path().join("log"))?;
         let child = command
             .current_dir(folder.path())
@@ -142,6 +156,27 @@ impl Server {
             }
         }
         Ok(())
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Octets that it has logged.
+    pub fn log_octets(&self) -> u64 {
+        fs::metadata(self.folder.path().join("log")).map_or(0, |log| log.len())
+    }
+
+    /// Fails if it has ended.
+    ///
+    /// # Errors
+    /// How it ended, with its last words.
+    pub fn check_running(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            Some(status) => bail!("{} ended with {status}:\n{}", self.kind.label(), self.last_words()),
+            None => Ok(()),
+        }
     }
 
     /// The end of what the server logged.

@@ -2,6 +2,7 @@
 
 mod bench;
 mod fuzz;
+mod hostile;
 mod peers;
 mod shell;
 mod shuttle;
@@ -32,6 +33,8 @@ enum Command {
     Shuttle,
     /// Measures ours against the echo floor and other servers, side by side.
     Bench(bench::Args),
+    /// Attacks ours, Knot and NSD on loopback, and writes down what legitimate clients still get.
+    Hostile(hostile::Args),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Shuttle => shuttle::run(),
         Command::Bench(args) => bench::run(&args),
+        Command::Hostile(args) => hostile::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

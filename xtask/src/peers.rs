@@ -27,11 +27,7 @@ pub const TEST_PEERS: &[Peer] = &[
         programs: &["dig", "delv", "nsupdate"],
         suite: "interoperability: dig, delv and nsupdate as clients",
     },
-    Peer {
-        package: "nsd",
-        programs: &["nsd", "nsd-checkzone"],
-        suite: "conformance: answers compared with NSD",
-    },
+    NSD,
     KNOT,
     Peer { package: "knot-dnsutils", programs: &["kdig"], suite: "interoperability: kdig as client" },
     Peer {
@@ -59,6 +55,15 @@ pub const TEST_PEERS: &[Peer] = &[
 /// The peer of the benchmarks, and one of the tests'.
 pub const KNOT: Peer =
     Peer { package: "knot", programs: &["knotd"], suite: "conformance: answers compared with Knot" };
+
+const NSD: Peer = Peer {
+    package: "nsd",
+    programs: &["nsd", "nsd-checkzone"],
+    suite: "conformance: answers compared with NSD",
+};
+
+/// Those that are attacked beside ours.
+pub const HOSTILE_PEERS: &[Peer] = &[KNOT, NSD];
 
 /// Runs apt so that no installed service starts by itself.
 const INSTALL: &str = include_str!("install.sh");
