@@ -67,7 +67,7 @@ fn write(path: &Path, value: u8) -> std::io::Result<()> {
 
 /// As if the files had been written a while ago, as far as anybody but the kernel can do that.
 fn age(folder: &Path, count: usize) -> std::io::Result<()> {
-    let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    let hour_ago = SystemTime::now() - Duration::from_hours(1);
     (0..count).try_for_each(|number| fs::File::open(path(folder, number))?.set_modified(hour_ago))
 }
 
