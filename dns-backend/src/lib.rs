@@ -10,6 +10,7 @@ mod answer;
 mod counters;
 mod denial;
 mod desk;
+mod explain;
 pub mod guard;
 pub mod log;
 mod lookup;
@@ -21,6 +22,7 @@ mod worker;
 
 pub use self::{
     counters::{Counters, ReplyCount},
+    explain::{ExplainedVerdict, ExplainedZone, Explanation, Question, RuleEffect, explain},
     lookup::{Lookup, Outcome, lookup},
     packets::{Packets, Respond, Responder, Transport},
     query::{Edns, Query, RequestError},

@@ -10,6 +10,7 @@ pub mod config;
 mod content;
 mod guard;
 mod metrics;
+mod query_log;
 mod server;
 mod spec;
 
@@ -17,9 +18,11 @@ pub use self::{
     check::{Checked, CheckedZone, check},
     config::Config,
     content::{Update, WatchedPaths},
-    server::{BuildError, Running, Server, ServerBuilder},
+    server::{BuildError, Explained, Running, Server, ServerBuilder},
     spec::{ConfigErrors, Finding, Loaded, Place, json_schema, key_table},
 };
+/// Answering, and what stands before it: rules, limits, explanations.
+pub use dns_backend as backend;
 /// Names, records and zone files, as a [`Config`] holds them.
 pub use dns_core;
 /// Reading and watching zone files.

@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use dns_backend::{Authoritative, Transport};
 use dns_core::ZoneState;
 use dns_frontend::{AnswerTimes, Counters};
+use dns_querylog::QueryLog;
 use dns_store::{SourceKind, Store};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
@@ -59,6 +60,7 @@ pub(crate) struct Figures {
     pub store: Store,
     pub reloads: Arc<Reloads>,
     pub shadowed: Arc<ShadowedCounts>,
+    pub query_log: Option<Arc<QueryLog>>,
 }
 
 /// How much is not served, by kind of source: counted once per version of the store, since it takes a look at all records.
@@ -111,6 +113,11 @@ impl Collector for Figures {
         self.encode_answers(&mut encoder)?;
         self.encode_sockets(&mut encoder)?;
         self.encode_store(&mut encoder)?;
+        if let Some(log) = &self.query_log {
+            let entries = [("written", log.written()), ("dropped", log.dropped())];
+            let entries = entries.map(|(outcome, count)| ([("outcome", outcome.to_owned())], count));
+            counters(&mut encoder, "dns_querylog_entries", "Entries of the query log", entries)?;
+        }
         let outcomes = [("success", &self.reloads.succeeded), ("failure", &self.reloads.failed)];
         let outcomes =
             outcomes.map(|(outcome, count)| ([("outcome", outcome.to_owned())], count.load(Relaxed)));

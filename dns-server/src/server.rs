@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use dns_backend::Authoritative;
 use dns_backend::guard::Guard;
-use dns_core::{Catalog, Name, ZoneState};
+use dns_backend::{Authoritative, ExplainedVerdict, Explanation, Question};
+use dns_core::{Catalog, Name, RecordType, ZoneState};
 use dns_frontend::{Bound, Frontend, TcpConfig, UdpConfig};
-use dns_store::Store;
+use dns_store::{Source, Store};
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -24,6 +24,7 @@ use crate::config::{Config, Listener, Zone, ZoneContent};
 use crate::content::{Content, Missing, Update};
 use crate::guard::{self, Secrets};
 use crate::metrics::{Figures, Reloads};
+use crate::query_log;
 
 /// A server with its ports bound and its zones loaded, not yet answering.
 ///
@@ -153,13 +154,21 @@ impl Server {
         let Self { config, store, content, secrets, guard, dns, http, loaded } = self;
         let authoritative = Arc::new(Authoritative::new(store.clone()));
         authoritative.set_guard(guard);
+        let query_log = query_log::start(&config, dns.local_addrs(), &authoritative)
+            .map_err(|error| io::Error::new(error.kind(), format!("query_log: {error}")))?;
         let counters = dns.counters();
         let (dns_addresses, http_addresses) =
             (dns.local_addrs().to_vec(), http.iter().map(dns_api::Listener::address).collect());
         let dns = dns.serve(authoritative.clone())?;
         let reloads = Arc::new(Reloads::begin(loaded.problems.is_empty()));
-        let figures =
-            Figures { authoritative, counters, store: store.clone(), reloads, shadowed: Arc::default() };
+        let figures = Figures {
+            authoritative,
+            counters,
+            store: store.clone(),
+            reloads,
+            shadowed: Arc::default(),
+            query_log,
+        };
         let readiness = Readiness { store, missing: content.missing().clone() };
         let (stop, stopped) = watch::channel(());
         let mut tasks = Vec::new();
@@ -250,6 +259,30 @@ impl ServerBuilder {
     }
 }
 
+/// What decides about the answer to a question.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Explained {
+    /// View, rules, zone and verdict.
+    pub explanation: Explanation,
+    /// Whose records answer, if records do. Those made up for zones that nobody declared are nobody's.
+    pub source: Option<Source>,
+}
+
+impl Explained {
+    fn new(explanation: Explanation, store: &Store, question: &Question) -> Self {
+        let view = explanation.zone.as_ref().and_then(|zone| store.view(&zone.view));
+        let of = |owner, rtype| Some(view.as_ref()?.get(owner, rtype)?.source);
+        let source = match &explanation.verdict {
+            ExplainedVerdict::Records { owner, .. } => of(owner, question.rtype),
+            ExplainedVerdict::Alias { owner, .. } => {
+                of(owner, RecordType::CNAME).or_else(|| of(owner, RecordType::DNAME))
+            }
+            _ => None,
+        };
+        Self { explanation, source }
+    }
+}
+
 /// A server that answers. Dropping it stops it without waiting; [`shutdown`](Self::shutdown) drains it.
 pub struct Running {
     dns: Option<dns_frontend::Running>,
@@ -331,6 +364,10 @@ impl Running {
             ..Update::default()
         });
         self.figures.reloads.count(update.problems.is_empty());
+        // Whoever moves log files away says so by a reload.
+        if let Some(log) = &self.figures.query_log {
+            log.reopen();
+        }
         update
     }
 
@@ -338,6 +375,14 @@ impl Running {
     /// where the server was started on a tokio runtime. Changes nothing where secrets are configured.
     pub fn roll_over_cookie_secret(&self) {
         roll_over(&self.state, &self.figures.authoritative);
+    }
+
+    /// Says what decides about the answer to a question, and whose records they are. The question's listener is the place of
+    /// the address in [`Listen::dns`](crate::config::Listen::dns).
+    pub fn explain(&self, question: &Question) -> Explained {
+        let explanation =
+            dns_backend::explain(&self.store().snapshot(), &self.figures.authoritative.guard(), question);
+        Explained::new(explanation, self.store(), question)
     }
 
     /// Counts a reload that did not come about, because there was no valid configuration to apply.
@@ -366,6 +411,13 @@ impl Running {
         }
         for task in self.http.drain(..) {
             let _ = task.await;
+        }
+        if let Some(log) = self.figures.query_log.take() {
+            match tokio::task::spawn_blocking(move || log.stop()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the query log is not complete"),
+                Err(error) => tracing::error!(%error, "the query log failed while stopping"),
+            }
         }
     }
 }
