@@ -170,7 +170,7 @@ counters! {
         open,
         /// Connections accepted and served.
         accepted,
-        /// Connections closed at once, because there were too many in all.
+        /// Connections closed at once, because there were too many in all and none of the worker's own could make room.
         refused_full,
         /// Connections closed at once, because their client had too many.
         refused_client,
@@ -194,6 +194,8 @@ counters! {
         closed_malformed,
         /// Connections that broke.
         closed_error,
+        /// Connections closed to make room for new ones.
+        closed_evicted,
         /// Connections closed by shutdown.
         closed_shutdown,
         /// Octets of buffers held by connections now.

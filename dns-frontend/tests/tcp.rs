@@ -305,20 +305,27 @@ fn a_short_length_in_two_pieces_ends_the_connection() {
 }
 
 #[test]
-fn connections_beyond_the_limit_are_refused() {
+fn beyond_the_limit_who_was_not_answered_for_longest_makes_room() {
     let mut config = config("127.0.0.1");
-    config.tcp.workers = 2;
+    config.tcp.workers = 1;
     config.tcp.connections_max = 5;
     let server = Server::start(config);
     let mut clients: Vec<_> = (0..5).map(|_| tcp_client(server.address())).collect();
-    converse_all(&mut clients, 1);
-    assert!(read_to_close(&mut tcp_client(server.address())).is_empty());
-    server.wait_for("the refusal", |totals| totals.tcp.refused_full == 1);
-    converse_all(&mut clients, 2);
-    drop(clients.pop());
-    server.wait_for("closing", |totals| totals.tcp.open == 4);
-    converse(&mut tcp_client(server.address()), 3);
-    server.stop();
+    converse_all(&mut clients[2..3], 1);
+    converse_all(&mut clients[4..], 1);
+    server.wait_for("accepting", |totals| totals.tcp.open == 5);
+    let mut further: Vec<_> = (0..3).map(|_| tcp_client(server.address())).collect();
+    converse_all(&mut further, 2);
+    for silent in [0, 1, 3] {
+        assert!(read_to_close(&mut clients[silent]).is_empty());
+    }
+    server.wait_for("closing", |totals| totals.tcp.open == 5);
+    for busy in [2, 4] {
+        converse_all(&mut clients[busy..=busy], 3);
+    }
+    converse_all(&mut further, 3);
+    let totals = server.stop().tcp;
+    assert_eq!((totals.closed_evicted, totals.refused_full), (3, 0));
 }
 
 /// Connects from one of the loopback addresses.

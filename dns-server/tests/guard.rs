@@ -47,7 +47,7 @@ fn ask(running: &Running, client: &str, qname: &str) -> (ResponseCode, Vec<u8>) 
     (response.rcode, addresses.map(|record| record.rdata[3]).collect())
 }
 
-const VIEWS: &str = r#"
+const VIEWS: &str = r"
 rate_limit: {exempt: []}
 records:
   - {name: www.example.org., type: A, value: 192.0.2.1}
@@ -67,7 +67,7 @@ access:
 rules:
   - {name: blocked, match: {names: [bad.example.org.]}, action: nxdomain}
   - {name: moved, match: {names: [.old.example.]}, action: rewrite, rewrite: {from: old.example., to: example.org.}}
-"#;
+";
 
 #[tokio::test]
 async fn clients_see_their_view_and_an_explanation_agrees() {

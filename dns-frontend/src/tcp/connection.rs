@@ -25,8 +25,8 @@ use tokio::{
 
 use super::{
     Answering, Shared, Workbench,
-    limits::Permit,
     messages::{Batch, MESSAGE_MAX, Replies, Requests, announced},
+    roster::Seat,
 };
 
 /// A client's connection, from being accepted to being closed.
@@ -45,7 +45,7 @@ pub(super) struct Connection<R: Respond> {
     /// The worker has been told to stop.
     stopping: bool,
     closed: Option<Closed>,
-    _permit: Permit,
+    seat: Rc<Seat>,
 }
 
 /// Why a connection ends.
@@ -59,6 +59,7 @@ enum Closed {
     Error,
     Panic,
     Shutdown,
+    Evicted,
 }
 
 /// What a waiting connection sees first.
@@ -74,7 +75,7 @@ impl<R: Respond> Connection<R> {
         stream: TcpStream,
         client: SocketAddr,
         listener: usize,
-        permit: Permit,
+        seat: Rc<Seat>,
     ) -> Self {
         shared.counters().accepted.add(1);
         shared.counters().open.add(1);
@@ -88,14 +89,20 @@ impl<R: Respond> Connection<R> {
             buffered: 0,
             stopping: false,
             closed: None,
-            _permit: permit,
+            seat,
         }
     }
 
     /// Answers until the client, a time-out or shutdown ends it.
     pub(super) async fn serve(mut self) {
-        let Err(closed) = self.converse().await;
-        self.closed = Some(closed);
+        let seat = self.seat.clone();
+        self.closed = Some(tokio::select! {
+            biased;
+            closed = self.converse() => match closed {
+                Err(closed) => closed,
+            },
+            () = seat.lost() => Closed::Evicted,
+        });
     }
 
     async fn converse(&mut self) -> Result<Infallible, Closed> {
@@ -130,11 +137,15 @@ impl<R: Respond> Connection<R> {
                 self.flush().await?;
                 self.answer_held()?;
             }
+            let now = Instant::now();
+            if answered {
+                self.seat.answered(now);
+            }
             if self.input.is_empty() {
-                deadline = Instant::now() + shared.config.idle_timeout;
+                deadline = now + shared.config.idle_timeout;
             } else if began || answered {
                 // Counted from a message's first octet; the following ones do not extend it.
-                deadline = Instant::now() + shared.config.read_timeout;
+                deadline = now + shared.config.read_timeout;
             }
         }
     }
@@ -348,6 +359,7 @@ impl<R: Respond> Drop for Connection<R> {
             Some(Closed::Malformed) => &counters.closed_malformed,
             Some(Closed::Error) => &counters.closed_error,
             Some(Closed::Panic) => &counters.panics,
+            Some(Closed::Evicted) => &counters.closed_evicted,
             // Without a reason its task was dropped, because it did not end in time.
             Some(Closed::Shutdown) | None => &counters.closed_shutdown,
         };

@@ -6,6 +6,7 @@
 mod connection;
 mod limits;
 mod messages;
+mod roster;
 
 use std::{cell::RefCell, convert::Infallible, io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
@@ -16,7 +17,7 @@ use tokio::{
     runtime::Runtime,
     sync::{mpsc, watch},
     task::{LocalSet, spawn_local},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tracing::{debug, error};
 
@@ -25,6 +26,7 @@ use self::{
     connection::Connection,
     limits::Refusal,
     messages::{MESSAGE_MAX, Replies},
+    roster::Roster,
 };
 use crate::{
     answering::Answering,
@@ -51,6 +53,7 @@ struct Shared<R: Respond> {
     counters: Counters,
     stop: watch::Receiver<bool>,
     workbench: RefCell<Workbench<R>>,
+    roster: Roster,
 }
 
 /// Used by one connection at a time, and never while it waits: so idle connections need no buffers.
@@ -77,7 +80,9 @@ impl Worker {
             replies: Replies::new(),
             answering: Answering::new(respond, Transport::Tcp),
         });
-        let shared = Rc::new(Shared { number, config, limits, counters, stop: stop.clone(), workbench });
+        let roster = Roster::default();
+        let shared =
+            Rc::new(Shared { number, config, limits, counters, stop: stop.clone(), workbench, roster });
         let (ending, mut ended) = mpsc::channel(1);
         for (number, listener) in listeners.into_iter().enumerate() {
             match TcpListener::from_std(listener) {
@@ -105,12 +110,19 @@ impl<R: Respond> Shared<R> {
     }
 
     fn begin(self: &Rc<Self>, stream: TcpStream, client: SocketAddr, listener: usize, ending: &Ending) {
-        match self.limits.admit(client.ip()) {
+        let mut admitted = self.limits.admit(client.ip());
+        if let Err(Refusal::Full) = admitted
+            && self.roster.evict()
+        {
+            admitted = self.limits.admit(client.ip());
+        }
+        match admitted {
             Ok(permit) => {
                 // Answers are written whole, so there is nothing to gain from holding back small segments. The
                 // error can only be that the client has gone already.
                 let _ = stream.set_nodelay(true);
-                let connection = Connection::new(self.clone(), stream, client, listener, permit);
+                let seat = self.roster.seat(permit, Instant::now());
+                let connection = Connection::new(self.clone(), stream, client, listener, seat);
                 let ending = ending.clone();
                 spawn_local(async move {
                     connection.serve().await;
