@@ -7,6 +7,7 @@ use dns_store::{Found, SourceKind, Store};
 
 use crate::config::Config;
 use crate::content::{Content, ViewContent};
+use crate::guard::{self, Secrets};
 
 /// How thoroughly zones are looked at that have just been loaded, beyond what keeps them from being served.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -59,7 +60,8 @@ pub struct CheckedZone {
 /// Reads files, so it takes as long as that does; no port is bound.
 pub fn check(config: &Config) -> Checked {
     let mut content = Content::new(config, Checks::Elsewhere);
-    let update = content.update(config);
+    let mut update = content.update(config);
+    update.problems.extend(guard::compile(config, &Secrets::none()).err().unwrap_or_default());
     let mut checked = Checked { errors: update.problems, warnings: update.warnings, ..Checked::default() };
     let catalog = content.store().snapshot();
     for view in content.views() {

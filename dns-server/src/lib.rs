@@ -8,6 +8,7 @@
 mod check;
 pub mod config;
 mod content;
+mod explain;
 mod guard;
 mod metrics;
 mod query_log;
@@ -18,7 +19,8 @@ pub use self::{
     check::{Checked, CheckedZone, check},
     config::Config,
     content::{Update, WatchedPaths},
-    server::{BuildError, Explained, Running, Server, ServerBuilder},
+    explain::{Explained, explain},
+    server::{BuildError, Running, Server, ServerBuilder},
     spec::{ConfigErrors, Finding, Loaded, Place, json_schema, key_table},
 };
 /// Answering, and what stands before it: rules, limits, explanations.

@@ -10,10 +10,10 @@ use std::thread;
 use std::time::Duration;
 
 use dns_backend::guard::Guard;
-use dns_backend::{Authoritative, ExplainedVerdict, Explanation, Question};
-use dns_core::{Catalog, Name, RecordType, ZoneState};
+use dns_backend::{Authoritative, Question};
+use dns_core::{Catalog, Name, ZoneState};
 use dns_frontend::{Bound, Frontend, TcpConfig, UdpConfig};
-use dns_store::{Source, Store};
+use dns_store::Store;
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use crate::check::Checks;
 use crate::config::{Config, Listener, Zone, ZoneContent};
 use crate::content::{Content, Missing, Update};
+use crate::explain::Explained;
 use crate::guard::{self, Secrets};
 use crate::metrics::{Figures, Reloads};
 use crate::query_log;
@@ -256,30 +257,6 @@ impl ServerBuilder {
     /// As [`Server::build`].
     pub async fn build(self) -> Result<Server, BuildError> {
         Server::build(self.config).await
-    }
-}
-
-/// What decides about the answer to a question.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Explained {
-    /// View, rules, zone and verdict.
-    pub explanation: Explanation,
-    /// Whose records answer, if records do. Those made up for zones that nobody declared are nobody's.
-    pub source: Option<Source>,
-}
-
-impl Explained {
-    fn new(explanation: Explanation, store: &Store, question: &Question) -> Self {
-        let view = explanation.zone.as_ref().and_then(|zone| store.view(&zone.view));
-        let of = |owner, rtype| Some(view.as_ref()?.get(owner, rtype)?.source);
-        let source = match &explanation.verdict {
-            ExplainedVerdict::Records { owner, .. } => of(owner, question.rtype),
-            ExplainedVerdict::Alias { owner, .. } => {
-                of(owner, RecordType::CNAME).or_else(|| of(owner, RecordType::DNAME))
-            }
-            _ => None,
-        };
-        Self { explanation, source }
     }
 }
 

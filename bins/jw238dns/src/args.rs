@@ -1,12 +1,12 @@
 //! Commands and flags.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum, builder::PossibleValue};
 use clap_complete::Shell;
 use dns_server::config::{LogFormat, LogLevel};
-use dns_server::dns_core::Name;
+use dns_server::dns_core::{Name, RecordType};
 
 /// A DNS server for people who run platforms.
 ///
@@ -34,6 +34,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// List everything that is wrong with the configuration and its zones.
     Check(SourceArgs),
+    /// Say what would be answered to a question, and why: view, rules, zone, source.
+    Explain(ExplainArgs),
     /// Write a zone file to the standard output, tidied up.
     Format {
         /// The zone file.
@@ -58,6 +60,25 @@ pub struct SourceArgs {
     /// Serve a zone from a zone file, in addition to those of the configuration file.
     #[arg(long = "zone", value_name = "NAME=FILE", value_parser = zone_file)]
     pub zones: Vec<ZoneFile>,
+}
+
+/// What to explain.
+#[derive(clap::Args, Clone, Debug)]
+pub struct ExplainArgs {
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// The name that is asked for.
+    #[arg(value_parser = zone_name)]
+    pub name: Name,
+    /// The type that is asked for.
+    #[arg(value_name = "TYPE", default_value = "A", value_parser = record_type)]
+    pub rtype: RecordType,
+    /// The address that asks.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub client: IpAddr,
+    /// The listener that is asked, as the configuration names it [default: the first one].
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
+    pub listener: Option<SocketAddr>,
 }
 
 /// How to serve.
@@ -92,6 +113,12 @@ fn zone_file(text: &str) -> Result<ZoneFile, String> {
         Some((name, file)) => Ok(ZoneFile { name: zone_name(name)?, file: file.into() }),
         None => Err("expected NAME=FILE, such as example.com=example.com.zone".to_owned()),
     }
+}
+
+fn record_type(text: &str) -> Result<RecordType, String> {
+    text.to_ascii_uppercase()
+        .parse()
+        .map_err(|_| "not a type of records, such as A, MX or TYPE65280".to_owned())
 }
 
 /// A name that needs no dot at its end, since nothing could come behind it.

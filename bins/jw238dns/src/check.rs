@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use dns_server::check;
+use dns_server::config::View;
 
 use crate::args::SourceArgs;
 use crate::{exit, settings};
@@ -38,10 +39,11 @@ pub fn run(args: &SourceArgs) -> ExitCode {
     for zone in &checked.zones {
         let records = counted(zone.records, "record");
         // Writing to a string cannot fail. The serial of a derived zone is made up when it is served.
+        let place = if zone.view == View::DEFAULT { String::new() } else { format!("view {}: ", zone.view) };
         let _ = if zone.derived {
-            writeln!(text, "zone {}: derived, {records}", zone.apex)
+            writeln!(text, "{place}zone {}: derived, {records}", zone.apex)
         } else {
-            writeln!(text, "zone {}: serial {}, {records}", zone.apex, zone.serial)
+            writeln!(text, "{place}zone {}: serial {}, {records}", zone.apex, zone.serial)
         };
     }
     let errors = checked.errors.iter().map(|error| error.lines().count()).sum();
@@ -57,7 +59,8 @@ fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-fn print(text: &str, code: ExitCode) -> ExitCode {
+/// Writes to the standard output.
+pub fn print(text: &str, code: ExitCode) -> ExitCode {
     match io::stdout().write_all(text.as_bytes()) {
         Ok(()) => code,
         Err(error) => exit::failure(&format!("cannot write what was checked: {error}")),

@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod completions;
 mod exit;
+mod explain;
 mod format;
 mod process;
 mod progress;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     match Args::parse().into_command() {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Format { file, origin } => format::run(&file, origin),
         Command::Completions { shell } => completions::run(shell),
     }

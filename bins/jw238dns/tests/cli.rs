@@ -122,3 +122,41 @@ fn wrong_flags_exit_with_2() {
         assert!(stderr(&output).starts_with("error: "), "{}", stderr(&output));
     }
 }
+
+#[test]
+fn explain_says_view_rule_zone_and_source() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "records:\n  - {name: www.example.org., type: A, value: 192.0.2.1}\n\
+                  views:\n  - name: inside\n    clients: [10.0.0.0/8]\n    shared: true\n    records:\n      \
+                  - {name: db.example.org., type: A, value: 10.0.0.1}\n\
+                  rules:\n  - {name: no-txt, match: {names: [.example.org.], types: [TXT]}, action: nodata}\n";
+    std::fs::write(folder.path().join("config.yaml"), config).unwrap();
+    let explain = |words: &[&str]| {
+        let output = run(folder.path(), &[&["explain", "--config", "config.yaml"], words].concat());
+        expect(&output, 0);
+        stdout(&output)
+    };
+    assert_eq!(
+        explain(&["db.example.org", "a", "--client", "10.1.2.3"]),
+        "question  db.example.org. A from 10.1.2.3 at 0.0.0.0:53\nview      inside\n\
+         zone      db.example.org., derived from the names of records\n\
+         answer    the A records of db.example.org., from config\n"
+    );
+    assert_eq!(
+        explain(&["www.example.org", "--client", "10.1.2.3"]),
+        "question  www.example.org. A from 10.1.2.3 at 0.0.0.0:53\nview      inside\n\
+         zone      www.example.org., of view default, derived from the names of records\n\
+         answer    the A records of www.example.org., from config\n"
+    );
+    assert_eq!(
+        explain(&["www.example.org.", "TXT"]),
+        "question  www.example.org. TXT from 127.0.0.1 at 0.0.0.0:53\nview      default\n\
+         rule      no-txt decides: nodata\n\
+         zone      www.example.org., derived from the names of records\nanswer    what the rule says\n"
+    );
+    assert!(explain(&["db.example.org"]).ends_with("answer    REFUSED: no zone has the name\n"));
+    let words = ["explain", "--config", "config.yaml", "a.example", "--listener", "192.0.2.9:53"];
+    let output = run(folder.path(), &words);
+    expect(&output, 2);
+    assert_eq!(stderr(&output), "--listener: the configuration has no listener 192.0.2.9:53\n");
+}
