@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -37,8 +37,8 @@ impl Lines {
     }
 
     pub(crate) fn to_file(write_line: WriteLine, path: PathBuf) -> io::Result<Self> {
-        let out = open(&path)?;
-        Ok(Self::new(write_line, out, Some(path)))
+        let (out, torn) = open(&path)?;
+        Ok(Self { torn, ..Self::new(write_line, out, Some(path)) })
     }
 
     fn new(write_line: WriteLine, out: File, path: Option<PathBuf>) -> Self {
@@ -87,16 +87,29 @@ impl Sink for Lines {
             return;
         };
         match open(path) {
-            Ok(out) => (self.out, self.torn) = (out, false),
+            Ok(opened) => (self.out, self.torn) = opened,
             Err(error) => warn!(%error, "the query log stays with its old file"),
         }
     }
 }
 
-/// Opens for appending. Who asked what is not for everybody's eyes, so a new file is for its owner and group only.
-fn open(path: &Path) -> io::Result<File> {
-    let opened = OpenOptions::new().append(true).create(true).mode(0o640).open(path);
-    opened.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+/// Opens for appending; tells also whether the file ends within a line, as the end of a process may have left it.
+///
+/// Who asked what is not for everybody's eyes, so a new file is for its owner and group only. A pipe that nobody reads must not
+/// keep us waiting: opening it fails, and what it does not take is dropped.
+fn open(path: &Path) -> io::Result<(File, bool)> {
+    let place = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o640).custom_flags(libc::O_NONBLOCK);
+    let out = options.open(path).map_err(place)?;
+    let metadata = out.metadata().map_err(place)?;
+    let torn = metadata.is_file() && metadata.len() > 0 && {
+        let mut last = [0];
+        // A file that we may not read is one of which we do not know.
+        let read = File::open(path).and_then(|file| file.read_exact_at(&mut last, metadata.len() - 1));
+        read.is_ok() && last != *b"\n"
+    };
+    Ok((out, torn))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod support;
 
 use std::fs;
 use std::num::NonZeroU32;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{env, thread};
@@ -111,6 +112,52 @@ fn a_file_that_was_moved_away_is_made_anew() {
     log.reopen();
     record(4);
     assert_eq!(ids(&fs::read_to_string(moved).unwrap()), [3, 4]);
+}
+
+#[test]
+fn a_line_that_a_killed_process_has_left_is_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    fs::write(&path, "{\"time\":").unwrap();
+    let config = file_config(&path);
+    let hub = config.hub();
+    hub.writer().record(&exchange(&query(1, WWW), None));
+    QueryLog::start(config, hub).unwrap().stop().unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(ids(text.strip_prefix("{\"time\":\n").expect(&text)), [1]);
+}
+
+#[test]
+fn a_new_file_is_not_for_everybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let config = file_config(&path);
+    let hub = config.hub();
+    let _log = QueryLog::start(config, hub).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o137, 0);
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_keeps_nobody_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let config = file_config(&path);
+    let hub = config.hub();
+    let error = QueryLog::start(config.clone(), hub.clone()).unwrap_err().to_string();
+    assert!(error.starts_with(path.to_str().unwrap()), "{error}");
+
+    // One that is not read while it is open takes what it has room for.
+    let reader = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let log = QueryLog::start(config, hub.clone()).unwrap();
+    let mut writer = hub.writer();
+    wait_until("entries are dropped", || {
+        writer.record(&exchange(&query(1, WWW), None));
+        log.dropped() > 0
+    });
+    log.stop().unwrap();
+    assert!(log.written() > 0);
+    drop(reader);
 }
 
 #[test]
