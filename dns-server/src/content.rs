@@ -170,12 +170,16 @@ impl Content {
 /// Who gets to see a view. Listeners count by their place in the configuration; those that the system may lack stand last
 /// there, so that this is their place in the frontend, too.
 fn view_spec(config: &Config, view: &crate::config::View) -> ViewSpec {
-    let number =
-        |wanted: &SocketAddr| config.listen.dns.iter().position(|listener| listener.address == *wanted);
+    let listen = &config.listen.dns;
+    // One that there is not, as flags may have put others in its place, gets a number that nobody has: left out, it would
+    // leave a view for all listeners behind.
+    let number = |wanted: &SocketAddr| {
+        listen.iter().position(|listener| listener.address == *wanted).unwrap_or(listen.len())
+    };
     ViewSpec {
         name: view.name.as_str().into(),
         clients: view.clients.clone(),
-        listeners: view.listeners.iter().filter_map(number).collect(),
+        listeners: view.listeners.iter().map(number).collect(),
         shared: view.shared,
     }
 }
@@ -202,5 +206,30 @@ fn store_options(config: &Config) -> StoreOptions {
         // Grows from start to start, as long as nobody makes more than a change per second on average.
         first_serial: seconds as u32,
         ..StoreOptions::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Listen, Listener, View};
+
+    #[test]
+    fn a_view_of_a_listener_that_there_is_not_is_for_nobody() {
+        let [here, elsewhere]: [SocketAddr; 2] = [([127, 0, 0, 1], 53).into(), ([127, 0, 0, 2], 53).into()];
+        let listen = Listen { dns: vec![Listener::required(here)], ..Listen::default() };
+        let config = Config { listen, ..Config::default() };
+        let view = |listeners: Vec<SocketAddr>| View {
+            name: "inside".to_owned(),
+            clients: Vec::new(),
+            listeners,
+            shared: false,
+            zones: Vec::new(),
+            zones_dir: None,
+            records: Vec::new(),
+        };
+        assert_eq!(view_spec(&config, &view(vec![here])).listeners, [0]);
+        assert_eq!(view_spec(&config, &view(vec![elsewhere])).listeners, [1]);
+        assert!(view_spec(&config, &view(Vec::new())).listeners.is_empty());
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dns_server::config::{Listener, Zone, ZoneContent};
-use dns_server::{Config, ConfigErrors, Loaded};
+use dns_server::{Config, ConfigErrors, Finding, Loaded, Place};
 
 use crate::args::{ServeArgs, SourceArgs};
 
@@ -56,6 +56,14 @@ pub fn load_to_serve(args: &ServeArgs) -> Result<Loaded, ConfigErrors> {
     if let Some(format) = args.log_format {
         config.log.format = format.0;
     }
+    let absent = config.absent_listeners();
+    loaded.warnings.extend(absent.into_iter().map(|address| Finding {
+        place: Place::whole("--listen"),
+        key: String::new(),
+        message: format!(
+            "nothing listens on {address}, so what 'access' and 'views' say of it does not count"
+        ),
+    }));
     Ok(loaded)
 }
 
@@ -70,6 +78,24 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn flags_that_take_a_listener_away_are_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.yaml");
+        let text =
+            "listen: {dns: '127.0.0.1:5300'}\naccess: [{listener: '127.0.0.1:5300', allow: loopback}]\n";
+        fs::write(&file, text).unwrap();
+        let source = SourceArgs { config: Some(file), ..SourceArgs::default() };
+        let mut args = ServeArgs { source, ..ServeArgs::default() };
+        assert!(load_to_serve(&args).unwrap().warnings.is_empty());
+        args.listen.push("127.0.0.1:5301".parse().unwrap());
+        let warnings = load_to_serve(&args).unwrap().warnings;
+        assert_eq!(
+            warnings[0].to_string(),
+            "--listen: nothing listens on 127.0.0.1:5300, so what 'access' and 'views' say of it does not count"
+        );
+    }
 
     #[test]
     fn what_is_read_is_chosen_once() {

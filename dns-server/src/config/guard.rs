@@ -1,5 +1,6 @@
 //! Who may ask, what the server keeps to itself, and what it writes down of queries.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -25,6 +26,15 @@ impl Config {
     pub fn access_at(&self, listener: SocketAddr) -> Option<&Access> {
         let own = self.access.iter().find(|access| access.listener == Some(listener));
         own.or_else(|| self.access.iter().find(|access| access.listener.is_none()))
+    }
+
+    /// Listeners that [`access`](Self::access) and [`views`](Self::views) name and that there are not, each once. A file that
+    /// names such is refused; this is for those who change [`listen`](Self::listen) afterwards.
+    pub fn absent_listeners(&self) -> Vec<SocketAddr> {
+        let named = self.access.iter().filter_map(|access| access.listener);
+        let named = named.chain(self.views.iter().flat_map(|view| view.listeners.iter().copied()));
+        let is_absent = |address: &SocketAddr| !self.listen.dns.iter().any(|known| known.address == *address);
+        named.filter(is_absent).collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 
@@ -92,6 +102,7 @@ pub enum QueryLogTarget {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Listener;
     use super::*;
 
     #[test]
@@ -107,6 +118,10 @@ mod tests {
         ];
         assert_eq!(config.access_at(own), Some(&config.access[1]));
         assert_eq!(config.access_at(other), Some(&config.access[0]));
+
+        assert_eq!(config.absent_listeners(), [own]);
+        config.listen.dns.push(Listener::required(own));
+        assert_eq!(config.absent_listeners(), []);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! `rules`: each with just the parameters that its action has.
 
 use std::collections::HashSet;
+use std::io;
 
+use dns_backend::guard::rules::RuleSet;
 use dns_backend::guard::{Action, AddressOrder, Condition, Replacement, Rule};
 use dns_core::{RecordType, TTL_MAX};
 
@@ -26,20 +28,44 @@ pub(super) fn rules(
     let names = specs.iter().filter_map(|rule| rule.value.name.as_ref());
     distinct(names.map(|name| (name.value.0.clone(), name)), context.reader);
     let views: HashSet<&str> = views.iter().map(|view| view.name.as_str()).chain([View::DEFAULT]).collect();
-    specs.into_iter().filter_map(|rule| self::rule(rule, &views, backend, context)).collect()
+    let rules = specs.into_iter().filter_map(|spec| {
+        let Located { place, key, value: spec } = spec;
+        let value = rule(spec, &place, &key, &views, backend, context)?;
+        Some(Located { place, key, value })
+    });
+    let rules: Vec<Located<Rule>> = rules.collect();
+    if !context.reader.has_faults_below("rules") {
+        check(&rules, context.reader);
+    }
+    rules.into_iter().map(|rule| rule.value).collect()
+}
+
+/// Has the rules compiled, as far as no database is needed for it: what is wrong between parts of a rule, or with all
+/// rules together, is known to the engine.
+fn check(rules: &[Located<Rule>], reader: &mut Reader) {
+    let needs_database =
+        |rule: &Rule| matches!(rule.action, Action::OrderAddresses(AddressOrder::NearestPlace(_)));
+    let checked: Vec<&Located<Rule>> = rules.iter().filter(|rule| !needs_database(&rule.value)).collect();
+    let plain: Vec<Rule> = checked.iter().map(|rule| rule.value.clone()).collect();
+    let Err(errors) = RuleSet::compile(&plain, &mut |_| Err(io::ErrorKind::Unsupported.into())) else {
+        return;
+    };
+    for error in errors {
+        if let Some(rule) = checked.get(error.number) {
+            reader.object(rule, error.fault.to_string());
+        }
+    }
 }
 
 fn rule(
-    spec: Located<RuleSpec>,
+    spec: RuleSpec,
+    place: &Place,
+    key: &str,
     views: &HashSet<&str>,
     backend: &Backend,
     context: &mut Context<'_, '_>,
 ) -> Option<Rule> {
-    let Located {
-        place,
-        key,
-        value: RuleSpec { name, when, action: word, replace, rewrite, ttl, addresses, order },
-    } = spec;
+    let RuleSpec { name, when, action: word, replace, rewrite, ttl, addresses, order } = spec;
     let condition = condition(value(when).unwrap_or_default(), views, context);
     // Without an action nothing says which parameters are right; that it is missing was reported.
     let word = word?;
@@ -84,7 +110,8 @@ fn rule(
     if condition == Condition::default() && matches!(action, Action::Refuse | Action::Drop) {
         let what = if action == Action::Drop { "dropped" } else { "refused" };
         let warning = format!("rule '{name}' has no 'match', so every question is {what}");
-        context.reader.warn(&Located { place, key, value: () }, warning);
+        let place = Located { place: place.clone(), key: key.to_owned(), value: () };
+        context.reader.warn(&place, warning);
     }
     Some(Rule { name, when: condition, action })
 }

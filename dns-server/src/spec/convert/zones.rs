@@ -168,9 +168,10 @@ pub(super) fn views(
     bounds: TtlBounds,
     context: &mut Context<'_, '_>,
 ) -> Vec<View> {
-    let specs = value(specs).unwrap_or_default();
+    let mut specs = value(specs).unwrap_or_default();
     if let Some(view) = specs.get(VIEWS_MAX) {
         context.reader.object(view, format!("at most {VIEWS_MAX} views are served"));
+        specs.truncate(VIEWS_MAX);
     }
     let names = specs.iter().filter_map(|view| view.value.name.as_ref());
     distinct(names.map(|name| (name.value.0.clone(), name)), context.reader);

@@ -1,6 +1,9 @@
 //! What rules compare questions with.
 
-use dns_backend::guard::NamePattern;
+use std::io;
+
+use dns_backend::guard::rules::{RuleFault, RuleSet};
+use dns_backend::guard::{Action, Condition, NamePattern, Rule};
 use dns_core::{Name, RecordType};
 
 use super::super::reader::{Reader, Value};
@@ -36,7 +39,7 @@ fn pattern(text: &str) -> Result<NamePattern, String> {
         };
         return match check_expression(expression) {
             Ok(()) => Ok(NamePattern::Regex(expression.to_owned())),
-            Err(error) => Err(format!("{} is not a regular expression: {error}", shown(text))),
+            Err(problem) => Err(format!("{} {problem}", shown(text))),
         };
     }
     let name = |name: &str| {
@@ -54,26 +57,23 @@ fn pattern(text: &str) -> Result<NamePattern, String> {
     }
 }
 
-/// One line that says why the engine would not take an expression.
+/// Asks the engine that will run an expression; the rest of a sentence that begins with it says why it would not.
 fn check_expression(expression: &str) -> Result<(), String> {
-    // Names are ASCII once they are text.
-    let mut builder = regex::bytes::RegexBuilder::new(expression);
-    match builder.unicode(false).size_limit(REGEX_OCTETS_MAX).build() {
-        Ok(_) => Ok(()),
-        Err(regex::Error::CompiledTooBig(limit)) => {
-            Err(format!("it takes more than {limit} octets to match"))
+    let when = Condition { names: vec![NamePattern::Regex(expression.to_owned())], ..Condition::default() };
+    let rule = Rule { name: "expression".to_owned(), when, action: Action::NoData };
+    let faults = match RuleSet::compile(&[rule], &mut |_| Err(io::ErrorKind::Unsupported.into())) {
+        Ok(_) => return Ok(()),
+        Err(errors) => errors.into_iter().map(|error| error.fault),
+    };
+    let sentences = faults.map(|fault| match fault {
+        RuleFault::Expression { message, .. } => format!("is not a regular expression: {message}"),
+        RuleFault::ExpressionTooLarge { octets_max, .. } => {
+            format!("takes more than {octets_max} octets once it is compiled")
         }
-        Err(error) => {
-            // It shows the expression with a marker below the place, then says what is wrong.
-            let text = error.to_string();
-            let last = text.lines().last().unwrap_or_default();
-            Err(last.strip_prefix("error: ").unwrap_or(last).to_owned())
-        }
-    }
+        other => format!("cannot be used: {other}"),
+    });
+    Err(sentences.collect::<Vec<_>>().join("; "))
 }
-
-/// Largest compiled expression, in octets: what is written for names by hand is far below.
-const REGEX_OCTETS_MAX: usize = 1 << 20;
 
 /// A type of questions: one that is stored, or ANY.
 #[derive(Clone, Copy, Debug)]
