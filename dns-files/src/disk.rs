@@ -54,9 +54,11 @@ impl Disk {
 
     /// Reads a whole file that is not empty.
     pub fn read(&mut self, path: &Path) -> Result<Vec<u8>, LoadError> {
-        self.note(path);
+        let metadata = fs::metadata(path);
+        let stamp = metadata.as_ref().ok().map(Stamp::new);
+        self.seen.insert(path.to_owned(), Seen { stamp, young: false, digest: None });
         let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
-        let metadata = fs::metadata(path).map_err(unreadable)?;
+        let metadata = metadata.map_err(unreadable)?;
         if metadata.is_dir() {
             return Err(LoadError::NoFile { path: path.to_owned(), what: "folder" });
         }
@@ -64,11 +66,12 @@ impl Disk {
         if !metadata.is_file() {
             return Err(LoadError::NoFile { path: path.to_owned(), what: "pipe, socket or device" });
         }
-        let mut file = File::open(path).map_err(unreadable)?;
+        let file = File::open(path).map_err(unreadable)?;
         // Of the file that was opened, and before it is read: what changes meanwhile is read again next time.
         let metadata = file.metadata().map_err(unreadable)?;
-        let mut octets = Vec::new();
-        file.read_to_end(&mut octets).map_err(unreadable)?;
+        // The size is known by now. A file would ask for it once more, which `take` keeps it from.
+        let mut octets = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0).saturating_add(1));
+        file.take(u64::MAX).read_to_end(&mut octets).map_err(unreadable)?;
         self.seen.insert(path.to_owned(), Seen::new(&metadata, &octets));
         if octets.is_empty() {
             return Err(LoadError::Empty(path.to_owned()));

@@ -1,6 +1,7 @@
 //! Zones in the files of a folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,12 +12,14 @@ use dns_store::ZoneOptions;
 use crate::disk::{Disk, Stamp};
 use crate::load::{LoadError, confined_include};
 use crate::set::ZoneFile;
+use crate::spread::spread;
 
 /// What the `*.zone` files of a folder are the zones of; remembers it from one look to the next.
 #[derive(Debug, Default)]
 pub(crate) struct ZoneFolder {
     folder: PathBuf,
-    files: BTreeMap<PathBuf, KnownFile>,
+    /// By name in the folder: there may be very many, and names are compared faster than paths.
+    files: BTreeMap<OsString, KnownFile>,
 }
 
 /// What a folder holds.
@@ -46,15 +49,18 @@ impl ZoneFolder {
     pub fn scan(&mut self, folder: &Path, listed: &[ZoneFile]) -> FolderReport {
         let mut report = FolderReport::default();
         match zone_files(folder) {
-            Ok(paths) => {
+            Ok(names) => {
                 if self.folder != folder {
                     *self = Self { folder: folder.to_owned(), files: BTreeMap::new() };
                 }
                 let mut before = std::mem::take(&mut self.files);
-                for path in paths {
-                    let known = before.remove(&path);
-                    match KnownFile::look(&path, known) {
-                        Ok(known) => drop(self.files.insert(path, known)),
+                let found = names.into_iter().map(|name| (before.remove(&name), name)).collect();
+                let look = |(known, name): (Option<KnownFile>, OsString)| {
+                    (KnownFile::look(&folder.join(&name), known), name)
+                };
+                for (known, name) in spread(found, look) {
+                    match known {
+                        Ok(known) => drop(self.files.insert(name, known)),
                         Err(error) => report.errors.push(error),
                     }
                 }
@@ -62,11 +68,12 @@ impl ZoneFolder {
             Err(error) => report.errors.push(error),
         }
         let listed_files: Vec<Stamp> = listed.iter().filter_map(|zone| Stamp::of(&zone.path)).collect();
-        let mut taken: BTreeMap<&Name, Option<&Path>> =
+        let mut taken: HashMap<&Name, Option<&OsStr>> =
             listed.iter().map(|zone| (&zone.apex, None)).collect();
-        for (path, KnownFile { apex, .. }) in &self.files {
+        for (name, KnownFile { apex, .. }) in &self.files {
+            let path = self.folder.join(name);
             let is_listed = !listed_files.is_empty()
-                && Stamp::of(path)
+                && Stamp::of(&path)
                     .is_some_and(|stamp| listed_files.iter().any(|other| stamp.is_same_file(other)));
             if is_listed {
                 continue;
@@ -75,18 +82,43 @@ impl ZoneFolder {
                 // A zone that is listed by name is served as it is listed.
                 Some(None) => {}
                 Some(Some(other)) => {
-                    let message =
-                        format!("{}: the zone {apex} is in {} already", path.display(), other.display());
+                    let message = format!(
+                        "{}: the zone {apex} is in {} already",
+                        path.display(),
+                        self.folder.join(other).display()
+                    );
                     report.errors.push(LoadError::Content { messages: vec![message] });
                 }
                 None => {
-                    taken.insert(apex, Some(path));
-                    let (apex, path) = (apex.clone(), path.clone());
-                    report.zones.push(ZoneFile { apex, path, options: ZoneOptions::default() });
+                    taken.insert(apex, Some(name));
+                    let options = ZoneOptions::default();
+                    report.zones.push(ZoneFile { apex: apex.clone(), path, options });
                 }
             }
         }
         report
+    }
+
+    /// A file that may have changed is still that of the same zone; if it is none of this folder's, nothing has to be.
+    /// Where this is not so, the folder has to be scanned.
+    pub fn keeps_zone_of(&mut self, path: &Path) -> bool {
+        let Some(name) = path.file_name().filter(|_| path.parent() == Some(&self.folder)) else {
+            return true;
+        };
+        let Some(known) = self.files.get_mut(name) else { return !is_zone_file(name) };
+        if !path.is_file() {
+            return false;
+        }
+        let before = known.apex.clone();
+        let known_before = KnownFile { apex: before.clone(), stamp: known.stamp.take() };
+        match KnownFile::look(path, Some(known_before)) {
+            Ok(now) if now.apex == before => {
+                *known = now;
+                true
+            }
+            // Without a stamp the scan looks again.
+            _ => false,
+        }
     }
 }
 
@@ -168,17 +200,22 @@ fn soa_owner_in(path: &Path, octets: &[u8]) -> (Option<Name>, bool) {
     (apex, !includes)
 }
 
-fn zone_files(folder: &Path) -> Result<Vec<PathBuf>, LoadError> {
+/// Names of the zone files in a folder.
+fn zone_files(folder: &Path) -> Result<Vec<OsString>, LoadError> {
     let unreadable = |source| LoadError::Unreadable { path: folder.to_owned(), source };
-    let mut paths = Vec::new();
+    let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if path.extension().is_some_and(|extension| extension == "zone") && !is_hidden {
-            paths.push(path);
+        let name = entry.map_err(unreadable)?.file_name();
+        if is_zone_file(&name) {
+            names.push(name);
         }
     }
-    Ok(paths)
+    Ok(names)
+}
+
+fn is_zone_file(name: &OsStr) -> bool {
+    let is_hidden = name.as_encoded_bytes().starts_with(b".");
+    Path::new(name).extension().is_some_and(|extension| extension == "zone") && !is_hidden
 }
 
 #[cfg(test)]

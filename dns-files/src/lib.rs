@@ -10,6 +10,8 @@ mod folder;
 mod load;
 mod place;
 mod set;
+mod spread;
+mod touched;
 mod trail;
 mod watch;
 
@@ -18,5 +20,6 @@ pub use self::{
     load::{LoadError, Loaded, load_text, load_zone},
     place::place_findings,
     set::{SyncError, SyncReport, ZoneFile, ZoneFiles},
+    touched::Touched,
     watch::{WatchError, Watcher},
 };

@@ -1,14 +1,16 @@
 //! A set of zone files, kept in step with a store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::thread::scope;
 
 use dns_core::{Name, ZoneEntry};
 use dns_store::{Source, Store, StoreError, ZoneOptions};
 
 use crate::disk::Disk;
 use crate::folder::{FolderReport, ZoneFolder};
-use crate::load::{LoadError, read_zone};
+use crate::load::{LoadError, Loaded, read_zone};
+use crate::spread::Spreading;
 
 /// A zone and the file it is in.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -25,7 +27,9 @@ pub struct ZoneFile {
 #[derive(Debug)]
 pub struct ZoneFiles {
     store: Store,
-    known: BTreeMap<Name, Known>,
+    known: HashMap<Name, Known>,
+    /// The zones that are read from a file.
+    readers: HashMap<PathBuf, Vec<Name>>,
     folder: ZoneFolder,
 }
 
@@ -74,31 +78,68 @@ pub enum SyncError {
 impl ZoneFiles {
     /// No zones yet.
     pub fn new(store: Store) -> Self {
-        Self { store, known: BTreeMap::new(), folder: ZoneFolder::default() }
+        Self { store, known: HashMap::new(), readers: HashMap::new(), folder: ZoneFolder::default() }
     }
 
     /// Serves exactly these zones: reads those that are new or whose files have changed, and drops those that are not
     /// among them any more. One that cannot be read changes nothing but itself.
     pub fn sync(&mut self, zones: Vec<ZoneFile>) -> SyncReport {
         let mut report = SyncReport::default();
-        let wanted: BTreeSet<&Name> = zones.iter().map(|zone| &zone.apex).collect();
-        let gone: Vec<Name> = self.known.keys().filter(|apex| !wanted.contains(apex)).cloned().collect();
+        let wanted: HashSet<&Name> = zones.iter().map(|zone| &zone.apex).collect();
+        let mut gone: Vec<Name> = self.known.keys().filter(|apex| !wanted.contains(apex)).cloned().collect();
+        gone.sort_unstable();
         for apex in gone {
-            if let Some(known) = self.known.remove(&apex) {
+            if let Some(known) = self.forget(&apex) {
                 // That it is not there any more is what was wanted.
                 let _ = self.store.drop_zone(&source(&known.zone.path), &apex);
             }
             report.dropped.push(apex);
         }
+        let mut to_read = Vec::new();
         for zone in zones {
             let known = self.known.get_mut(&zone.apex);
             if known.is_some_and(|known| known.zone == zone && !known.failed && !known.disk.has_changed()) {
                 report.unchanged += 1;
-                continue;
+            } else {
+                to_read.push(zone);
             }
-            self.load(zone, &mut report);
         }
+        self.load(to_read, &mut report);
         report
+    }
+
+    /// Some zone is read from this file, or should have been.
+    pub fn reads(&self, path: &Path) -> bool {
+        self.readers.contains_key(path)
+    }
+
+    /// Looks at some files only, as a [`Watcher`](crate::Watcher) names them, and reads the zones again whose files have
+    /// changed; takes as long as these zones do, however many there are. Files that no zone is read from count for nothing;
+    /// see [`reads`](Self::reads).
+    ///
+    /// `None` if that is not enough, since a file of the folder is gone or holds another zone now: then everything has to be
+    /// looked at, by [`scan_folder`](Self::scan_folder) and [`sync`](Self::sync). Nothing has changed by then.
+    pub fn sync_touched(&mut self, paths: &BTreeSet<PathBuf>) -> Option<SyncReport> {
+        let mut touched = BTreeSet::new();
+        for path in paths {
+            let Some(zones) = self.readers.get(path) else { continue };
+            if !self.folder.keeps_zone_of(path) {
+                return None;
+            }
+            touched.extend(zones.iter().cloned());
+        }
+        let mut report = SyncReport { unchanged: self.known.len(), ..SyncReport::default() };
+        let mut to_read = Vec::new();
+        for apex in &touched {
+            if let Some(known) = self.known.get_mut(apex)
+                && (known.failed || known.disk.has_changed())
+            {
+                to_read.push(known.zone.clone());
+            }
+        }
+        report.unchanged -= to_read.len();
+        self.load(to_read, &mut report);
+        Some(report)
     }
 
     /// The zones in the `*.zone` files of a folder, to be handed to [`sync`](Self::sync), without those that are `listed`
@@ -116,15 +157,47 @@ impl ZoneFiles {
 
     /// The files that were read, or should have been.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.known
-            .values()
-            .flat_map(|known| known.disk.seen.keys().map(PathBuf::as_path).chain([known.zone.path.as_path()]))
+        self.readers.keys().map(PathBuf::as_path)
     }
 
-    fn load(&mut self, zone: ZoneFile, report: &mut SyncReport) {
-        let mut disk = Disk::default();
+    /// Reads zones with all cores, and puts them into the store one by one while the next ones are being read.
+    fn load(&mut self, zones: Vec<ZoneFile>, report: &mut SyncReport) {
+        let read = |zone: ZoneFile| {
+            let mut disk = Disk::default();
+            let loaded = read_zone(&zone.path, &zone.apex, &mut disk);
+            (zone, disk, loaded)
+        };
+        if zones.len() == 1 {
+            for (zone, disk, loaded) in zones.into_iter().map(read) {
+                self.put(zone, disk, loaded, report);
+            }
+            return;
+        }
+        let mut zones = zones.into_iter();
+        let mut next_part = || zones.by_ref().take(READ_AHEAD).collect::<Vec<_>>();
+        scope(|scope| {
+            let mut reading = Spreading::begin(scope, next_part(), &read);
+            loop {
+                let part = reading.finish();
+                if part.is_empty() {
+                    break;
+                }
+                reading = Spreading::begin(scope, next_part(), &read);
+                for (zone, disk, loaded) in part {
+                    self.put(zone, disk, loaded, report);
+                }
+            }
+        });
+    }
+
+    fn put(
+        &mut self,
+        zone: ZoneFile,
+        mut disk: Disk,
+        loaded: Result<Loaded, LoadError>,
+        report: &mut SyncReport,
+    ) {
         let source = source(&zone.path);
-        let loaded = read_zone(&zone.path, &zone.apex, &mut disk);
         let put = loaded.map_err(SyncError::from).and_then(|loaded| {
             report.warnings.extend(loaded.warnings);
             let put = self.store.put_zone(&source, loaded.built, zone.options.clone());
@@ -156,9 +229,33 @@ impl ZoneFiles {
                 report.failed.push((zone.apex.clone(), error));
             }
         }
-        self.known.insert(zone.apex.clone(), Known { zone, disk, failed });
+        let apex = zone.apex.clone();
+        self.forget(&apex);
+        for path in disk.seen.keys().chain([&zone.path]) {
+            let zones = self.readers.entry(path.clone()).or_default();
+            if !zones.contains(&apex) {
+                zones.push(apex.clone());
+            }
+        }
+        self.known.insert(apex, Known { zone, disk, failed });
+    }
+
+    fn forget(&mut self, apex: &Name) -> Option<Known> {
+        let known = self.known.remove(apex)?;
+        for path in known.disk.seen.keys().chain([&known.zone.path]) {
+            if let Some(zones) = self.readers.get_mut(path) {
+                zones.retain(|zone| zone != apex);
+                if zones.is_empty() {
+                    self.readers.remove(path);
+                }
+            }
+        }
+        Some(known)
     }
 }
+
+/// Zones that are read before those of before are all in the store.
+const READ_AHEAD: usize = 2048;
 
 fn source(path: &Path) -> Source {
     Source::File(path.display().to_string())
@@ -321,5 +418,67 @@ mod tests {
         fs::remove_file(&new).unwrap();
         assert_eq!(sync().dropped, [name("example.org")]);
         assert!(!has("mail"));
+    }
+
+    #[test]
+    fn only_files_that_were_touched_are_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |apex: &str| folder.path().join(format!("{apex}.zone"));
+        for apex in ["example.org", "example.net", "example.com"] {
+            fs::write(path(apex), format!("{ZONE}$INCLUDE hosts\n")).unwrap();
+        }
+        let hosts = folder.path().join("hosts");
+        fs::write(&hosts, "host A 192.0.2.1\n").unwrap();
+        let store = Store::new(StoreOptions::default());
+        let mut files = ZoneFiles::new(store.clone());
+        let found = files.scan_folder(folder.path(), &[]);
+        assert_eq!(files.sync(found.zones).loaded.len(), 3);
+        let mut touch = |paths: &[&PathBuf]| {
+            let paths = paths.iter().copied().cloned().collect();
+            let report = files.sync_touched(&paths)?;
+            Some((report.loaded, report.unchanged, report.failed.len()))
+        };
+        let has = |host: &str| store.get(&name(&format!("{host}.example.org")), RecordType::A).is_some();
+
+        assert_eq!(touch(&[&path("example.org"), &hosts]), Some((vec![], 3, 0)), "nothing has changed");
+        fs::write(path("example.org"), ZONE.replace("www", "mail")).unwrap();
+        fs::write(path("example.net"), ZONE.replace("www", "mail")).unwrap();
+        assert_eq!(touch(&[&path("example.org")]), Some((vec![name("example.org")], 2, 0)));
+        assert!(has("mail") && !has("www") && !has("host"));
+        // Those that include it, of which one had changed before.
+        fs::write(&hosts, "host A 192.0.2.22\n").unwrap();
+        let both = vec![name("example.com"), name("example.net")];
+        assert_eq!(touch(&[&hosts]), Some((both, 1, 0)));
+        // What is wrong changes nothing, and is told until it is right.
+        fs::write(path("example.org"), "broken").unwrap();
+        assert_eq!(touch(&[&path("example.org")]), Some((vec![], 2, 1)));
+        assert_eq!(touch(&[&path("example.org")]), Some((vec![], 2, 1)));
+        assert!(has("mail"));
+        fs::write(path("example.org"), ZONE).unwrap();
+        assert_eq!(touch(&[&path("example.org")]), Some((vec![name("example.org")], 2, 0)));
+
+        fs::write(path("example.org"), format!("$ORIGIN example.edu.\n{ZONE}")).unwrap();
+        assert_eq!(touch(&[&path("example.org")]), None, "it is another zone now");
+        fs::write(path("example.org"), ZONE).unwrap();
+        fs::remove_file(path("example.net")).unwrap();
+        assert_eq!(touch(&[&path("example.net")]), None, "it is gone");
+        assert_eq!(touch(&[&folder.path().join("new.zone")]), Some((vec![], 3, 0)), "nobody reads it");
+        assert!(files.reads(&hosts) && !files.reads(&folder.path().join("new.zone")));
+    }
+
+    #[test]
+    fn many_zones_keep_their_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let zones = (0..200).map(|number| {
+            let path = folder.path().join(format!("{number}.zone"));
+            fs::write(&path, if number == 150 { "broken" } else { ZONE }).unwrap();
+            ZoneFile { apex: name(&format!("{number}.example")), path, options: ZoneOptions::default() }
+        });
+        let zones: Vec<ZoneFile> = zones.collect();
+        let report = ZoneFiles::new(Store::new(StoreOptions::default())).sync(zones.clone());
+        let mut apexes: Vec<Name> = zones.into_iter().map(|zone| zone.apex).collect();
+        let broken = apexes.remove(150);
+        assert_eq!(report.loaded, apexes);
+        assert_eq!(report.failed[0].0, broken);
     }
 }

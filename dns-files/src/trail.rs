@@ -1,6 +1,6 @@
 //! The way to a file: what may change so that a path leads elsewhere.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -8,16 +8,48 @@ use std::path::{Component, Path, PathBuf};
 /// Links followed for one path; as many as Linux follows.
 const LINKS_MAX: usize = 40;
 
-/// The names at which a change can make `path` lead to something else: each link on the way, and its end. Where the way
-/// breaks off, the end is the first name that is missing.
-///
-/// All are absolute, and the folder of each is real: it exists and no link leads to it.
-pub(crate) fn trail(path: &Path) -> BTreeSet<PathBuf> {
-    let mut names = BTreeSet::new();
-    let Ok(absolute) = std::path::absolute(path) else { return names };
-    let mut rest: VecDeque<OsString> = components(&absolute);
+/// The names at which a change can make a path lead to something else.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub(crate) struct Trail {
+    /// Each link on the way.
+    pub links: BTreeSet<PathBuf>,
+    /// Its end. Where the way breaks off, the first name that is missing; `None` where links lead in circles.
+    pub end: Option<PathBuf>,
+}
+
+/// Trails of many paths, of which most are in the same folders.
+#[derive(Debug, Default)]
+pub(crate) struct Trails {
+    /// What is known of folders: their links, and where they really are.
+    folders: HashMap<PathBuf, Trail>,
+}
+
+impl Trails {
+    /// The trail of a path. All names are absolute, and the folder of each is real: it exists and no link leads to it.
+    pub fn follow(&mut self, path: &Path) -> Trail {
+        let Ok(absolute) = std::path::absolute(path) else { return Trail::default() };
+        // A path that ends in `..` has no name of its own.
+        if let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) {
+            if !self.folders.contains_key(parent) {
+                self.folders.insert(parent.to_owned(), walk(parent));
+            }
+            let folder = &self.folders[parent];
+            if let Some(real) = folder.end.as_ref().filter(|end| end.is_dir()) {
+                let end = real.join(name);
+                if fs::read_link(&end).is_err() {
+                    return Trail { links: folder.links.clone(), end: Some(end) };
+                }
+            }
+        }
+        walk(&absolute)
+    }
+}
+
+fn walk(absolute: &Path) -> Trail {
+    let mut links = BTreeSet::new();
+    let mut rest: VecDeque<OsString> = components(absolute);
     let mut at = PathBuf::new();
-    let mut links = 0;
+    let mut followed = 0;
     while let Some(component) = rest.pop_front() {
         if component == ".." {
             at.pop();
@@ -25,10 +57,10 @@ pub(crate) fn trail(path: &Path) -> BTreeSet<PathBuf> {
         }
         at.push(&component);
         if let Ok(target) = fs::read_link(&at) {
-            names.insert(at.clone());
-            links += 1;
-            if links > LINKS_MAX {
-                return names;
+            links.insert(at.clone());
+            followed += 1;
+            if followed > LINKS_MAX {
+                return Trail { links, end: None };
             }
             at.pop();
             // A link to an absolute path begins anew, which pushing its first component does.
@@ -36,12 +68,10 @@ pub(crate) fn trail(path: &Path) -> BTreeSet<PathBuf> {
             target.append(&mut rest);
             rest = target;
         } else if rest.is_empty() || !at.is_dir() {
-            names.insert(at);
-            return names;
+            break;
         }
     }
-    names.insert(at);
-    names
+    Trail { links, end: Some(at) }
 }
 
 fn components(path: &Path) -> VecDeque<OsString> {
@@ -59,9 +89,13 @@ mod tests {
     fn links_on_the_way_and_what_is_missing_belong_to_it() {
         let folder = tempfile::tempdir().unwrap();
         let root = fs::canonicalize(folder.path()).unwrap();
-        let expect = |path: &str, names: &[&str]| {
+        let mut known = Trails::default();
+        let mut expect = |path: &str, names: &[&str]| {
             let names: BTreeSet<PathBuf> = names.iter().map(|name| root.join(name)).collect();
-            assert_eq!(trail(&root.join(path)), names, "{path}");
+            for trails in [&mut Trails::default(), &mut known] {
+                let Trail { links, end } = trails.follow(&root.join(path));
+                assert_eq!(links.into_iter().chain(end).collect::<BTreeSet<_>>(), names, "{path}");
+            }
         };
         fs::create_dir_all(root.join("v1/deep")).unwrap();
         fs::write(root.join("v1/a.zone"), "").unwrap();

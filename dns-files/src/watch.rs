@@ -1,15 +1,16 @@
 //! Telling when files may have changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use thiserror::Error;
 use tokio::sync::watch;
 
-use crate::trail::trail;
+use crate::touched::Touched;
+use crate::trail::{Trail, Trails};
 
 /// Watches files and folders of zone files. What comes of it is no more than a hint to look: editors and Kubernetes replace
 /// files in many ways (a ConfigMap changes by the renaming of a link), so the folders of files and of the links that lead
@@ -19,18 +20,22 @@ use crate::trail::trail;
 pub struct Watcher {
     notify: RecommendedWatcher,
     watched: BTreeSet<PathBuf>,
-    interest: Arc<RwLock<Interest>>,
+    interest: Arc<Mutex<Interest>>,
     hint: watch::Sender<u64>,
     changes: watch::Receiver<u64>,
 }
 
-/// Which events matter.
+/// Which events matter, and what they have told.
 #[derive(Debug, Default)]
 struct Interest {
-    /// Files, folders and links by absolute path.
-    names: BTreeSet<PathBuf>,
+    /// Files by absolute path, with the names that were given for them.
+    files: HashMap<PathBuf, Vec<PathBuf>>,
+    /// Links that lead to files and folders, and the folders, by absolute path.
+    ways: HashSet<PathBuf>,
     /// Folders in which every `*.zone`, `*.yaml` and `*.yml` file matters: zones, and parts of the configuration.
     folders: BTreeSet<PathBuf>,
+    /// What has changed since somebody asked.
+    touched: Touched,
 }
 
 /// A folder cannot be watched.
@@ -47,13 +52,10 @@ impl Watcher {
     /// Watches nothing yet.
     pub fn new() -> Result<Self, notify::Error> {
         let (hint, changes) = watch::channel(0);
-        let interest = Arc::new(RwLock::new(Interest::default()));
+        let interest = Arc::new(Mutex::new(Interest::default()));
         let (sender, known) = (hint.clone(), interest.clone());
         let notify = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            // After an error nobody knows what has changed.
-            let matters = event.map_or(true, |event| {
-                known.read().unwrap_or_else(PoisonError::into_inner).is_concerned(&event)
-            });
+            let matters = known.lock().unwrap_or_else(PoisonError::into_inner).note(event.as_ref().ok());
             if matters {
                 bump(&sender);
             }
@@ -71,20 +73,31 @@ impl Watcher {
         folders: impl IntoIterator<Item = &'p Path>,
     ) -> Vec<WatchError> {
         let mut interest = Interest::default();
+        let mut trails = Trails::default();
         for file in files {
-            interest.names.append(&mut trail(file));
+            let Trail { links, end } = trails.follow(file);
+            interest.ways.extend(links);
+            if let Some(end) = end {
+                interest.files.entry(end).or_default().push(file.to_owned());
+            }
         }
         for folder in folders {
-            interest.names.append(&mut trail(folder));
+            let Trail { links, end } = trails.follow(folder);
+            interest.ways.extend(links);
+            interest.ways.extend(end);
             if let Ok(real) = std::fs::canonicalize(folder) {
                 interest.folders.insert(real);
             }
         }
-        let parents = interest.names.iter().filter_map(|name| name.parent());
-        let wanted: BTreeSet<PathBuf> =
-            parents.chain(interest.folders.iter().map(PathBuf::as_path)).map(Path::to_owned).collect();
+        let parents: HashSet<&Path> =
+            interest.files.keys().chain(&interest.ways).filter_map(|name| name.parent()).collect();
+        let wanted: BTreeSet<PathBuf> = parents
+            .into_iter()
+            .chain(interest.folders.iter().map(PathBuf::as_path))
+            .map(Path::to_owned)
+            .collect();
         // From here on, events count as they will; what happens to folders that are not yet watched is asked below.
-        *self.interest.write().unwrap_or_else(PoisonError::into_inner) = interest;
+        self.interest.lock().unwrap_or_else(PoisonError::into_inner).replace(interest);
         for gone in self.watched.difference(&wanted) {
             // A folder that has vanished is no longer watched anyway.
             let _ = self.notify.unwatch(gone);
@@ -106,6 +119,7 @@ impl Watcher {
         // Whoever has read the files before the folder was watched has to look once more. The first call is made by one
         // who is about to begin.
         if has_new && !self.watched.is_empty() {
+            self.interest.lock().unwrap_or_else(PoisonError::into_inner).touched = Touched::Anything;
             bump(&self.hint);
         }
         self.watched = watched;
@@ -119,23 +133,45 @@ impl Watcher {
             std::future::pending::<()>().await;
         }
     }
+
+    /// What the events since the last call have told of. To be asked before the files are looked at: what changes meanwhile
+    /// is then told the next time.
+    pub fn take_touched(&mut self) -> Touched {
+        std::mem::take(&mut self.interest.lock().unwrap_or_else(PoisonError::into_inner).touched)
+    }
 }
 
 impl Interest {
-    fn is_concerned(&self, event: &Event) -> bool {
+    /// Keeps what was touched.
+    fn replace(&mut self, other: Self) {
+        *self = Self { touched: std::mem::take(&mut self.touched), ..other };
+    }
+
+    /// Takes note of an event; returns whether it matters. After an error, which is none, nobody knows what has changed.
+    fn note(&mut self, event: Option<&Event>) -> bool {
         // Reading a file is an event, too; ours would never end.
-        if matches!(event.kind, EventKind::Access(_)) {
+        if event.is_some_and(|event| matches!(event.kind, EventKind::Access(_))) {
             return false;
         }
-        // Events were lost, or are of nobody knows what.
-        event.need_rescan()
-            || event.paths.is_empty()
-            || event.paths.iter().any(|path| {
-                let extension = path.extension().and_then(OsStr::to_str);
-                let is_of_a_kind = matches!(extension, Some("zone" | "yaml" | "yml"));
-                let is_in_folder = || path.parent().is_some_and(|parent| self.folders.contains(parent));
-                self.names.contains(path) || is_of_a_kind && is_in_folder()
-            })
+        // Or events were lost, or are of nobody knows what.
+        let Some(event) = event.filter(|event| !event.need_rescan() && !event.paths.is_empty()) else {
+            self.touched = Touched::Anything;
+            return true;
+        };
+        let mut matters = false;
+        for path in &event.paths {
+            let extension = path.extension().and_then(OsStr::to_str);
+            let is_of_a_kind = matches!(extension, Some("zone" | "yaml" | "yml"));
+            let is_in_folder = || path.parent().is_some_and(|parent| self.folders.contains(parent));
+            if let Some(names) = self.files.get(path).filter(|_| !self.ways.contains(path)) {
+                self.touched.add(names);
+                matters = true;
+            } else if self.ways.contains(path) || is_of_a_kind && is_in_folder() {
+                self.touched = Touched::Anything;
+                matters = true;
+            }
+        }
+        matters
     }
 }
 
@@ -223,16 +259,28 @@ mod tests {
         let mut watcher = Watcher::new().unwrap();
         fs::create_dir(root.join("zones")).unwrap();
         watch(&mut watcher, &[&root.join("config.yaml")], &[&root.join("zones")]);
-        let interest = watcher.interest.read().unwrap();
-        let concerns =
-            |kind: EventKind, name: &str| interest.is_concerned(&Event::new(kind).add_path(root.join(name)));
+        let mut interest = watcher.interest.lock().unwrap();
+        let mut concerns = |kind: EventKind, name: &str| {
+            let matters = interest.note(Some(&Event::new(kind).add_path(root.join(name))));
+            (matters, std::mem::take(&mut interest.touched))
+        };
         let modified = EventKind::Modify(notify::event::ModifyKind::Any);
         let created = EventKind::Create(notify::event::CreateKind::Any);
-        assert!(concerns(modified, "config.yaml") && concerns(created, "zones/new.zone"));
-        assert!(concerns(created, "zones/part.yaml") && !concerns(created, "part.yaml"));
-        assert!(concerns(modified, "zones"));
-        assert!(!concerns(modified, "server.log") && !concerns(created, "zones/new.zone~"));
-        assert!(!concerns(EventKind::Access(notify::event::AccessKind::Any), "config.yaml"));
-        assert!(interest.is_concerned(&Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan)));
+        let config = Touched::Files([root.join("config.yaml")].into());
+        assert_eq!(concerns(modified, "config.yaml"), (true, config));
+        assert_eq!(concerns(created, "zones/new.zone"), (true, Touched::Anything));
+        assert_eq!(concerns(created, "zones/part.yaml"), (true, Touched::Anything));
+        assert_eq!(concerns(modified, "zones"), (true, Touched::Anything));
+        let nothing = (false, Touched::default());
+        assert_eq!(concerns(modified, "server.log"), nothing);
+        assert_eq!(concerns(created, "part.yaml"), nothing);
+        assert_eq!(concerns(created, "zones/new.zone~"), nothing);
+        let access = EventKind::Access(notify::event::AccessKind::Any);
+        assert_eq!(concerns(access, "config.yaml"), nothing);
+        let lost = Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan);
+        for event in [Some(&lost), None] {
+            assert!(interest.note(event));
+            assert_eq!(std::mem::take(&mut interest.touched), Touched::Anything);
+        }
     }
 }

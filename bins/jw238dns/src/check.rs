@@ -8,7 +8,7 @@ use dns_server::check;
 use dns_server::config::View;
 
 use crate::args::SourceArgs;
-use crate::{exit, settings};
+use crate::{exit, process, settings};
 
 /// Lists everything that is wrong with the configuration and its zones on the standard error, and what was checked on the
 /// standard output.
@@ -23,7 +23,10 @@ pub fn run(args: &SourceArgs) -> ExitCode {
             return print(&closing_line(errors.iter().len(), 0), code);
         }
     };
-    let checked = check(&loaded.config);
+    let mut checked = check(&loaded.config);
+    if let Err(error) = process::check_config(settings::files_read(&args, &loaded.config)) {
+        checked.errors.push(error.to_string());
+    }
     let warnings: Vec<String> =
         loaded.warnings.iter().map(ToString::to_string).chain(checked.warnings).collect();
     for error in checked.errors.iter().flat_map(|error| error.lines()) {

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use dns_server::config::{Zone, ZoneContent};
@@ -25,7 +24,7 @@ pub fn run(args: &ServeArgs) -> ExitCode {
     };
     telemetry::init(loaded.config.log);
     warn(&loaded);
-    if let Err(error) = process::check_config(paths_of(&args, &loaded.config)) {
+    if let Err(error) = process::check_config(settings::files_read(&args.source, &loaded.config)) {
         return exit::usage(&error);
     }
     process::restrict_new_files();
@@ -104,7 +103,8 @@ async fn serve(args: &ServeArgs, config: Config) -> ExitCode {
 async fn reload(args: &ServeArgs, running: &Running, files: &mut watch::Files) {
     process::service::reloading();
     let loaded = settings::load_to_serve(args).map_err(|errors| errors.to_string()).and_then(|loaded| {
-        process::check_config(paths_of(args, &loaded.config)).map_err(|error| error.to_string())?;
+        process::check_config(settings::files_read(&args.source, &loaded.config))
+            .map_err(|error| error.to_string())?;
         Ok(loaded)
     });
     let status = match loaded {
@@ -127,14 +127,9 @@ async fn reload(args: &ServeArgs, running: &Running, files: &mut watch::Files) {
     process::service::ready(&status);
 }
 
-/// The files that say what to do, as opposed to those that say what to answer.
-fn paths_of<'c>(args: &'c ServeArgs, config: &'c Config) -> impl Iterator<Item = &'c Path> {
-    args.source.config.iter().chain(&config.files).map(PathBuf::as_path)
-}
-
 /// Warns of files that were read by another user than the one who will have to read them again.
 fn check_readable(args: &ServeArgs, config: &Config) {
-    for path in paths_of(args, config) {
+    for path in settings::files_read(&args.source, config) {
         if let Err(error) = File::open(path)
             && error.kind() == ErrorKind::PermissionDenied
         {

@@ -1,6 +1,6 @@
 //! The configuration that flags, file and environment make together.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dns_server::config::{Listener, Zone, ZoneContent};
 use dns_server::{Config, ConfigErrors, Finding, Loaded, Place};
@@ -65,6 +65,11 @@ pub fn load_to_serve(args: &ServeArgs) -> Result<Loaded, ConfigErrors> {
         ),
     }));
     Ok(loaded)
+}
+
+/// The files that say what to do, as opposed to those that say what to answer.
+pub fn files_read<'c>(args: &'c SourceArgs, config: &'c Config) -> impl Iterator<Item = &'c Path> {
+    args.config.iter().chain(&config.files).map(PathBuf::as_path)
 }
 
 /// The environment as text; what is no text is shown in messages with replacement characters.

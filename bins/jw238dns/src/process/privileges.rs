@@ -7,6 +7,8 @@
 
 use std::fs;
 use std::io;
+use std::thread;
+use std::time::Duration;
 
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
@@ -87,6 +89,19 @@ pub fn drop_capabilities() -> Result<(), PrivilegeError> {
 /// # Errors
 /// Names the first one that is not.
 pub fn check_threads() -> Result<(), PrivilegeError> {
+    let mut checked = look_at_threads();
+    for _ in 0..LOOKS {
+        if checked.is_ok() {
+            break;
+        }
+        // On a busy machine one may have been started and not have come as far as to drop anything.
+        thread::sleep(BETWEEN_LOOKS);
+        checked = look_at_threads();
+    }
+    checked
+}
+
+fn look_at_threads() -> Result<(), PrivilegeError> {
     let uid = geteuid();
     let allowed = lasting().iter().fold(0, |bits, capability| bits | capability.bitmask());
     for thread in fs::read_dir(TASKS).map_err(PrivilegeError::Status)? {
@@ -148,6 +163,9 @@ fn system(what: &'static str) -> impl FnOnce(Errno) -> PrivilegeError {
     move |source| PrivilegeError::System { what, source }
 }
 
+/// A second and a half in all.
+const LOOKS: usize = 150;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 const TASKS: &str = "/proc/self/task";
 
 #[cfg(test)]

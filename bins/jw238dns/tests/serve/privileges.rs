@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use dns_server::Config;
 use nix::unistd::{User, geteuid};
 
 use crate::support::{Process, ask, ask_tcp, command, folder, replace, write, zone};
@@ -146,14 +147,25 @@ fn what_everybody_may_write_is_not_served_from() {
         assert_eq!(status.code(), Some(2), "{log}");
         let remedy = format!("run chmod o-w {}", path.display());
         assert!(log.contains(&remedy), "{log}");
+        assert!(!log.contains("answering"), "{log}");
     };
     for path in [etc.join("config.yaml"), etc.join("more.yaml"), etc.clone()] {
         refused(&path);
     }
 
+    let more = etc.join("more.yaml");
+    let check = || command(folder.path(), &["check", "--config", "etc/config.yaml"]).output().unwrap();
+    assert_eq!(check().status.code(), Some(0));
+    set_mode(&more, 0o666);
+    let checked = check();
+    assert_eq!(checked.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&checked.stderr);
+    assert!(text.starts_with("error: ") && text.contains("run chmod o-w "), "{text}");
+    set_mode(&more, 0o644);
+
     // The same goes for a reload, which then changes nothing.
     let server = Process::start(folder.path(), &["--config", "etc/config.yaml"]);
-    set_mode(&etc.join("more.yaml"), 0o666);
+    set_mode(&more, 0o666);
     server.signal("HUP");
     server.wait_for("run chmod o-w");
     server.wait_for("the configuration was not reloaded");
@@ -181,4 +193,18 @@ fn too_few_descriptors_are_told() {
     assert_eq!(limited("ulimit -Sn 256; ulimit -Hn 3000", "1000"), ("3000".to_owned(), false));
     assert_eq!(limited("ulimit -Sn 256; ulimit -Hn 3000", "2990"), ("3000".to_owned(), true));
     assert_eq!(limited("ulimit -Sn 2000; ulimit -Hn 3000", "1000"), ("2000".to_owned(), false));
+}
+
+#[test]
+fn the_examples_of_the_documentation_are_loaded() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/running.md");
+    let text = fs::read_to_string(page).unwrap();
+    let blocks: Vec<&str> =
+        text.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next()).collect();
+    assert!(!blocks.is_empty());
+    for block in blocks {
+        let loaded = Config::parse("running.md", block, []).unwrap_or_else(|errors| panic!("{errors}"));
+        assert_eq!(loaded.config.user.as_deref(), Some("nobody"));
+        assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    }
 }
