@@ -42,3 +42,18 @@ fn packets_are_answered_in_a_loop_of_ones_own() {
     }
     serving.join().unwrap();
 }
+
+#[allow(dead_code, reason = "its main takes its time")]
+#[path = "../examples/thousand_rules.rs"]
+mod thousand_rules;
+
+#[test]
+fn rules_that_are_measured_are_for_no_question() {
+    use thousand_rules::{clients, compile, expressions, mixed, names, nanoseconds, questions};
+    let questions = questions().unwrap();
+    for rules in [mixed(100).unwrap(), names(100).unwrap(), clients(100), expressions(100)] {
+        let set = compile(&rules).unwrap();
+        assert_eq!(set.len(), 100);
+        assert!(nanoseconds(&set, &questions, questions.len()).unwrap() > 0.0);
+    }
+}

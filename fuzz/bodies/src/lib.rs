@@ -13,6 +13,7 @@ pub mod message;
 pub mod name;
 pub mod query_log;
 pub mod rdata;
+pub mod rules;
 pub mod zone_file;
 
 /// A fuzz target: takes any octets, and panics where the code under test breaks a promise.
@@ -26,5 +27,6 @@ pub const TARGETS: &[(&str, Run)] = &[
     ("name", name::run),
     ("query_log", query_log::run),
     ("rdata", rdata::run),
+    ("rules", rules::run),
     ("zone_file", zone_file::run),
 ];
