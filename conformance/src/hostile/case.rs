@@ -19,12 +19,14 @@ use super::legitimate::{self, Tally};
 use super::server::{self, Protection};
 use super::siege::{Manner, Siege, SiegeReport, besiege, raise_descriptor_limit};
 use super::storm::{StormReport, settle, storm};
-use super::usage::{Usage, dropped_datagrams};
+use super::usage::{Usage, dropped_datagrams, tcp_buffers_kib};
 use super::{packets, zone};
 use crate::peer::{Kind, Server};
 
 /// Legitimate clients ask alone for so long before the attack begins.
 const LEAD: Duration = Duration::from_millis(300);
+/// How often socket buffers are looked at.
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(50);
 /// Descriptors that a process keeps for other things than attacking.
 const DESCRIPTORS_KEPT: u64 = 500;
 /// Where the connections of a siege come from.
@@ -197,6 +199,9 @@ pub struct Outcome {
     pub storm: Option<StormReport>,
     /// Datagrams that found the server's socket buffers full.
     pub dropped: u64,
+    /// What the attack added to the buffers of TCP sockets, at most, in KiB. They belong to the kernel and to no process, and are
+    /// those of the whole machine.
+    pub socket_kib: u64,
     /// Before the attack.
     pub before: Usage,
     /// Behind it. Its peak is that of the whole run.
@@ -239,15 +244,17 @@ pub fn run(case: Case, kind: Kind, options: &Options) -> Result<Outcome> {
         let udp = scope.spawn(|| legitimate::over_udp(address, size.legitimate_rate, options.cookies, &stop));
         let tcp = case.is_siege().then(|| scope.spawn(|| legitimate::clients_over_tcp(address, &stop)));
         thread::sleep(LEAD);
+        let sampler = scope.spawn(|| sample_buffers(&stop));
         let (before, log_before) = (Usage::of(server.id()), server.log_octets());
         let dropped_before = dropped_datagrams(address.port());
         let begin = Instant::now();
         let attack = attack(case, &server, address, &zone_file, options);
         let seconds = begin.elapsed().as_secs_f64();
         stop.store(true, Ordering::Relaxed);
-        let gone = || anyhow::anyhow!("the legitimate clients panicked");
+        let gone = || anyhow::anyhow!("a thread panicked");
         let udp = udp.join().map_err(|_| gone())??;
         let tcp = tcp.map(|tcp| tcp.join().map_err(|_| gone())).transpose()?;
+        let socket_kib = sampler.join().map_err(|_| gone())?;
         let mut attack = attack?;
         if let Some(storm) = &mut attack.storm {
             settle(&server, storm)?;
@@ -262,6 +269,7 @@ pub fn run(case: Case, kind: Kind, options: &Options) -> Result<Outcome> {
             siege: attack.siege,
             storm: attack.storm,
             dropped: dropped_datagrams(address.port()).saturating_sub(dropped_before),
+            socket_kib,
             before,
             after: Usage::of(server.id()),
             log_octets: server.log_octets() - log_before,
@@ -270,6 +278,17 @@ pub fn run(case: Case, kind: Kind, options: &Options) -> Result<Outcome> {
     .with_context(context)?;
     server.check_running().with_context(context)?;
     Ok(outcome)
+}
+
+/// How much the buffers of TCP sockets grow until the end, at most.
+fn sample_buffers(stop: &AtomicBool) -> u64 {
+    let before = tcp_buffers_kib();
+    let mut peak = before;
+    while !stop.load(Ordering::Relaxed) {
+        thread::sleep(SAMPLE_INTERVAL);
+        peak = peak.max(tcp_buffers_kib());
+    }
+    peak - before
 }
 
 fn attack(

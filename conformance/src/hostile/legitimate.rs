@@ -19,11 +19,13 @@ use crate::message::Response;
 /// Clients over UDP, each with an address of its own.
 const UDP_CLIENTS: u8 = 8;
 /// Clients over TCP.
-const TCP_CLIENTS: u8 = 4;
+const TCP_CLIENTS: u64 = 4;
+/// How long each step over TCP may take.
+const TCP_PATIENCE: Duration = Duration::from_secs(2);
+/// Between two connections.
+const TCP_INTERVAL: Duration = Duration::from_millis(25);
 /// How long a stub resolver waits before it asks again, and before it gives up.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How often each client over TCP opens a connection, at most.
-const TCP_PAUSE: Duration = Duration::from_millis(25);
 /// How often sockets are looked at, which is also how exact latencies are.
 const POLL: Duration = Duration::from_micros(500);
 /// BADCOOKIE ([RFC 7873, section 8](https://www.rfc-editor.org/rfc/rfc7873#section-8)).
@@ -38,14 +40,14 @@ pub struct Tally {
     pub asked: u64,
     /// Answered rightly at the first try.
     pub first: u64,
-    /// Answered rightly at the first or second try, or over TCP after TC.
+    /// Answered rightly at the first or second try, or over TCP after TC or two BADCOOKIEs.
     pub answered: u64,
-    /// Of those, over TCP after TC.
+    /// Of those, over TCP.
     pub by_tcp: u64,
     /// Answers that were wrong. They count as none.
     pub wrong: u64,
-    /// What was wrong with the first of them.
-    pub first_wrong: Option<String>,
+    /// What went wrong first: a wrong answer, or a connection that failed.
+    pub first_failure: Option<String>,
     /// Half of the first answers came within this.
     pub median_millis: f64,
     /// 99 of 100 first answers came within this.
@@ -67,7 +69,7 @@ impl Tally {
 
     fn note_wrong(&mut self, reason: String) {
         self.wrong += 1;
-        self.first_wrong.get_or_insert(reason);
+        self.first_failure.get_or_insert(reason);
     }
 
     fn note_latencies(&mut self, mut millis: Vec<f64>) {
@@ -98,7 +100,7 @@ struct Waiting {
     question: Question,
     sent: Instant,
     is_retry: bool,
-    /// BADCOOKIE was answered already: more than once is a failure.
+    /// BADCOOKIE came once already.
     had_bad_cookie: bool,
 }
 
@@ -229,7 +231,8 @@ impl Client {
                 let _ = self.socket.send(&packet(response.id, &waiting.question, self.jar.as_ref()));
                 waiting.had_bad_cookie = true;
                 self.waiting.insert(response.id, waiting);
-            } else if response.truncated {
+            } else if response.truncated || response.rcode == BAD_COOKIE {
+                // The second BADCOOKIE means TCP as well (RFC 7873, section 5.3).
                 // Nobody is there to take it only once the run is over.
                 let _ = truncated.send((self.source, waiting.question));
             } else if let Err(error) = waiting.question.check(&response) {
@@ -245,48 +248,63 @@ impl Client {
     }
 }
 
-/// Asks over TCP, a connection per question, until told to stop.
+/// Asks over TCP, a connection per question, until told to stop. Questions come at their times, whether those before them
+/// have been answered or not: a server that keeps its clients waiting is not asked less.
 pub fn clients_over_tcp(server: SocketAddrV4, stop: &AtomicBool) -> Tally {
-    thread::scope(|scope| {
-        let clients: Vec<_> =
-            (0..TCP_CLIENTS).map(|number| scope.spawn(move || one_over_tcp(number, server, stop))).collect();
-        let mut all = Tally::default();
-        let mut millis = Vec::new();
-        for client in clients {
-            let Ok((tally, latencies)) = client.join() else { continue };
-            all.asked += tally.asked;
-            all.first += tally.first;
-            all.answered += tally.answered;
-            all.wrong += tally.wrong;
-            all.first_wrong = all.first_wrong.or(tally.first_wrong);
-            millis.extend(latencies);
-        }
-        all.note_latencies(millis);
-        all
-    })
-}
-
-fn one_over_tcp(number: u8, server: SocketAddrV4, stop: &AtomicBool) -> (Tally, Vec<f64>) {
-    let source = Ipv4Addr::new(127, 201, number, 1);
     let mut tally = Tally::default();
     let mut millis = Vec::new();
-    while !stop.load(Ordering::Relaxed) {
-        let question = Question::of(u64::from(number) * 1_000_003 + tally.asked);
-        tally.asked += 1;
-        let begin = Instant::now();
-        match over_tcp(source, server, &question, PATIENCE) {
-            Ok(()) => {
-                tally.first += 1;
-                tally.answered += 1;
-                millis.push(begin.elapsed().as_secs_f64() * 1000.0);
-            }
-            Err(error) => {
-                tally.first_wrong.get_or_insert_with(|| format!("{error:#}"));
-                thread::sleep(PATIENCE.saturating_sub(begin.elapsed()));
-                tally.answered += u64::from(over_tcp(source, server, &question, PATIENCE).is_ok());
+    let (sender, results) = mpsc::channel();
+    thread::scope(|scope| {
+        while !stop.load(Ordering::Relaxed) {
+            let source = Ipv4Addr::new(127, 201, (tally.asked % TCP_CLIENTS) as u8, 1);
+            let question = Question::of(tally.asked);
+            let sender = sender.clone();
+            tally.asked += 1;
+            scope.spawn(move || {
+                // Received until all senders are gone.
+                let _ = sender.send(ask_twice(source, server, &question));
+            });
+            thread::sleep(TCP_INTERVAL);
+        }
+        drop(sender);
+        for result in results {
+            match result {
+                TcpResult::First(latency) => {
+                    tally.first += 1;
+                    tally.answered += 1;
+                    millis.push(latency);
+                }
+                TcpResult::Second(failure) => {
+                    tally.answered += 1;
+                    tally.first_failure.get_or_insert(failure);
+                }
+                TcpResult::Never(failure) => {
+                    tally.first_failure.get_or_insert(failure);
+                }
             }
         }
-        thread::sleep(TCP_PAUSE.saturating_sub(begin.elapsed()));
+    });
+    tally.note_latencies(millis);
+    tally
+}
+
+/// When a question over TCP was answered, and why not earlier.
+enum TcpResult {
+    /// At the first try, after so many milliseconds.
+    First(f64),
+    Second(String),
+    Never(String),
+}
+
+fn ask_twice(source: Ipv4Addr, server: SocketAddrV4, question: &Question) -> TcpResult {
+    let begin = Instant::now();
+    let Err(failure) = over_tcp(source, server, question, TCP_PATIENCE) else {
+        return TcpResult::First(begin.elapsed().as_secs_f64() * 1000.0);
+    };
+    let failure = format!("{failure:#}");
+    thread::sleep(PATIENCE.saturating_sub(begin.elapsed()));
+    match over_tcp(source, server, question, TCP_PATIENCE) {
+        Ok(()) => TcpResult::Second(failure),
+        Err(_) => TcpResult::Never(failure),
     }
-    (tally, millis)
 }

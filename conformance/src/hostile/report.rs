@@ -51,7 +51,13 @@ fn attack(outcome: &Outcome) -> String {
     if let Some(flood) = &outcome.flood {
         format!("{:.0}k packets/s", flood.rate() / 1000.0)
     } else if let Some(siege) = &outcome.siege {
-        format!("{} held, {} opened, {} refused", siege.held, siege.opened, siege.refused)
+        format!(
+            "{} held, {} opened, {} refused, {} MiB of socket buffers",
+            siege.held,
+            siege.opened,
+            siege.refused,
+            outcome.socket_kib / 1024
+        )
     } else if let Some(storm) = &outcome.storm {
         format!("{} reloads, served {:.0} ms after the last", storm.reloads, storm.settled_millis)
     } else {
@@ -96,7 +102,7 @@ fn remarks(outcome: &Outcome) -> String {
     let mut text = String::new();
     let tallies = [("UDP", Some(&outcome.udp)), ("TCP", outcome.tcp.as_ref())];
     for (transport, tally) in tallies {
-        if let Some(Tally { wrong, first_wrong: Some(reason), .. }) = tally {
+        if let Some(Tally { wrong, first_failure: Some(reason), .. }) = tally {
             let _ = writeln!(
                 text,
                 "{}, {}, {transport}: {wrong} wrong; first failure: {reason}",
@@ -140,7 +146,7 @@ mod tests {
                 first: 9900,
                 answered: 9999,
                 wrong: 1,
-                first_wrong: Some("TC is set".into()),
+                first_failure: Some("TC is set".into()),
                 ..Tally::default()
             },
             tcp: None,
@@ -155,6 +161,7 @@ mod tests {
             siege: None,
             storm: None,
             dropped: 3,
+            socket_kib: 0,
             before: usage(1024, 1024, 0.5),
             after: usage(2048, 4096, 1.5),
             log_octets: 512,

@@ -59,6 +59,18 @@ fn ticks(stat: &str) -> u64 {
     behind_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum()
 }
 
+/// What all TCP sockets of this machine have in their buffers, in KiB, in pages of 4 KiB.
+pub fn tcp_buffers_kib() -> u64 {
+    buffers_in(&fs::read_to_string("/proc/net/sockstat").unwrap_or_default()) * 4
+}
+
+/// Pages.
+fn buffers_in(sockstat: &str) -> u64 {
+    let line = sockstat.lines().find_map(|line| line.strip_prefix("TCP:")).unwrap_or_default();
+    let mut words = line.split_whitespace().skip_while(|word| *word != "mem");
+    words.nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0)
+}
+
 /// Datagrams that the UDP sockets of this port have dropped because their buffers were full.
 pub fn dropped_datagrams(port: u16) -> u64 {
     let table = fs::read_to_string("/proc/net/udp").unwrap_or_default();
@@ -90,6 +102,10 @@ mod tests {
     fn fields_are_found() {
         assert_eq!(kib("Name:\tx\nVmHWM:\t  1234 kB\nVmRSS:\t 99 kB\n", "VmRSS:"), 99);
         assert_eq!(ticks("42 (a) b (c) S 1 42 42 0 -1 4194560 1 2 3 4 250 50 7 8 20 0 1 0 100 0 0"), 300);
+        assert_eq!(
+            buffers_in("sockets: used 5\nTCP: inuse 6 orphan 0 tw 0 alloc 9 mem 17\nUDP: inuse 1 mem 3\n"),
+            17
+        );
         let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n\
                      10: 0100007F:1234 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 1 2 0 5\n\
                      11: 0100007F:1234 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 1 2 0 7\n\
