@@ -57,6 +57,8 @@ pub struct SyncReport {
     pub failed: Vec<(Name, SyncError)>,
     /// What somebody should look at.
     pub warnings: Vec<String>,
+    /// Zones are read from other files than before, so others have to be watched.
+    pub other_files: bool,
 }
 
 /// Why a zone of a file is not served as the file has it.
@@ -92,6 +94,7 @@ impl ZoneFiles {
             if let Some(known) = self.forget(&apex) {
                 // That it is not there any more is what was wanted.
                 let _ = self.store.drop_zone(&source(&known.zone.path), &apex);
+                report.other_files = true;
             }
             report.dropped.push(apex);
         }
@@ -230,7 +233,8 @@ impl ZoneFiles {
             }
         }
         let apex = zone.apex.clone();
-        self.forget(&apex);
+        let known = self.forget(&apex);
+        report.other_files |= known.is_none_or(|known| !known.disk.seen.keys().eq(disk.seen.keys()));
         for path in disk.seen.keys().chain([&zone.path]) {
             let zones = self.readers.entry(path.clone()).or_default();
             if !zones.contains(&apex) {

@@ -59,7 +59,7 @@ pub struct Config {
     pub identity: Identity,
     /// What is written down of queries; nothing by default.
     pub query_log: Option<QueryLog>,
-    /// The user to run as once all ports are bound, and the group after a colon; `None` for the one that started it.
+    /// The user to run as, and the group after a colon: what root becomes before it reads any zone; `None` for the one that started it.
     pub user: Option<String>,
     /// Files that were read beside the configuration file or are read for it later, zone files apart: what it includes,
     /// lists of zones, secrets, databases. Whoever fills this by hand leaves it empty.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use dns_core::{AnswerPolicy, Name, ViewSpec};
+use dns_files::SyncReport;
 use dns_store::{DerivedAuthority, Store, StoreOptions};
 
 pub(crate) use self::view::ViewContent;
@@ -48,15 +49,27 @@ impl Config {
 }
 
 impl Update {
+    /// Adds what has come of reading zone files.
+    fn take(&mut self, report: SyncReport) {
+        let SyncReport { loaded, unchanged, dropped, failed, warnings, other_files } = report;
+        self.loaded.extend(loaded);
+        self.dropped.extend(dropped);
+        self.unchanged += unchanged;
+        self.problems.extend(failed.iter().map(|(apex, error)| format!("zone {apex}: {error}")));
+        self.warnings.extend(warnings);
+        self.other_files |= other_files;
+    }
+
     /// Adds what another update has come to.
     fn absorb(&mut self, other: Self) {
-        let Self { loaded, dropped, unchanged, problems, warnings, restart_keys } = other;
+        let Self { loaded, dropped, unchanged, problems, warnings, restart_keys, other_files } = other;
         self.loaded.extend(loaded);
         self.dropped.extend(dropped);
         self.unchanged += unchanged;
         self.problems.extend(problems);
         self.warnings.extend(warnings);
         self.restart_keys.extend(restart_keys);
+        self.other_files |= other_files;
     }
 }
 
@@ -86,6 +99,8 @@ pub struct Update {
     pub warnings: Vec<String>,
     /// Keys of the configuration that have changed and count from the next start on.
     pub restart_keys: Vec<&'static str>,
+    /// Zones are read from other files than before: see [`Running::watched_paths`](crate::Running::watched_paths).
+    pub other_files: bool,
 }
 
 /// Files and folders that content comes from; see [`Running::watched_paths`](crate::Running::watched_paths).
@@ -133,6 +148,17 @@ impl Content {
         }
         self.missing.set(missing);
         update
+    }
+
+    /// Looks at some files only, and takes as long as the zones that are read from them; `None` if that is not enough, and
+    /// everything has to be looked at.
+    pub fn update_touched(&mut self, paths: &BTreeSet<PathBuf>) -> Option<Update> {
+        if !paths.iter().all(|path| self.views.iter().any(|view| view.reads(path))) {
+            return None;
+        }
+        let mut update = Update::default();
+        let enough = self.views.iter_mut().all(|view| view.update_touched(paths, self.checks, &mut update));
+        enough.then_some(update)
     }
 
     pub fn watched_paths(&self) -> WatchedPaths {

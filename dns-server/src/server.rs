@@ -1,6 +1,7 @@
 //! Assembly: from a configuration to a running server.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::num::NonZeroUsize;
@@ -346,6 +347,20 @@ impl Running {
             log.reopen();
         }
         update
+    }
+
+    /// Reads zone files again that a watcher has named, and no others: takes as long as their zones do, however many there
+    /// are. `None` if that is not enough, as other files are among them or have come and gone: then a whole
+    /// [`reload`](Self::reload) is due. Needs a tokio runtime.
+    pub async fn reload_files(&self, paths: BTreeSet<PathBuf>) -> Option<Update> {
+        let state = self.state.clone();
+        let update = tokio::task::spawn_blocking(move || {
+            state.lock().unwrap_or_else(PoisonError::into_inner).content.update_touched(&paths)
+        });
+        // One that broke off is told by the reload that follows.
+        let update = update.await.ok().flatten()?;
+        self.figures.reloads.count(update.problems.is_empty());
+        Some(update)
     }
 
     /// Draws another secret for cookies, which signs from now on; the one before still verifies. This happens each day by itself

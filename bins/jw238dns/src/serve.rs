@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use dns_server::config::{Zone, ZoneContent};
 use dns_server::dns_core::{self, ZoneEntry};
+use dns_server::files::Touched;
 use dns_server::store::Store;
 use dns_server::{Config, Loaded, Running, Server, Update};
 use tokio::runtime;
@@ -82,8 +83,14 @@ async fn serve(args: &ServeArgs, config: Config) -> ExitCode {
         loop {
             tokio::select! {
                 _ = hangup.recv() => {}
-                () = files.changed() => {}
+                () = files.changed() => {
+                    if reload_files(args, &running, &mut files).await {
+                        continue;
+                    }
+                }
             }
+            // What was touched is about to be read.
+            files.take_touched();
             reload(args, &running, &mut files).await;
         }
     };
@@ -98,6 +105,17 @@ async fn serve(args: &ServeArgs, config: Config) -> ExitCode {
     running.shutdown().await;
     tracing::info!("stopped");
     ExitCode::SUCCESS
+}
+
+/// Reads only what was touched; returns whether that is enough. With very many zones, looking at all of them takes seconds.
+async fn reload_files(args: &ServeArgs, running: &Running, files: &mut watch::Files) -> bool {
+    let Touched::Files(paths) = files.take_touched() else { return false };
+    let Some(update) = running.reload_files(paths).await else { return false };
+    log_changes("reloaded", &update);
+    if update.other_files {
+        files.watch(args, running);
+    }
+    true
 }
 
 async fn reload(args: &ServeArgs, running: &Running, files: &mut watch::Files) {
@@ -151,8 +169,8 @@ fn warn(loaded: &Loaded) {
     }
 }
 
-/// Tells what has come of loading; returns it in a few words.
-fn log_update(what: &str, update: &Update, store: &Store) -> String {
+/// Tells what has changed.
+fn log_changes(what: &str, update: &Update) {
     for warning in &update.warnings {
         tracing::warn!("{warning}");
     }
@@ -162,9 +180,6 @@ fn log_update(what: &str, update: &Update, store: &Store) -> String {
     for key in &update.restart_keys {
         tracing::warn!(key, "has changed, which takes effect with the next start");
     }
-    let catalog = store.snapshot();
-    let zones = || catalog.views().iter().flat_map(|view| view.zones());
-    let records: usize = zones().filter_map(ZoneEntry::zone).map(dns_core::zone::Zone::record_count).sum();
     tracing::info!(
         zones_loaded = update.loaded.len(),
         zones_dropped = update.dropped.len(),
@@ -172,6 +187,14 @@ fn log_update(what: &str, update: &Update, store: &Store) -> String {
         problems = update.problems.len(),
         "{what}"
     );
+}
+
+/// Tells what has come of loading; returns it in a few words.
+fn log_update(what: &str, update: &Update, store: &Store) -> String {
+    log_changes(what, update);
+    let catalog = store.snapshot();
+    let zones = || catalog.views().iter().flat_map(|view| view.zones());
+    let records: usize = zones().filter_map(ZoneEntry::zone).map(dns_core::zone::Zone::record_count).sum();
     let (all, served) = (zones().count(), zones().filter(|zone| zone.zone().is_some()).count());
     tracing::info!(zones = served, zones_failed = all - served, records, "serving");
     if all == 0 {

@@ -1,6 +1,6 @@
 //! Noticing that files have changed.
 
-use dns_server::files::{WatchError, Watcher};
+use dns_server::files::{Touched, WatchError, Watcher};
 use dns_server::{Config, Running, WatchedPaths};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
@@ -54,6 +54,11 @@ impl Files {
         let Some(watcher) = &mut self.watcher else { return Vec::new() };
         let WatchedPaths { files, folders } = &self.paths;
         watcher.watch(files.iter().map(AsRef::as_ref), folders.iter().map(AsRef::as_ref))
+    }
+
+    /// What has changed since the last call, as far as anybody knows.
+    pub fn take_touched(&mut self) -> Touched {
+        self.watcher.as_mut().map_or(Touched::Anything, Watcher::take_touched)
     }
 
     /// Returns once files have changed and have then stayed as they are for a moment.

@@ -1,6 +1,7 @@
 //! One view: its zones and records.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dns_core::{Access, Name, Rrset};
@@ -81,6 +82,20 @@ impl ViewContent {
         self.folder.clone()
     }
 
+    /// A zone is read from the file.
+    pub fn reads(&self, path: &Path) -> bool {
+        self.files.reads(path)
+    }
+
+    /// Looks at some files only; `false` if that is not enough.
+    pub fn update_touched(&mut self, paths: &BTreeSet<PathBuf>, checks: Checks, all: &mut Update) -> bool {
+        let Some(report) = self.files.sync_touched(paths) else { return false };
+        let mut update = Update::default();
+        update.take(report);
+        self.finish(update, checks, all, &mut []);
+        true
+    }
+
     /// Brings the store in step with what is wanted.
     pub(super) fn update(
         &mut self,
@@ -95,12 +110,16 @@ impl ViewContent {
         self.update_files(wanted, &mut update, missing);
         self.update_texts(wanted, &mut update);
         self.update_records(wanted, &mut update, missing);
+        self.finish(update, checks, all, &mut missing[missing_before..]);
+    }
+
+    /// Adds warnings, says which view all of it is about, and hands it over.
+    fn finish(&self, mut update: Update, checks: Checks, all: &mut Update, missing: &mut [String]) {
         update.warnings.extend(checks.warnings(&self.store, &self.files, &update.loaded));
         update.warnings.extend(checks.shadowed(&self.store));
         if self.name() != View::DEFAULT {
             let name = self.name();
-            let sentences =
-                update.problems.iter_mut().chain(&mut update.warnings).chain(&mut missing[missing_before..]);
+            let sentences = update.problems.iter_mut().chain(&mut update.warnings).chain(missing);
             sentences.for_each(|sentence| *sentence = format!("view {name}: {sentence}"));
         }
         all.absorb(update);
@@ -171,14 +190,10 @@ impl ViewContent {
         let errors = self.update_folder(wanted, &zones, update, missing);
         zones.extend(self.folder_zones.iter().cloned());
         let report = self.files.sync(zones);
-        update.loaded.extend(report.loaded);
-        update.dropped.extend(report.dropped);
-        update.unchanged += report.unchanged;
         let failed: Vec<String> = report.failed.iter().map(|(_, error)| error.to_string()).collect();
-        update.problems.extend(report.failed.iter().map(|(apex, error)| format!("zone {apex}: {error}")));
+        update.take(report);
         // What was wrong with the file of a zone was wrong when its name was looked for, too.
         update.problems.extend(errors.into_iter().filter(|error| !failed.contains(error)));
-        update.warnings.extend(report.warnings);
     }
 
     /// Looks what zones the folder holds; returns what is wrong with its files.

@@ -46,7 +46,7 @@ mapping! {
         "log_level" => log_level: LogLevel [default "info"],
         /// Form of the log: lines for people, or a JSON object per line.
         "log_format" => log_format: LogFormat [default "text"],
-        /// The user to run as once all ports are bound, and the group after a colon.
+        /// The user to run as, and the group after a colon: what root becomes before it reads any zone.
         "user" => user: Account,
         /// Groups of networks, by name.
         "networks" => networks: Vec<Located<NetworksSpec>>,
