@@ -151,8 +151,8 @@ impl RuleSet {
 
     /// Changes an answer section that is written already as the rules that were found ask for.
     ///
-    /// Nothing may follow the answer section if addresses are to be left out; where something does, they stay. A
-    /// section that cannot be read stays as it is.
+    /// Where addresses are left out, records that follow the section move up, and their names are put right. What cannot be
+    /// read stays as it is.
     #[inline]
     pub fn transform(
         &self,

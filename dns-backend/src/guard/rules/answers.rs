@@ -5,7 +5,6 @@
 //! last address that stays is cut out, with the signatures, which no longer fit; pointers behind it are put right.
 
 use std::net::IpAddr;
-use std::ops::Range;
 
 use dns_core::{Class, Network, NetworkMap, RecordType};
 
@@ -16,11 +15,13 @@ use crate::query::skip_name;
 
 /// Octets of type, class, TTL and RDLENGTH.
 const FIXED_OCTETS: usize = 10;
+/// The two octets of a pointer; the rest is the offset.
+const POINTER: u16 = 0xc000;
 
 /// The answer section of a message.
 #[derive(Debug)]
 pub struct Answers<'a> {
-    /// The message from its header to the end of what is written.
+    /// The message from its header to the end of what is written; nothing but records follows the section.
     pub message: &'a mut [u8],
     /// Where the section begins.
     pub answers_at: usize,
@@ -137,10 +138,8 @@ impl Answers<'_> {
 
     pub(super) fn filter(&mut self, filter: &AddressFilter) -> Transformed {
         let mut end = self.message.len();
-        if self.section_end() != Some(end) {
-            return Transformed { end, emptied: false };
-        }
         let mut emptied = false;
+        let Some(following) = self.following() else { return Transformed { end, emptied } };
         let (mut at, mut done) = (self.answers_at, 0);
         while done < *self.count {
             let Some(run) = run_at(&self.message[..end], at, *self.count - done) else {
@@ -150,24 +149,49 @@ impl Answers<'_> {
                 continue;
             };
             let kept = pack_kept(self.message, &run, filter);
-            done += kept;
             at = skip_records(self.message, run.start, kept).unwrap_or(run.start);
             if kept == run.count {
+                done += kept;
                 continue;
             }
-            emptied |= kept == 0;
-            let (signatures, cut_to) =
-                signatures_of(&self.message[..end], &run, *self.count - done - (run.count - kept));
-            *self.count -= run.count - kept + signatures;
-            end = cut(self.message, end, at..cut_to);
-            if !self.mend_pointers(at..end, *self.count - done, at..cut_to) {
-                // Something behind needs a name that is gone. Replies of ours are not made so; better less than wrong.
-                *self.count = done;
-                end = at;
+            let (signatures, gone_end) =
+                signatures_of(&self.message[..end], &run, *self.count - done - run.count);
+            let gone = at..gone_end;
+            let removed = run.count - kept + signatures;
+            let behind = usize::from(*self.count - done - kept - removed) + following;
+            if each_pointer(&mut self.message[..end], gone.end, behind, |target| !gone.contains(target)) {
+                self.message.copy_within(gone.end..end, gone.start);
+                end -= gone.len();
+                each_pointer(&mut self.message[..end], gone.start, behind, |target| {
+                    if *target >= gone.end {
+                        *target -= gone.len();
+                    }
+                    true
+                });
+                *self.count -= removed;
+                done += kept;
+                emptied |= kept == 0;
+            } else {
+                // Something behind needs a name that would go. Replies of ours are not made so; still no address gets out.
+                let rest = Run { start: at, count: run.count - kept, ..run };
+                each_address(self.message, &rest, |rdata| rdata.fill(0));
+                done += run.count;
+                at = run.end;
             }
         }
         let emptied = emptied && self.has_aliases_only(end);
         Transformed { end, emptied }
+    }
+
+    /// How many records stand behind the section; `None` if not all octets up to the end of the message are records.
+    fn following(&self) -> Option<usize> {
+        let mut at = self.section_end()?;
+        let mut count = 0;
+        while at < self.message.len() {
+            at = record_at(self.message, at)?.end;
+            count += 1;
+        }
+        Some(count)
     }
 
     /// Where the section ends; `None` if it cannot be read.
@@ -187,28 +211,6 @@ impl Answers<'_> {
                 }) => at = end,
                 _ => return false,
             }
-        }
-        true
-    }
-
-    /// Puts the pointers in `records`, so many of them, right after the octets of `gone` have been cut out in front of
-    /// them. False if one led to a name that is gone, or if a name cannot be read.
-    fn mend_pointers(&mut self, records: Range<usize>, count: u16, gone: Range<usize>) -> bool {
-        let mut at = records.start;
-        for _ in 0..count {
-            let Some(record) = record_at(&self.message[..records.end], at) else { return false };
-            if mend_name(&mut self.message[..records.end], record.owner, &gone).is_none() {
-                return false;
-            }
-            let (skipped, names) = compressed_names(record.rtype);
-            let mut name_at = record.rdata + skipped;
-            for _ in 0..names {
-                match mend_name(&mut self.message[..record.end], name_at, &gone) {
-                    Some(next) => name_at = next,
-                    None => return false,
-                }
-            }
-            at = record.end;
         }
         true
     }
@@ -232,34 +234,55 @@ fn compressed_names(rtype: RecordType) -> (usize, usize) {
     }
 }
 
-/// Puts the pointer right that the name ends with, if it ends with one; tells where the name ends. `None` if it led to
-/// what is gone, or if there is no name.
-fn mend_name(message: &mut [u8], mut at: usize, gone: &Range<usize>) -> Option<usize> {
+/// Lets `each` see, and change, where the compressed names of so many records lead. False if it says so of one of them, or if a
+/// record cannot be read; those behind are then not looked at.
+fn each_pointer(
+    message: &mut [u8],
+    mut at: usize,
+    count: usize,
+    mut each: impl FnMut(&mut usize) -> bool,
+) -> bool {
+    for _ in 0..count {
+        let Some(record) = record_at(message, at) else { return false };
+        let (skipped, names) = compressed_names(record.rtype);
+        let mut name_at = record.owner;
+        for number in 0..=names {
+            // The owner, then those in the RDATA
+            if number == 1 {
+                name_at = record.rdata + skipped;
+            }
+            let Some((pointer_at, name_end)) = name_end(&message[..record.end], name_at) else {
+                return false;
+            };
+            if let Some(pointer) =
+                pointer_at.and_then(|at| message.get_mut(at..)).and_then(<[u8]>::first_chunk_mut)
+            {
+                let mut target = usize::from(u16::from_be_bytes(*pointer) & !POINTER);
+                if !each(&mut target) {
+                    return false;
+                }
+                *pointer = (POINTER | target as u16).to_be_bytes();
+            }
+            name_at = name_end;
+        }
+        at = record.end;
+    }
+    true
+}
+
+/// Where the pointer stands that a name ends with, if it ends with one, and where the name ends.
+fn name_end(message: &[u8], mut at: usize) -> Option<(Option<usize>, usize)> {
     loop {
         match *message.get(at)? {
-            0 => return Some(at + 1),
+            0 => return Some((None, at + 1)),
             octets @ 1..=63 => at += 1 + usize::from(octets),
-            high @ 0xc0.. => {
-                let target = usize::from(u16::from_be_bytes([high & 0x3f, *message.get(at + 1)?]));
-                if gone.contains(&target) {
-                    return None;
-                }
-                if target >= gone.end {
-                    let [high, low] = ((target - gone.len()) as u16).to_be_bytes();
-                    message[at] = 0xc0 | high;
-                    message[at + 1] = low;
-                }
-                return Some(at + 2);
+            0xc0.. => {
+                message.get(at + 1)?;
+                return Some((Some(at), at + 2));
             }
             _ => return None,
         }
     }
-}
-
-/// Takes octets out of a message of so many octets; tells how many are left.
-fn cut(message: &mut [u8], end: usize, gone: Range<usize>) -> usize {
-    message.copy_within(gone.end..end, gone.start);
-    end - gone.len()
 }
 
 /// Moves the addresses that stay to the front of the run; tells how many there are.

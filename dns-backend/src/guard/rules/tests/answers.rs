@@ -224,20 +224,35 @@ fn pointers_behind_what_was_left_out_are_put_right() {
 }
 
 #[test]
-fn what_needs_a_name_that_is_gone_goes_too() {
+fn addresses_in_front_of_a_name_that_others_need_are_blanked() {
     let mut written = Written::new();
     let first = written.address(b"\x04host\xc0\x10", "10.0.0.1");
     written.put(&pointer(first), RecordType::TXT, 300, b"\x01x");
-    assert!(written.transform(&compile("a: => remove 10.0.0.0/8"), "192.0.2.1", &mut Turn::new(1)).emptied);
-    assert!(written.records().is_empty());
+    assert!(!written.transform(&compile("a: => remove 10.0.0.0/8"), "192.0.2.1", &mut Turn::new(1)).emptied);
+    assert_eq!(written.records(), ["host 300 A 0.0.0.0", "host 300 TXT x"]);
 }
 
 #[test]
-fn nothing_is_left_out_where_something_follows_the_section() {
+fn records_behind_the_section_move_up() {
     let mut written = Written::new();
     written.address(&QNAME, "10.0.0.1");
-    written.address(&QNAME, "10.0.0.2");
-    written.count = 1;
+    written.address(&QNAME, "192.0.2.1");
+    let name_server_at = written.put(b"\xc0\x10", RecordType::NS, 300, b"\x02ns\xc0\x10") + 12;
+    written.address(&pointer(name_server_at), "10.0.0.53");
+    written.count = 2;
+    let set = compile("a: => remove 10.0.0.0/8");
+    assert!(!written.transform(&set, "192.0.2.1", &mut Turn::new(1)).emptied);
+    assert_eq!(written.count, 1);
+    // Only the section was asked for; the glue behind it is still that of its name.
+    written.count = 3;
+    assert_eq!(written.records(), ["www 300 A 192.0.2.1", "example.org. 300 NS ns", "ns 300 A 10.0.0.53"]);
+}
+
+#[test]
+fn nothing_is_left_out_where_octets_follow_that_are_no_records() {
+    let mut written = Written::new();
+    written.address(&QNAME, "10.0.0.1");
+    written.message.push(0);
     let before = written.message.clone();
     let transformed = written.transform(&compile("a: => remove 10.0.0.0/8"), "192.0.2.1", &mut Turn::new(1));
     assert_eq!(transformed, Transformed { end: before.len(), emptied: false });
