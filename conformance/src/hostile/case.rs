@@ -130,7 +130,7 @@ impl Size {
         time: Duration::from_secs(2),
         legitimate_rate: 500,
         flood_rate: Some(10_000),
-        amplifier_rate: 2000,
+        amplifier_rate: 10_000,
         sources: 20_000,
         idle_connections: 3000,
         drip_connections: 400,
