@@ -2,7 +2,7 @@
 //!
 //! `cargo xtask hostile` runs them at full size and beside other servers; here only our own has to stand.
 
-use std::sync::{Mutex, PoisonError};
+use std::fs::File;
 
 use conformance::hostile::{Case, Holders, Options, Outcome, Size, run, text};
 use conformance::peer::Kind;
@@ -14,18 +14,28 @@ const MEMORY_KIB_MAX: u64 = 128 * 1024;
 /// An attack may move counters, not the disk.
 const LOG_OCTETS_MAX: u64 = 4096;
 
-/// One attack at a time: they are measured against what the machine has left.
-static TURN: Mutex<()> = Mutex::new(());
+/// Answers that one client network gets per second by default, and for how many seconds it may save them up.
+const ANSWERS_PER_SECOND: u64 = 1000;
+const BURST_SECONDS: u64 = 4;
+
+/// One attack at a time, whether tests are threads or processes: each is measured against what the machine has left.
+fn turn() -> File {
+    let path = concat!(env!("CARGO_TARGET_TMPDIR"), "/hostile.lock");
+    let file = File::create(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    file.lock().unwrap_or_else(|error| panic!("{path}: {error}"));
+    file
+}
 
 #[track_caller]
 fn attack(case: Case) -> Outcome {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = turn();
     assert!(Kind::Subject.program().is_some(), "the server is not built: cargo build -p jw238dns");
-    let options = Options { size: Size::SMALL, rate_limit: false, cookies: false, holders: Holders::Thread };
+    let options = Options { size: Size::SMALL, rate_limit: true, cookies: true, holders: Holders::Thread };
     let outcome = run(case, Kind::Subject, &options).unwrap_or_else(|error| panic!("{error:#}"));
     eprintln!("{}", text(std::slice::from_ref(&outcome)));
     let udp = &outcome.udp;
     assert!(udp.asked >= 100, "{udp:?}");
+    assert_eq!(udp.with_cookie, Some(8), "every client gets a cookie");
     assert!(udp.answered_percent() >= ANSWERED_PERCENT_MIN && udp.wrong == 0, "{udp:?}");
     assert!(outcome.after.peak_kib <= MEMORY_KIB_MAX, "{:?}", outcome.after);
     outcome
@@ -74,10 +84,16 @@ fn any_is_no_amplifier() {
 }
 
 #[test]
-fn large_answers_stay_within_the_payload_size() {
+fn large_answers_are_limited() {
     let outcome = attack(Case::AmplifyTxt);
     let flood = outcome.flood.unwrap();
     assert!(flood.replies > 0 && flood.reply_octets <= flood.replies * 1232, "{flood:?}");
+    let whole = flood.replies - flood.truncated;
+    let allowed = ANSWERS_PER_SECOND * (BURST_SECONDS + flood.seconds.ceil() as u64 + 1);
+    assert!(whole <= allowed && flood.packets > allowed, "{allowed} allowed, {flood:?}");
+    // Of those beyond the limit every other one gets a reply, which is no larger than the question.
+    assert!(flood.truncated <= flood.packets - whole, "{flood:?}");
+    assert!(flood.truncated > 0 && flood.replies < flood.packets, "{flood:?}");
     check_quiet(&outcome);
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use socket2::{Domain, Socket, Type};
@@ -67,7 +67,7 @@ pub fn packet(id: u16, question: &Question, jar: Option<&CookieJar>) -> Vec<u8> 
     packet
 }
 
-/// Asks over a connection of its own, and takes the right answer only. Each step waits so long at most.
+/// Asks over a connection of its own, and takes the right answer only. All of it takes so long at most.
 ///
 /// # Errors
 /// There is no connection, no answer, or a wrong one.
@@ -77,7 +77,12 @@ pub fn over_tcp(
     question: &Question,
     patience: Duration,
 ) -> Result<()> {
+    let begin = Instant::now();
     let mut stream = connect(source, server, patience)?;
+    // A time-out of zero is none at all.
+    let left = patience.saturating_sub(begin.elapsed()).max(Duration::from_millis(1));
+    stream.set_read_timeout(Some(left))?;
+    stream.set_write_timeout(Some(left))?;
     let packet = packet(0x5443, question, None);
     let length = (packet.len() as u16).to_be_bytes(); // at most 300
     stream.write_all(&[&length[..], &packet].concat())?;
@@ -94,10 +99,7 @@ fn connect(source: Ipv4Addr, server: SocketAddrV4, patience: Duration) -> Result
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddr::from((source, 0)).into())?;
     socket.connect_timeout(&SocketAddr::from(server).into(), patience)?;
-    let stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(patience))?;
-    stream.set_write_timeout(Some(patience))?;
-    Ok(stream)
+    Ok(socket.into())
 }
 
 #[cfg(test)]

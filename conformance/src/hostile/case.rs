@@ -4,7 +4,6 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ use dns_core::RecordType;
 use serde::Serialize;
 
 use super::flood::{Flood, FloodReport, SOURCES_MAX, flood};
-use super::legitimate::{self, Tally};
+use super::legitimate::{self, TCP_TAIL, Tally, UDP_TAIL};
 use super::server::{self, Protection};
 use super::siege::{Manner, Siege, SiegeReport, besiege, raise_descriptor_limit};
 use super::storm::{StormReport, settle, storm};
@@ -102,7 +101,7 @@ impl Case {
 /// How much of everything.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
-    /// How long an attack lasts.
+    /// How long legitimate clients ask under an attack, which goes on until the last of them has its answer or gives up.
     pub time: Duration,
     /// Questions of the legitimate clients over UDP per second, all together.
     pub legitimate_rate: u32,
@@ -127,10 +126,10 @@ pub struct Size {
 impl Size {
     /// For every test run: far below what the machine can do, so that the server alone decides who is answered.
     pub const SMALL: Self = Self {
-        time: Duration::from_secs(2),
+        time: Duration::from_millis(1500),
         legitimate_rate: 500,
         flood_rate: Some(10_000),
-        amplifier_rate: 2000,
+        amplifier_rate: 10_000,
         sources: 20_000,
         idle_connections: 3000,
         drip_connections: 400,
@@ -239,18 +238,18 @@ pub fn run(case: Case, kind: Kind, options: &Options) -> Result<Outcome> {
     let SocketAddr::V4(address) = server.address else { anyhow::bail!("an IPv4 address is expected") };
 
     let size = &options.size;
-    let stop = AtomicBool::new(false);
+    let tail = if case.is_siege() { TCP_TAIL } else { UDP_TAIL };
+    let until = Instant::now() + LEAD + size.time;
     let outcome = thread::scope(|scope| {
-        let udp = scope.spawn(|| legitimate::over_udp(address, size.legitimate_rate, options.cookies, &stop));
-        let tcp = case.is_siege().then(|| scope.spawn(|| legitimate::clients_over_tcp(address, &stop)));
+        let udp = scope.spawn(|| legitimate::over_udp(address, size.legitimate_rate, options.cookies, until));
+        let tcp = case.is_siege().then(|| scope.spawn(|| legitimate::clients_over_tcp(address, until)));
         thread::sleep(LEAD);
-        let sampler = scope.spawn(|| sample_buffers(&stop));
+        let sampler = scope.spawn(|| sample_buffers(until));
         let (before, log_before) = (Usage::of(server.id()), server.log_octets());
         let dropped_before = dropped_datagrams(address.port());
         let begin = Instant::now();
-        let attack = attack(case, &server, address, &zone_file, options);
+        let attack = attack(case, &server, address, &zone_file, options, size.time + tail);
         let seconds = begin.elapsed().as_secs_f64();
-        stop.store(true, Ordering::Relaxed);
         let gone = || anyhow::anyhow!("a thread panicked");
         let udp = udp.join().map_err(|_| gone())??;
         let tcp = tcp.map(|tcp| tcp.join().map_err(|_| gone())).transpose()?;
@@ -281,10 +280,10 @@ pub fn run(case: Case, kind: Kind, options: &Options) -> Result<Outcome> {
 }
 
 /// How much the buffers of TCP sockets grow until the end, at most.
-fn sample_buffers(stop: &AtomicBool) -> u64 {
+fn sample_buffers(until: Instant) -> u64 {
     let before = tcp_buffers_kib();
     let mut peak = before;
-    while !stop.load(Ordering::Relaxed) {
+    while Instant::now() < until {
         thread::sleep(SAMPLE_INTERVAL);
         peak = peak.max(tcp_buffers_kib());
     }
@@ -297,9 +296,10 @@ fn attack(
     target: SocketAddrV4,
     zone_file: &std::path::Path,
     options: &Options,
+    time: Duration,
 ) -> Result<Attack> {
     let size = &options.size;
-    let plan = |sources, rate| Flood { target, sources, rate, time: size.time };
+    let plan = |sources, rate| Flood { target, sources, rate, time };
     let repeated = |plan: Flood, packets: Vec<Vec<u8>>| {
         flood(&plan, |number, packet| packet.extend(&packets[number as usize % packets.len()]))
     };
@@ -311,7 +311,7 @@ fn attack(
             first_source: BESIEGERS,
             per_source: PER_SOURCE,
             opens_per_second: size.opens_per_second,
-            time: size.time,
+            time,
         };
         hold(&plan, &options.holders).map(|siege| Attack { siege: Some(siege), ..Attack::default() })
     };
@@ -337,7 +337,7 @@ fn attack(
         Case::TcpDrip => return siege(Manner::Drip, size.drip_connections),
         Case::TcpDeaf => return siege(Manner::Deaf, size.deaf_connections),
         Case::ReloadStorm => {
-            let storm = storm(server, zone_file, size.reload_pause, size.time)?;
+            let storm = storm(server, zone_file, size.reload_pause, time)?;
             return Ok(Attack { storm: Some(storm), ..Attack::default() });
         }
     };

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,12 +19,17 @@ use crate::message::Response;
 const UDP_CLIENTS: u8 = 8;
 /// Clients over TCP.
 const TCP_CLIENTS: u64 = 4;
-/// How long each step over TCP may take.
+/// How long a question over TCP may take.
 const TCP_PATIENCE: Duration = Duration::from_secs(2);
 /// Between two connections.
 const TCP_INTERVAL: Duration = Duration::from_millis(25);
 /// How long a stub resolver waits before it asks again, and before it gives up.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// The longest that a question can be on its way, both tries together: an attack goes on for so long after the last question, so
+/// that no answer is owed to its end.
+pub const UDP_TAIL: Duration = PATIENCE.saturating_mul(2);
+/// The same over TCP.
+pub const TCP_TAIL: Duration = TCP_PATIENCE.saturating_mul(2);
 /// How often sockets are looked at, which is also how exact latencies are.
 const POLL: Duration = Duration::from_micros(500);
 /// BADCOOKIE ([RFC 7873, section 8](https://www.rfc-editor.org/rfc/rfc7873#section-8)).
@@ -104,11 +108,11 @@ struct Waiting {
     had_bad_cookie: bool,
 }
 
-/// Asks over UDP, so many questions per second in all, until told to stop; then waits for the last answers.
+/// Asks over UDP, so many questions per second in all, until then; waits for the last answers.
 ///
 /// # Errors
 /// Sockets cannot be had.
-pub fn over_udp(server: SocketAddrV4, rate: u32, cookies: bool, stop: &AtomicBool) -> Result<Tally> {
+pub fn over_udp(server: SocketAddrV4, rate: u32, cookies: bool, until: Instant) -> Result<Tally> {
     ensure!(server.ip().is_loopback(), "{server} is not on loopback");
     let mut clients =
         (0..UDP_CLIENTS).map(|number| Client::new(number, server, cookies)).collect::<Result<Vec<_>>>()?;
@@ -120,7 +124,7 @@ pub fn over_udp(server: SocketAddrV4, rate: u32, cookies: bool, stop: &AtomicBoo
             asked.filter(|(source, question)| over_tcp(*source, server, question, PATIENCE).is_ok()).count()
                 as u64
         });
-        converse(&mut clients, rate, stop, &mut tally, &truncated);
+        converse(&mut clients, rate, until, &mut tally, &truncated);
         drop(truncated);
         fallback.join().unwrap_or(0)
     });
@@ -137,7 +141,7 @@ pub fn over_udp(server: SocketAddrV4, rate: u32, cookies: bool, stop: &AtomicBoo
 fn converse(
     clients: &mut [Client],
     rate: u32,
-    stop: &AtomicBool,
+    until: Instant,
     tally: &mut Tally,
     truncated: &mpsc::Sender<(Ipv4Addr, Question)>,
 ) {
@@ -146,7 +150,7 @@ fn converse(
     let interval = Duration::from_secs(1) / rate.max(1);
     let mut due = Instant::now();
     loop {
-        let stopping = stop.load(Ordering::Relaxed);
+        let stopping = Instant::now() >= until;
         for _ in 0..BURST {
             if stopping || due > Instant::now() {
                 break;
@@ -248,14 +252,14 @@ impl Client {
     }
 }
 
-/// Asks over TCP, a connection per question, until told to stop. Questions come at their times, whether those before them
+/// Asks over TCP, a connection per question, until then. Questions come at their times, whether those before them
 /// have been answered or not: a server that keeps its clients waiting is not asked less.
-pub fn clients_over_tcp(server: SocketAddrV4, stop: &AtomicBool) -> Tally {
+pub fn clients_over_tcp(server: SocketAddrV4, until: Instant) -> Tally {
     let mut tally = Tally::default();
     let mut millis = Vec::new();
     let (sender, results) = mpsc::channel();
     thread::scope(|scope| {
-        while !stop.load(Ordering::Relaxed) {
+        while Instant::now() < until {
             let source = Ipv4Addr::new(127, 201, (tally.asked % TCP_CLIENTS) as u8, 1);
             let question = Question::of(tally.asked);
             let sender = sender.clone();

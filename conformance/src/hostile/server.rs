@@ -65,11 +65,13 @@ fn subject(address: SocketAddr, zone_file: &Path, workers: usize, protection: Pr
     let mut text = format!(
         "listen: {{dns: \"{address}\"}}\nworkers: {workers}\nzones:\n  - {{name: {APEX}, file: \"{zone_file}\"}}\n"
     );
-    if protection.rate_limit {
-        text.push_str("rate_limit: {exempt: []}\n");
-    }
-    if protection.cookies {
-        text.push_str("cookies: {secrets: [\"000102030405060708090a0b0c0d0e0f\"]}\n");
+    text.push_str(if protection.rate_limit {
+        "rate_limit: {exempt: []}\n"
+    } else {
+        "rate_limit: {enabled: false}\n"
+    });
+    if !protection.cookies {
+        text.push_str("cookies: {enabled: false}\n");
     }
     text
 }
