@@ -124,6 +124,19 @@ impl<'c> Answerer<'c> {
         }
     }
 
+    /// Says that there is nothing where the aliases of the answer lead.
+    #[cold]
+    pub fn end_chain(&self, scratch: &Scratch, reply: &mut Reply<'_>) {
+        let end = find_zone(self.scope, &scratch.target, self.qtype);
+        let Some(zone) = end.and_then(ZoneEntry::zone) else { return };
+        let origin = Origin { apex: zone.apex().as_wire(), apex_at: None };
+        if let Some(soa) = zone.negative_soa() {
+            let owner = Owner::Name(origin.apex);
+            // Without it the answer is right, and only kept for less long.
+            let _ = reply.put(Section::Authority, &soa, owner, origin, self.dnssec_ok);
+        }
+    }
+
     /// The zone to answer from, unless the reply is an error.
     #[inline]
     fn zone_for(&self, entry: Option<&'c ZoneEntry>, reply: &mut Reply<'_>) -> Option<&'c Zone> {

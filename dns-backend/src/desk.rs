@@ -213,7 +213,7 @@ impl Desk {
     ) -> Verdict {
         matched.rules().for_each(|number| self.rule_hits.count(number));
         self.decided = matched.terminal.map(|(number, _)| number);
-        // Nothing is to follow the answers that are changed: pointers would have to be put right.
+        // What would be added behind the answers is not changed by rules, and would tell what they keep back.
         let policy = AnswerPolicy { minimal_responses: true, ..answerer.policy.clone() };
         let answerer =
             if matched.transforms.is_empty() { answerer } else { Answerer { policy: &policy, ..answerer } };
@@ -262,7 +262,11 @@ impl Desk {
         if !matched.transforms.is_empty()
             && reply.transform(|answers| rules.transform(matched, answers, client, &mut self.turn))
         {
-            answerer.deny(name, entry, ResponseCode::NOERROR, reply);
+            if reply.has_no_answers() {
+                answerer.deny(name, entry, ResponseCode::NOERROR, reply);
+            } else {
+                answerer.end_chain(&self.scratch, reply);
+            }
         }
         Verdict::Reply
     }

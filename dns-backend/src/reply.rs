@@ -428,7 +428,12 @@ impl<'b> Reply<'b> {
         Ok(())
     }
 
-    /// Has the answer section changed; says whether no addresses are left of it, nor anything else.
+    /// The answer section has no records.
+    pub fn has_no_answers(&self) -> bool {
+        self.counts[Section::Answer as usize] == 0
+    }
+
+    /// Has the answer section changed; says whether nothing is left of it but aliases, if that.
     pub fn transform(&mut self, change: impl FnOnce(Answers<'_>) -> Transformed) -> bool {
         let count = &mut self.counts[Section::Answer as usize];
         if *count == 0 {
@@ -437,7 +442,7 @@ impl<'b> Reply<'b> {
         let message = &mut self.buffer[..self.at];
         let transformed = change(Answers { message, answers_at: self.question_end, count });
         self.at = transformed.end;
-        transformed.emptied && *count == 0
+        transformed.emptied
     }
 
     /// Ends the reply: counts, response code, OPT record. Tells its length.

@@ -7,7 +7,7 @@ use crate::server::{Server, request};
 
 const ZONE: &str = "@ SOA ns hostmaster 1 2h 1h 2w 5m\n@ NS ns\nns A 192.0.2.1\nwww A 192.0.2.10\nwww A 192.0.2.20\n\
                     www A 10.0.0.5\nwww AAAA 2001:db8::1\nalias CNAME www\n@ MX 1 www\nsub NS ns.sub\nns.sub A 192.0.2.3\n\
-                    only A 10.0.0.6\n*.w TXT wild\n";
+                    only A 10.0.0.6\ninner CNAME only\n*.w TXT wild\n";
 
 fn rule(name: &str, pattern: NamePattern, action: Action) -> Rule {
     let when = Condition { names: vec![pattern], ..Condition::default() };
@@ -122,6 +122,7 @@ fn addresses_are_filtered_ordered_and_their_ttls_clamped() {
     let response = server.response("www.example.org. A");
     assert!(response.answer.iter().all(|record| record.ttl == 30));
     server.check("only.example.org. A", "NOERROR aa; authority: @ SOA");
+    server.check("inner.example.org. A", "NOERROR aa; answer: inner CNAME only; authority: @ SOA");
     server.check("www.example.org. AAAA", "NOERROR aa; answer: www AAAA 2001:db8::1");
     // Nothing is added behind answers that are changed.
     server.check("example.org. MX edns=4096", "NOERROR aa; answer: @ MX 1 www");
