@@ -7,7 +7,7 @@ use crate::{peers, shell};
 /// What `cargo xtask hostile` takes.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Shorter attacks: about two minutes instead of five.
+    /// Shorter attacks: about four minutes instead of seven.
     #[arg(long)]
     quick: bool,
     /// Passed on to the suite, as in `-- --ours-only --case tcp-idle`; with any of these, nothing is written.
