@@ -112,7 +112,6 @@ fn idle_connections() {
 }
 
 #[test]
-#[ignore = "a full server refuses newcomers, whoever they are, instead of closing a connection that is idle"]
 fn idle_connections_give_way() {
     check_tcp(&attack(Case::TcpIdle));
 }

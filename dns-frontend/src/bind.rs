@@ -253,10 +253,17 @@ impl Config {
     }
 }
 
+/// Send buffer of a connection: two of the largest messages. Linux takes twice as much for its own purposes.
+const TCP_SEND_BUFFER_OCTETS: usize = 128 << 10;
+
 fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
+    }
+    // Connections inherit it. Left to itself the system gives each client that does not read megabytes.
+    if let Err(error) = socket.set_send_buffer_size(TCP_SEND_BUFFER_OCTETS) {
+        debug!(%address, %error, "cannot set the send buffer of connections");
     }
     // Connections of an earlier run that are not quite gone must not keep the port.
     socket.set_reuse_address(true)?;

@@ -171,11 +171,11 @@ pub struct RateLimitSpec {
 impl Default for RateLimitSpec {
     fn default() -> Self {
         Self {
-            answers: 1000,
-            nxdomains: 500,
-            referrals: 500,
+            answers: 500,
+            nxdomains: 250,
+            referrals: 250,
             errors: 100,
-            burst: 4,
+            burst: 2,
             slip: 2,
             ipv4_prefix: 24,
             ipv6_prefix: 56,

@@ -176,15 +176,15 @@ mapping! {
         /// Limit them.
         "enabled" => enabled: bool [default "true"],
         /// Answers, those without records included.
-        "answers" => answers: Rate [default "1000"],
+        "answers" => answers: Rate [default "500"],
         /// Answers that a name does not exist.
-        "nxdomains" => nxdomains: Rate [default "500"],
+        "nxdomains" => nxdomains: Rate [default "250"],
         /// Referrals to the servers of other zones.
-        "referrals" => referrals: Rate [default "500"],
+        "referrals" => referrals: Rate [default "250"],
         /// Errors, such as REFUSED and SERVFAIL.
         "errors" => errors: Rate [default "100"],
         /// Seconds of the rate that a network which was silent may use at once.
-        "burst" => burst: Number<1, 60> [default "4"],
+        "burst" => burst: Number<1, 60> [default "2"],
         /// Every so many responses above the limit leave truncated, so that real clients come back over TCP; 0 for none, 1 for all.
         "slip" => slip: Number<0, 100> [default "2"],
         /// Bits of an IPv4 address that make a client network.
