@@ -2,6 +2,8 @@
 //!
 //! [RFC 1034, section 4.3.2]: https://www.rfc-editor.org/rfc/rfc1034#section-4.3.2
 
+use std::net::IpAddr;
+
 use dns_core::name::{HashedName, NAME_OCTETS_MAX};
 use dns_core::zone::{Node, PackedRrset, RECORD_HEADER_OCTETS, Signing, SourceTag, Zone};
 use dns_core::{AnswerPolicy, AnyPolicy, RecordType, ResponseCode, Scope, ZoneEntry, ZoneState};
@@ -14,12 +16,15 @@ use crate::query::HEADER_OCTETS;
 use crate::reply::{ExtendedError, Full, Origin, Owner, Reply, Section, find_suffix, read_name};
 
 /// What answering one question needs to know, apart from the question.
+#[derive(Clone, Copy)]
 pub(crate) struct Answerer<'c> {
     pub policy: &'c AnswerPolicy,
     pub scope: Scope<'c>,
     pub transport: Transport,
     pub qtype: RecordType,
     pub dnssec_ok: bool,
+    /// Who asks: zones may be closed to some.
+    pub client: IpAddr,
 }
 
 /// Names that are read on the way; kept from query to query, as they are too large to be made anew each time.
@@ -87,20 +92,25 @@ impl<'c> Answerer<'c> {
         self.begin(Place { zone, origin }, current, scratch, reply);
     }
 
-    /// Answers under the name of the question as if it had been another one.
+    /// Answers under the name of the question as if it had been another one. Signatures and proofs are left out: they are
+    /// good for that name only.
     #[cold]
     pub fn answer_under(
-        &self,
+        self,
         name: &HashedName,
         entry: Option<&'c ZoneEntry>,
         scratch: &mut Scratch,
         reply: &mut Reply<'_>,
     ) {
-        let Some(zone) = self.zone_for(entry, reply) else { return };
+        if entry.is_some_and(|entry| !entry.admits(self.client)) {
+            return fail(reply, ResponseCode::REFUSED, ExtendedError::Prohibited);
+        }
+        let answerer = Self { dnssec_ok: false, ..self };
+        let Some(zone) = answerer.zone_for(entry, reply) else { return };
         let apex_at = find_suffix(reply.written(), HEADER_OCTETS, name, zone.apex().label_count());
         let origin = Origin { apex: zone.apex().as_wire(), apex_at };
         let current = Current { name, at: HEADER_OCTETS, is_first: false };
-        self.begin(Place { zone, origin }, current, scratch, reply);
+        answerer.begin(Place { zone, origin }, current, scratch, reply);
     }
 
     /// Says that there is nothing, whatever there is. Proofs are left out: what is there cannot be proven not to be.
@@ -127,7 +137,8 @@ impl<'c> Answerer<'c> {
     /// Says that there is nothing where the aliases of the answer lead.
     #[cold]
     pub fn end_chain(&self, scratch: &Scratch, reply: &mut Reply<'_>) {
-        let end = find_zone(self.scope, &scratch.target, self.qtype);
+        let end =
+            find_zone(self.scope, &scratch.target, self.qtype).filter(|entry| entry.admits(self.client));
         let Some(zone) = end.and_then(ZoneEntry::zone) else { return };
         let origin = Origin { apex: zone.apex().as_wire(), apex_at: None };
         if let Some(soa) = zone.negative_soa() {
@@ -197,7 +208,9 @@ impl<'c> Answerer<'c> {
                 break;
             }
             visited[followed] = hash;
-            let zone = match find_zone(self.scope, target, self.qtype).map(|entry| &entry.state) {
+            let entry = find_zone(self.scope, target, self.qtype);
+            // What the client may not ask for it is not told by a detour either.
+            let zone = match entry.filter(|entry| entry.admits(self.client)).map(|entry| &entry.state) {
                 None => break,
                 Some(ZoneState::Failed(_)) => {
                     fail(reply, ResponseCode::SERVFAIL, ExtendedError::InvalidData);
@@ -456,7 +469,7 @@ fn is_repeated(rrset: &PackedRrset<'_>, current: Current<'_>, reply: &Reply<'_>)
 }
 
 /// Types that no zone can answer for.
-fn check_qtype(qtype: RecordType) -> Result<(), ResponseCode> {
+pub(crate) fn check_qtype(qtype: RecordType) -> Result<(), ResponseCode> {
     match qtype {
         // Transfers have their own way and nobody is allowed them here.
         RecordType::AXFR | RecordType::IXFR => Err(ResponseCode::REFUSED),

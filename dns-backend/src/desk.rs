@@ -55,6 +55,19 @@ pub(crate) struct Case<'p> {
     pub client: IpAddr,
 }
 
+/// What a cookie says of the client's address.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Proof {
+    /// It is where it says to be.
+    Given,
+    /// There is no cookie of ours yet.
+    Missing,
+    /// The cookie is none of ours, or too old.
+    Wrong,
+    /// It is no cookie.
+    Malformed,
+}
+
 /// Whether a question gets a reply.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Verdict {
@@ -139,21 +152,21 @@ impl Desk {
         let mut reply = self.begin(policy, query, query.question_end, case.request, buffer);
         let mut is_proven = false;
         self.decided = None;
+        if !batch.guard.admits(batch.listener, case.client) {
+            self.counters.count_prohibited();
+            prohibit(&mut reply);
+            return self.finish(batch, is_proven, Some(query.qtype()), reply, case.client);
+        }
         if let Some(edns) = query.edns
             && (edns.keepalive || edns.nsid || edns.cookie.is_some())
         {
-            is_proven = self.put_options(batch, edns, case, &mut reply);
+            is_proven = self.put_options(batch, edns, case, &mut reply) == Proof::Given;
         }
         if reply.rcode() != ResponseCode::NOERROR {
             // An option was malformed.
-        } else if !batch.guard.admits(batch.listener, case.client) {
-            self.counters.count_prohibited();
-            prohibit(&mut reply);
         } else if query.qclass() == Class::CH {
             identify(batch.guard, query, &mut reply);
-        } else if let Some(access) = entry.and_then(|entry| entry.access.as_ref())
-            && !access.admits(case.client)
-        {
+        } else if entry.is_some_and(|entry| !entry.admits(case.client)) {
             self.counters.count_prohibited();
             prohibit(&mut reply);
         } else if self.look_up(batch, query, entry, case.client, &mut reply) == Verdict::Silence {
@@ -185,9 +198,10 @@ impl Desk {
             transport: self.transport,
             qtype: query.qtype(),
             dnssec_ok: query.dnssec_ok(),
+            client,
         };
         let rules = batch.guard.rules();
-        if !rules.is_empty() {
+        if !rules.is_empty() && matches!(query.qclass(), Class::IN | Class::ANY) {
             let view = scope.view.name();
             let matched = rules.find(&query.qname, query.qtype(), client, view, &mut self.turn);
             if !matched.is_empty() {
@@ -252,8 +266,13 @@ impl Desk {
             }
             Some(Terminal::Rewrite(rewrite)) => {
                 if rewrite.apply(name, &mut self.rewritten) {
-                    let entry = find_zone(answerer.scope, &self.rewritten, query.qtype());
-                    answerer.answer_under(&self.rewritten, entry, &mut self.scratch, reply);
+                    let target = find_zone(answerer.scope, &self.rewritten, query.qtype());
+                    answerer.answer_under(&self.rewritten, target, &mut self.scratch, reply);
+                    if reply.is_negative() {
+                        // The SOA record of another zone would be of no use to the client (RFC 2308, section 5).
+                        reply.remove_records();
+                        answerer.deny(name, entry, reply.rcode(), reply);
+                    }
                 } else {
                     reply.set_rcode(ResponseCode::YXDOMAIN);
                 }
@@ -282,18 +301,30 @@ impl Desk {
         buffer: &mut [u8],
     ) -> Option<Made> {
         self.decided = None;
-        let rcode = error.rcode()?;
+        let mut rcode = error.rcode()?;
         let question_end = if error.has_question() { query.question_end } else { HEADER_OCTETS };
         let mut reply = self.begin(batch.catalog.policy(), query, question_end, case.request, buffer);
         let mut is_proven = false;
-        if error == RequestError::CookieAlone
-            && let Some(edns) = query.edns
-        {
-            is_proven = self.put_options(batch, edns, case, &mut reply);
+        if !batch.guard.admits(batch.listener, case.client) {
+            self.counters.count_prohibited();
+            prohibit(&mut reply);
+            rcode = ResponseCode::REFUSED;
+        } else if error == RequestError::CookieAlone {
+            let proof = match query.edns {
+                Some(edns) if batch.guard.cookies.is_some() => {
+                    self.put_options(batch, edns, case, &mut reply)
+                }
+                _ => Proof::Malformed,
+            };
+            is_proven = proof == Proof::Given;
+            rcode = match proof {
+                Proof::Given | Proof::Missing => ResponseCode::NOERROR,
+                // RFC 7873, section 5.4.
+                Proof::Wrong => ResponseCode::BADCOOKIE,
+                Proof::Malformed => ResponseCode::FORMERR,
+            };
         }
-        if reply.rcode() == ResponseCode::NOERROR {
-            reply.set_rcode(rcode);
-        }
+        reply.set_rcode(rcode);
         self.finish(batch, is_proven, error.has_question().then_some(query.qtype()), reply, case.client)
     }
 
@@ -317,7 +348,7 @@ impl Desk {
         Reply::new(buffer, request, question_end, octets_max, query.edns, policy.udp_octets_max)
     }
 
-    /// Answers to the client's options; says whether its address is proven.
+    /// Answers to the client's options; says whether its cookie proves its address.
     #[cold]
     fn put_options<'g>(
         &mut self,
@@ -325,14 +356,16 @@ impl Desk {
         edns: Edns,
         Case { request, client }: Case<'_>,
         reply: &mut Reply<'g>,
-    ) -> bool {
+    ) -> Proof {
         if edns.keepalive && self.transport == Transport::Tcp {
             reply.set_keepalive(batch.catalog.policy().tcp_keepalive);
         }
         if let Some(nsid) = batch.guard.identities.nsid.as_ref().filter(|_| edns.nsid) {
             reply.set_nsid(nsid);
         }
-        let (Some(cookies), Some(option)) = (&batch.guard.cookies, edns.cookie) else { return false };
+        let (Some(cookies), Some(option)) = (&batch.guard.cookies, edns.cookie) else {
+            return Proof::Missing;
+        };
         let option = option.of(request);
         let state = cookies.check(option, client, batch.now);
         self.counters.count_cookie(&state);
@@ -340,17 +373,21 @@ impl Desk {
             // RFC 7873, section 5.2.2.
             CookieState::Malformed => {
                 reply.set_rcode(ResponseCode::FORMERR);
-                false
+                Proof::Malformed
             }
-            CookieState::ClientOnly(own) | CookieState::Invalid(own) => {
+            CookieState::ClientOnly(own) => {
                 reply.set_cookie(own, cookies.make(own, client, batch.now));
-                false
+                Proof::Missing
+            }
+            CookieState::Invalid(own) => {
+                reply.set_cookie(own, cookies.make(own, client, batch.now));
+                Proof::Wrong
             }
             CookieState::Valid { client: own, renew } => {
                 let known = option.get(8..).and_then(|known| known.try_into().ok());
                 let server = known.filter(|_| !renew);
                 reply.set_cookie(own, server.unwrap_or_else(|| cookies.make(own, client, batch.now)));
-                true
+                Proof::Given
             }
         }
     }
@@ -402,6 +439,7 @@ fn kind_of(reply: &Reply<'_>) -> ResponseKind {
 #[cold]
 fn slip(kind: ResponseKind, reply: &mut Reply<'_>) {
     reply.truncate();
+    reply.keep_cookie_only();
     if kind != ResponseKind::Error {
         reply.set_rcode(ResponseCode::NOERROR);
     }

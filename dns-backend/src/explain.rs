@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use dns_core::name::HashedName;
 use dns_core::zone::SourceTag;
-use dns_core::{Catalog, Name, RecordType, ZoneState};
+use dns_core::{Catalog, Name, RecordType, ResponseCode, ZoneEntry, ZoneState};
 
-use crate::answer::find_zone;
+use crate::answer::{check_qtype, find_zone};
 use crate::guard::Guard;
-use crate::guard::rules::{Terminal, Turn};
+use crate::guard::rules::{Matched, Terminal, Turn};
 use crate::lookup::{Outcome, lookup};
 
 /// A question, and who asks it.
@@ -66,6 +66,10 @@ pub enum ExplainedVerdict {
     ZoneRefuses,
     /// The last of the rules decides.
     Rule,
+    /// A rule asks for a name that would be too long: YXDOMAIN.
+    NameTooLong,
+    /// Such types are not answered: this response code.
+    TypeRefused(ResponseCode),
     /// No zone has the name.
     NoZone,
     /// The zone could not be loaded, for this reason.
@@ -104,44 +108,65 @@ pub fn explain(catalog: &Catalog, guard: &Guard, question: &Question) -> Explana
     let place = catalog.view_at(question.listener, || question.client);
     let scope = catalog.scope_at(place);
     let view = scope.map_or_else(String::new, |scope| scope.view.name().to_owned());
+    let own = scope.and_then(|scope| find_zone(scope, &name, question.rtype));
+    let refused = if !guard.admits(question.listener, question.client) {
+        Some(ExplainedVerdict::ListenerRefuses)
+    } else if own.is_some_and(|entry| !entry.admits(question.client)) {
+        Some(ExplainedVerdict::ZoneRefuses)
+    } else {
+        None
+    };
     let mut turn = Turn::new(0);
-    let matched = guard.rules().find(&name, question.rtype, question.client, &view, &mut turn);
+    let matched = match refused {
+        None => guard.rules().find(&name, question.rtype, question.client, &view, &mut turn),
+        // Rules are not even asked.
+        Some(_) => Matched::default(),
+    };
     let terminal = matched.terminal;
     let effect = |number: usize| RuleEffect {
         name: guard.rules().name(number).unwrap_or_default().to_owned(),
         decides: terminal.filter(|(decided, _)| *decided == number).map(|(_, terminal)| terminal.label()),
     };
     let rules: Vec<RuleEffect> = matched.rules().map(effect).collect();
-    if let Some((_, Terminal::Rewrite(rewrite))) = terminal {
+    let mut is_too_long = false;
+    let mut entry = own;
+    if let (Some((_, Terminal::Rewrite(rewrite))), Some(scope)) = (terminal, scope) {
         let mut rewritten = HashedName::default();
-        if rewrite.apply(&name, &mut rewritten) {
+        is_too_long = !rewrite.apply(&name, &mut rewritten);
+        if !is_too_long {
             name = rewritten;
+            entry = find_zone(scope, &name, question.rtype);
         }
     }
-    let entry = scope.and_then(|scope| find_zone(scope, &name, question.rtype));
     let zone = entry.zip(scope).map(|(entry, scope)| {
         let is_own = scope.view.zone(&entry.apex).is_some_and(|own| std::ptr::eq(own, entry));
         let holder = if is_own { scope.view } else { scope.shared.unwrap_or(scope.view) };
         ExplainedZone { apex: entry.apex.clone(), view: holder.name().to_owned(), derived: entry.derived }
     });
     let decides = terminal.is_some_and(|(_, terminal)| !matches!(terminal, Terminal::Rewrite(_)));
-    let verdict = match entry {
-        _ if !guard.admits(question.listener, question.client) => ExplainedVerdict::ListenerRefuses,
-        Some(entry) if entry.access.as_ref().is_some_and(|access| !access.admits(question.client)) => {
-            ExplainedVerdict::ZoneRefuses
-        }
+    let verdict = match (refused, entry) {
+        (Some(refused), _) => refused,
         _ if decides => ExplainedVerdict::Rule,
+        _ if is_too_long => ExplainedVerdict::NameTooLong,
+        (None, Some(entry)) if !entry.admits(question.client) => ExplainedVerdict::ZoneRefuses,
+        (None, found) => answered(found, &name, question.rtype),
+    };
+    Explanation { view, rules, zone, verdict }
+}
+
+/// What a zone answers to a client that it admits.
+fn answered(entry: Option<&ZoneEntry>, name: &HashedName, rtype: RecordType) -> ExplainedVerdict {
+    let named = |wire: &[u8]| Name::from_wire(wire).unwrap_or_else(|_| Name::root());
+    match entry {
         None => ExplainedVerdict::NoZone,
         Some(entry) => match &entry.state {
             ZoneState::Failed(why) => ExplainedVerdict::ZoneFailed(why.to_string()),
             ZoneState::Serving(zone) => {
-                let found = lookup(zone, &name, question.rtype);
-                let owner = || {
-                    let wire =
-                        found.wildcard.map_or_else(|| name.wire().to_vec(), |node| node.name().to_vec());
-                    Name::from_wire(&wire).unwrap_or_else(|_| Name::root())
-                };
-                let named = |wire: &[u8]| Name::from_wire(wire).unwrap_or_else(|_| Name::root());
+                if let Err(rcode) = check_qtype(rtype) {
+                    return ExplainedVerdict::TypeRefused(rcode);
+                }
+                let found = lookup(zone, name, rtype);
+                let owner = || named(found.wildcard.map_or(name.wire(), |node| node.name()));
                 match found.outcome {
                     Outcome::Answer(rrset) => {
                         ExplainedVerdict::Records { owner: owner(), source: Some(rrset.source) }
@@ -157,6 +182,5 @@ pub fn explain(catalog: &Catalog, guard: &Guard, question: &Question) -> Explana
                 }
             }
         },
-    };
-    Explanation { view, rules, zone, verdict }
+    }
 }

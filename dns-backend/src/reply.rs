@@ -206,8 +206,25 @@ impl<'b> Reply<'b> {
     /// them ([RFC 2181, section 9](https://www.rfc-editor.org/rfc/rfc2181#section-9)).
     pub fn truncate(&mut self) {
         self.buffer[2] |= 0x02;
+        self.remove_records();
+    }
+
+    /// Takes all records back.
+    pub fn remove_records(&mut self) {
         self.at = self.question_end;
         self.counts = [0; 3];
+    }
+
+    /// Leaves out what the client has asked for in options, but for the cookie.
+    pub fn keep_cookie_only(&mut self) {
+        let cookie = self.options.cookie;
+        self.options = Options { any: cookie.is_some(), cookie, ..Options::default() };
+    }
+
+    /// It says that there is nothing: neither an answer nor a referral, nor an error.
+    pub fn is_negative(&self) -> bool {
+        let is_success = matches!(self.rcode, ResponseCode::NOERROR | ResponseCode::NXDOMAIN);
+        is_success && !self.is_truncated() && self.has_no_answers() && !self.is_referral()
     }
 
     /// Says that required glue did not fit; the referral itself stays

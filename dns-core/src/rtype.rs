@@ -359,6 +359,8 @@ impl ResponseCode {
     pub const NOTAUTH: Self = Self(9);
     /// The EDNS version is not known ([RFC 6891, section 6.1.3](https://www.rfc-editor.org/rfc/rfc6891#section-6.1.3)).
     pub const BADVERS: Self = Self(16);
+    /// The cookie is not one of the server's ([RFC 7873, section 8](https://www.rfc-editor.org/rfc/rfc7873#section-8)).
+    pub const BADCOOKIE: Self = Self(23);
 
     /// The mnemonic in lower case, as metrics label it.
     pub fn label(self) -> &'static str {
@@ -372,6 +374,7 @@ impl ResponseCode {
             6 => "yxdomain",
             9 => "notauth",
             16 => "badvers",
+            23 => "badcookie",
             _ => "other",
         }
     }

@@ -57,6 +57,10 @@ fn text(question: &Question, at: &str, explained: &Explained) -> String {
         ExplainedVerdict::ListenerRefuses => "REFUSED: the client may not ask at this listener".to_owned(),
         ExplainedVerdict::ZoneRefuses => "REFUSED: the client may not ask for names of the zone".to_owned(),
         ExplainedVerdict::Rule => "what the rule says".to_owned(),
+        ExplainedVerdict::NameTooLong => "YXDOMAIN: the rule makes a name that is too long".to_owned(),
+        ExplainedVerdict::TypeRefused(rcode) => {
+            format!("{}: questions of type {rtype} are not answered", rcode.label().to_uppercase())
+        }
         ExplainedVerdict::NoZone => "REFUSED: no zone has the name".to_owned(),
         ExplainedVerdict::ZoneFailed(why) => format!("SERVFAIL: the zone was not loaded: {why}"),
         ExplainedVerdict::Records { owner, source: Some(_) } => {

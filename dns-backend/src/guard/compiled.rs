@@ -3,6 +3,7 @@
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use dns_core::Access;
 
@@ -16,6 +17,7 @@ pub struct Guard {
     /// By the number of the listener; none where everybody may ask everywhere.
     access: Vec<Access>,
     rules: RuleSet,
+    rule_names: Arc<[Box<str>]>,
     pub(crate) rate_limit: Option<RateLimitSpec>,
     pub(crate) cookies: Option<Cookies>,
     pub(crate) identities: Identities,
@@ -43,6 +45,7 @@ impl Guard {
         Ok(Self {
             access,
             rules: RuleSet::compile(&spec.rules, load)?,
+            rule_names: spec.rules.iter().map(|rule| rule.name.as_str().into()).collect(),
             rate_limit: spec.rate_limit.clone(),
             cookies: spec.cookies.as_ref().and_then(Cookies::new),
             identities: Identities::new(&spec.identity),
@@ -59,6 +62,11 @@ impl Guard {
     #[inline]
     pub fn admits(&self, listener: usize, client: IpAddr) -> bool {
         self.access.get(listener).is_none_or(|access| access.admits(client))
+    }
+
+    /// Names of its rules, by number.
+    pub(crate) fn rule_names(&self) -> Arc<[Box<str>]> {
+        self.rule_names.clone()
     }
 
     /// Some packets have to be told the time.

@@ -55,6 +55,8 @@ fn listeners_let_in_whom_they_want() {
     let server = server(|spec| {
         let inside = ListenerSpec { allow: networks(&["10.0.0.0/8"]), deny: networks(&["10.0.0.66"]) };
         spec.listeners = vec![ListenerSpec::default(), inside];
+        spec.identity.nsid = Some(b"here".to_vec());
+        with_cookies(spec);
     });
     let asks = |listener, client: &str| {
         server.listener.set(listener);
@@ -69,8 +71,14 @@ fn listeners_let_in_whom_they_want() {
     let reply = server.exchange(Transport::Udp, &with_options("www.example.org. A", &[])).unwrap();
     assert_eq!(options(&reply), []);
     server.listener.set(1);
-    let reply = server.exchange(Transport::Udp, &with_options("www.example.org. A", &[])).unwrap();
+    // Nothing else is told: no cookie, no NSID, not what is wrong with a request.
+    let every_option = [option(3, b""), option(10, b"12345678")].concat();
+    let reply = server.exchange(Transport::Udp, &with_options("www.example.org. A", &every_option)).unwrap();
     assert_eq!(options(&reply), [(15, vec![0, 18])], "prohibited");
+    let mut malformed = request("www.example.org. A").1;
+    malformed[7] = 1;
+    let reply = server.exchange(Transport::Udp, &malformed).unwrap();
+    assert_eq!(rcode(&reply), ResponseCode::REFUSED);
 }
 
 #[test]
@@ -177,6 +185,16 @@ fn a_cookie_can_be_had_without_a_question() {
     assert_eq!(options(&reply)[0].1.len(), 24);
     let reply = server.exchange(Transport::Udp, &message(&[])).unwrap();
     assert_eq!(rcode(&reply), ResponseCode::FORMERR);
+    // RFC 7873, section 5.4: BADCOOKIE is 23, so 1 in the OPT record and 7 in the header.
+    let reply = server.exchange(Transport::Udp, &message(&option(10, &[1; 24]))).unwrap();
+    assert_eq!((rcode(&reply), reply[17]), (ResponseCode(7), 1));
+    assert_eq!(options(&reply)[0].1.len(), 24);
+    let reply = server.exchange(Transport::Udp, &message(&option(10, b"123"))).unwrap();
+    assert_eq!((rcode(&reply), options(&reply)), (ResponseCode::FORMERR, vec![]));
+
+    let without = self::server(|_| {});
+    let reply = without.exchange(Transport::Udp, &message(&option(10, b"12345678"))).unwrap();
+    assert_eq!((rcode(&reply), options(&reply)), (ResponseCode::FORMERR, vec![]));
 }
 
 fn limited(change: impl FnOnce(&mut RateLimitSpec)) -> Server {
@@ -192,6 +210,7 @@ fn limited(change: impl FnOnce(&mut RateLimitSpec)) -> Server {
             ..RateLimitSpec::default()
         };
         change(&mut limit);
+        spec.identity.nsid = Some(vec![b'x'; 200]);
         spec.rate_limit = Some(limit);
     })
 }
@@ -246,6 +265,10 @@ fn what_slips_has_no_records_and_is_no_longer_than_the_question() {
     let reply = server.exchange(Transport::Udp, &message).unwrap();
     assert_eq!((reply.len(), rcode(&reply), reply[2] & 2), (message.len(), ResponseCode::NOERROR, 2));
     assert_eq!(reply[6..12], [0; 6]);
+    // Nor do options make it longer.
+    let asking = with_options("no.example.org. A", &option(3, b""));
+    let reply = server.exchange(Transport::Udp, &asking).unwrap();
+    assert_eq!((reply[2] & 2, options(&reply)), (2, vec![]));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dns_backend::guard::{Action, Condition, GuardSpec, Rule};
 use dns_core::zone::{Place, SourceTag, Zone, ZoneBuilder};
 use dns_core::{Access, Name, RecordType, ViewSpec, ZoneEntry, ZoneState, rdata};
 
@@ -93,4 +94,33 @@ fn a_zone_lets_in_whom_it_wants() {
     server.from("10.9.0.1").check("www.example.org. A", "REFUSED");
     server.from("192.0.2.1").check("www.example.org. A", "REFUSED");
     server.check("www.example.net. A", "NOERROR aa; answer: www A 192.0.2.2");
+}
+
+#[test]
+fn no_detour_leads_into_a_zone_that_is_closed() {
+    let access = Access::new(&["10.0.0.0/8".parse().unwrap()], &[]);
+    let closed = ZoneEntry { access: Some(Arc::new(access)), ..serving(zone("corp.test.", OUTSIDE)) };
+    let open = "@ SOA ns hostmaster 1 2h 1h 2w 5m\n@ NS ns\nx CNAME www.corp.test.\nd DNAME corp.test.\n";
+    let rewrite = Rule {
+        name: "short".to_owned(),
+        when: Condition::default(),
+        action: Action::Rewrite { from: "short.".parse().unwrap(), to: "corp.test.".parse().unwrap() },
+    };
+    let spec = GuardSpec { rules: vec![rewrite], rate_limit: None, ..GuardSpec::default() };
+    let server = Server::new(&[("example.org.", open)])
+        .with_views(vec![(spec_for_all(), vec![closed])])
+        .guarded(&spec);
+    server.from("10.0.0.1");
+    server
+        .check("x.example.org. A", "NOERROR aa; answer: x CNAME www.corp.test., www.corp.test. A 192.0.2.2");
+    server.check("www.short. A", "NOERROR aa; answer: www.short. A 192.0.2.2");
+    server.from("192.0.2.1");
+    server.check("x.example.org. A", "NOERROR aa; answer: x CNAME www.corp.test.");
+    let redirected = "NOERROR aa; answer: d DNAME corp.test., www.d CNAME www.corp.test.";
+    server.check("www.d.example.org. A", redirected);
+    server.check("www.short. A", "REFUSED");
+}
+
+fn spec_for_all() -> ViewSpec {
+    spec("all", &["0.0.0.0/0"], true)
 }

@@ -45,6 +45,12 @@ pub enum ZoneState {
 }
 
 impl ZoneEntry {
+    /// The client gets answers from it.
+    #[inline]
+    pub fn admits(&self, client: IpAddr) -> bool {
+        self.access.as_ref().is_none_or(|access| access.admits(client))
+    }
+
     /// The zone, unless it failed to load.
     pub fn zone(&self) -> Option<&Zone> {
         match &self.state {

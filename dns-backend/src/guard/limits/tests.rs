@@ -9,7 +9,14 @@ const KINDS: [ResponseKind; ResponseKind::COUNT] =
     [ResponseKind::Answer, ResponseKind::NxDomain, ResponseKind::Referral, ResponseKind::Error];
 
 fn spec() -> RateLimitSpec {
-    RateLimitSpec { answers: 100, nxdomains: 50, referrals: 20, errors: 10, ..RateLimitSpec::default() }
+    RateLimitSpec {
+        answers: 100,
+        nxdomains: 50,
+        referrals: 20,
+        errors: 10,
+        burst: 4,
+        ..RateLimitSpec::default()
+    }
 }
 
 fn address(text: &str) -> IpAddr {
