@@ -139,13 +139,15 @@ impl Content {
         let mut update = Update::default();
         let mut missing = Vec::new();
         self.update_options(config, &mut update);
-        self.update_views(config);
+        let specs: Vec<ViewSpec> = config.views.iter().map(|view| view_spec(config, view)).collect();
+        self.prepare_views(&specs);
         let wanted = std::iter::once(view::Wanted::outside_views(config));
         for (view, wanted) in
             self.views.iter_mut().zip(wanted.chain(config.views.iter().map(view::Wanted::of)))
         {
             view.update(&wanted, self.checks, &mut update, &mut missing);
         }
+        self.store.set_views(&specs);
         self.missing.set(missing);
         update
     }
@@ -167,11 +169,19 @@ impl Content {
         WatchedPaths { files: files.into_iter().collect(), folders: folders.into_iter().collect() }
     }
 
-    /// Views that go are gone before their clients are answered from others; new ones are empty at first, which nobody
-    /// sees who is not meant to.
-    fn update_views(&mut self, config: &Config) {
-        let specs: Vec<ViewSpec> = config.views.iter().map(|view| view_spec(config, view)).collect();
-        self.store.set_views(&specs);
+    /// Makes the views, for nobody to see yet: they are filled first. Views that stay keep their clients until then, and those that
+    /// go are gone.
+    fn prepare_views(&mut self, wanted: &[ViewSpec]) {
+        let catalog = self.store.snapshot();
+        let hidden = |spec: &ViewSpec| {
+            let known = catalog.view_specs().iter().find(|known| known.name == spec.name);
+            known.cloned().unwrap_or_else(|| ViewSpec {
+                clients: Vec::new(),
+                listeners: Vec::new(),
+                ..spec.clone()
+            })
+        };
+        self.store.set_views(&wanted.iter().map(hidden).collect::<Vec<_>>());
         let mut old = std::mem::take(&mut self.views);
         for store in self.store.views() {
             let known = old.iter().position(|view| view.name() == store.view_name());

@@ -20,11 +20,9 @@ impl Secrets {
         Ok(Self(vec![draw()?]))
     }
 
-    /// Draws one that signs from now on; cookies of the one before are still good.
-    pub fn roll_over(&mut self) -> io::Result<()> {
-        self.0.insert(0, draw()?);
-        self.0.truncate(2);
-        Ok(())
+    /// These with one that signs from now on; cookies of the one before are still good.
+    pub fn rolled_over(&self) -> io::Result<Self> {
+        Ok(Self([draw()?].into_iter().chain(self.0.first().copied()).collect()))
     }
 }
 
@@ -51,5 +49,5 @@ pub(crate) fn compile(config: &Config, drawn: &Secrets) -> Result<Guard, Vec<Str
         identity: config.identity.clone(),
     };
     let compiled = Guard::new(&spec, &mut |path| fs::read(path));
-    compiled.map_err(|errors| errors.iter().map(|error| format!("rules: {error}")).collect())
+    compiled.map_err(|errors| errors.iter().map(ToString::to_string).collect())
 }

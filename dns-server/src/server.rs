@@ -114,17 +114,17 @@ impl Server {
         }
         // Reading files waits for disks, and packing zones takes time: nothing for a thread that has others to serve.
         let loading = tokio::task::spawn_blocking(move || {
+            let secrets = Secrets::draw().map_err(BuildError::Random)?;
+            let guard = guard::compile(&config, &secrets).map_err(BuildError::Content)?;
             let mut content = Content::new(&config, Checks::Brief);
             let loaded = content.update(&config);
-            (config, content, loaded)
+            Ok::<_, BuildError>((config, content, loaded, secrets, guard))
         });
-        let (config, content, loaded) = loading.await.map_err(BuildError::Load)?;
+        let (config, content, loaded, secrets, guard) = loading.await.map_err(BuildError::Load)??;
         if config.strict && !loaded.problems.is_empty() {
             return Err(BuildError::Content(loaded.problems));
         }
         let store = content.store().clone();
-        let secrets = Secrets::draw().map_err(BuildError::Random)?;
-        let guard = guard::compile(&config, &secrets).map_err(BuildError::Content)?;
         Ok(Self { config, store, content, secrets, guard, dns, http, loaded })
     }
 
@@ -330,10 +330,12 @@ impl Running {
                 user: state.config.user.clone(),
                 ..config
             };
-            // What is forbidden from now on is forbidden before new records can be asked for.
-            let guard = guard::compile(&config, &state.secrets).map(|guard| authoritative.set_guard(guard));
-            let mut update = Update { restart_keys, ..state.content.update(&config) };
-            update.problems.extend(guard.err().unwrap_or_default());
+            // What is forbidden from now on is forbidden before new records can be asked for; if that fails, there are none.
+            match guard::compile(&config, &state.secrets) {
+                Ok(guard) => authoritative.set_guard(guard),
+                Err(problems) => return Update { problems, restart_keys, ..Update::default() },
+            }
+            let update = Update { restart_keys, ..state.content.update(&config) };
             state.config = config;
             update
         });
@@ -425,7 +427,11 @@ async fn roll_over_daily(
     loop {
         tokio::select! {
             _ = stopped.changed() => return,
-            _ = day.tick() => roll_over(&state, &authoritative),
+            _ = day.tick() => {
+                let (state, authoritative) = (state.clone(), authoritative.clone());
+                // A reload may hold the state for seconds.
+                let _ = tokio::task::spawn_blocking(move || roll_over(&state, &authoritative)).await;
+            }
         }
     }
 }
@@ -433,9 +439,15 @@ async fn roll_over_daily(
 fn roll_over(state: &Mutex<State>, authoritative: &Authoritative<Store>) {
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     let State { config, secrets, .. } = &mut *state;
-    let rolled = secrets.roll_over().map_err(|error| vec![error.to_string()]);
-    match rolled.and_then(|()| guard::compile(config, secrets)) {
-        Ok(guard) => authoritative.set_guard(guard),
+    if !config.cookies.secrets.is_empty() || !config.cookies.enabled {
+        return;
+    }
+    let next = secrets.rolled_over().map_err(|error| vec![error.to_string()]);
+    match next.and_then(|next| Ok((guard::compile(config, &next)?, next))) {
+        Ok((guard, next)) => {
+            authoritative.set_guard(guard);
+            *secrets = next;
+        }
         Err(errors) => {
             tracing::warn!("no new secret for cookies, the old one goes on: {}", errors.join("; "));
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use conformance::message::{Response, query};
 use dns_server::backend::{ExplainedVerdict, Question};
 use dns_server::dns_core::{Name, RecordType, ResponseCode};
-use dns_server::store::Source;
+use dns_server::store::{Event, Source};
 use dns_server::{Config, Running, Server};
 
 fn name(text: &str) -> Name {
@@ -165,6 +165,42 @@ async fn views_access_rules_and_limits_follow_a_reload() {
 }
 
 const RECORD: &str = "records: [{name: www.example.org., type: A, value: 192.0.2.1}]\n";
+
+#[tokio::test]
+async fn a_reload_whose_rules_cannot_be_used_changes_nothing() {
+    let running = start(config(VIEWS)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("places.mmdb");
+    std::fs::write(&database, "no database").unwrap();
+    let place = format!("order: {{by: place, database: {}}}", database.display());
+    let broken = VIEWS.replace("192.0.2.2", "192.0.2.9")
+        + &format!("  - {{name: near, match: {{types: [A]}}, action: order_addresses, {place}}}\n");
+    let update = running.reload(config(&broken)).await;
+    assert_eq!(update.problems.len(), 1, "{:?}", update.problems);
+    assert!(update.problems[0].starts_with("rule 'near': "), "{}", update.problems[0]);
+    assert_eq!(ask(&running, "127.0.0.1", "mail.example.org.").1, [2]);
+    running.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_view_that_comes_is_seen_once_it_is_filled() {
+    let running = start(config(VIEWS)).await;
+    let mut events = running.store().watch();
+    let more = VIEWS.replace("127.10.9.0/24", "127.30.0.0/16").replace("lab", "second");
+    running.reload(config(&more)).await;
+    // The view is made, filled, and shown, in this order: at the last step nobody has seen it without its records.
+    let mut steps = Vec::new();
+    while let Some(event) = events.try_next() {
+        match event {
+            Event::Changed(changed) if &*changed.view == "second" => steps.push("filled"),
+            Event::Views { .. } => steps.push("views"),
+            _ => {}
+        }
+    }
+    assert_eq!(steps, ["views", "filled", "views"]);
+    assert_eq!(ask(&running, "127.30.0.1", "www.example.org.").1, [4]);
+    running.shutdown().await;
+}
 
 /// A question with a COOKIE option.
 fn with_cookie(cookie: &[u8]) -> Vec<u8> {

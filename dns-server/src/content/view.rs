@@ -89,6 +89,9 @@ impl ViewContent {
 
     /// Looks at some files only; `false` if that is not enough.
     pub fn update_touched(&mut self, paths: &BTreeSet<PathBuf>, checks: Checks, all: &mut Update) -> bool {
+        if !paths.iter().any(|path| self.reads(path)) {
+            return true;
+        }
         let Some(report) = self.files.sync_touched(paths) else { return false };
         let mut update = Update::default();
         update.take(report);
