@@ -4,7 +4,7 @@
 #![cfg(shuttle)]
 
 use dns_backend::CatalogReader;
-use dns_core::{Catalog, Change, ChangeSet, Name, RecordType, Rrset};
+use dns_core::{Catalog, Change, ChangeSet, Name, Network, RecordType, Rrset, ViewSpec};
 use dns_store::{Source, Store, StoreOptions};
 use shuttle::thread;
 
@@ -110,4 +110,46 @@ fn only_one_of_two_changes_for_the_same_version_is_made() {
         assert_eq!(store.version(), version + 1);
     };
     shuttle::check_random(test, TURNS);
+}
+
+#[test]
+fn views_are_written_beside_each_other_while_others_come_and_go() {
+    let spec = |name: &str| ViewSpec {
+        name: name.into(),
+        clients: vec![Network::host([192, 0, 2, 1].into())],
+        listeners: Vec::new(),
+        shared: false,
+    };
+    let test = move || {
+        let store = store();
+        store.set_views(&[spec("a")]);
+        let in_view = store.view("a").unwrap();
+        let writing = thread::spawn(move || {
+            for last in 2..4 {
+                in_view.partial_reload(&Source::Api, &put("example.org", last)).unwrap();
+            }
+        });
+        let outside = store.clone();
+        let writing_outside = thread::spawn(move || {
+            for last in 5..7 {
+                outside.partial_reload(&Source::Api, &put("example.org", last)).unwrap();
+            }
+        });
+        store.set_views(&[spec("b"), spec("a")]);
+        writing.join().unwrap();
+        writing_outside.join().unwrap();
+        let catalog = store.snapshot();
+        assert_eq!(catalog.version(), 7, "each change is a version of its own");
+        assert_eq!(last_octet(&catalog, "example.org"), 6);
+        let view = catalog.view("a").unwrap();
+        let zone = view.zone_of(&name("example.org")).and_then(|entry| entry.zone()).unwrap();
+        let rrset = zone.node_of(&name("example.org")).unwrap().rrset(RecordType::A).unwrap();
+        assert_eq!(rrset.records.last(), Some(&3));
+    };
+    shuttle::check_random(test, TURNS);
+    shuttle::check_pct(test, TURNS, 3);
+}
+
+fn put(owner: &str, last: u8) -> ChangeSet {
+    ChangeSet::new().and(Change::Put(address(owner, last)))
 }
