@@ -39,7 +39,18 @@ pub(crate) fn start(
         ..QueryLogConfig::default()
     };
     let hub = config.hub();
-    let log = QueryLog::start(config, hub.clone())?;
+    let log = QueryLog::start(config, hub.clone()).map_err(explained)?;
     authoritative.set_log(hub);
     Ok(Some(Arc::new(log)))
+}
+
+/// Files open after the rights of root are gone, which surprises those who made the folder as root.
+fn explained(error: io::Error) -> io::Error {
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return error;
+    }
+    let message = format!(
+        "{error}: the user whom the server runs as has to be able to write the file and its folder, see docs/running.md"
+    );
+    io::Error::new(error.kind(), message)
 }

@@ -22,7 +22,8 @@ pub struct Exposed {
     what: &'static str,
 }
 
-/// Refuses files that are writable for everybody, or that stand in such a folder, as they are named and where links lead.
+/// Refuses files that are writable for everybody, or that stand below such a folder, as they are named and where links lead.
+/// All folders count up to the root: whoever may write one may rename what is in it, and put something else in its place.
 ///
 /// Two kinds of folders pass although their mode has the bit: sticky ones such as /tmp, in which nobody replaces the files of
 /// others, and those on a file system that is mounted read-only, as the volumes of ConfigMaps are. What is not there is
@@ -42,13 +43,16 @@ pub fn check_config<'p>(files: impl IntoIterator<Item = &'p Path>) -> Result<(),
         if is_open && !is_read_only(place) {
             return Err(Exposed { path: place.clone(), what: "read with the configuration" });
         }
-        folders.extend(place.parent());
+        folders.extend(place.ancestors().skip(1));
     }
     for folder in folders {
         let is_open = fs::metadata(folder)
             .is_ok_and(|folder| folder.mode() & WRITABLE_BY_ALL != 0 && folder.mode() & STICKY == 0);
         if is_open && !is_read_only(folder) {
-            return Err(Exposed { path: folder.to_owned(), what: "the folder of the configuration" });
+            let is_next = places.iter().any(|place| place.parent() == Some(folder));
+            let what =
+                if is_next { "the folder of the configuration" } else { "a folder above the configuration" };
+            return Err(Exposed { path: folder.to_owned(), what });
         }
     }
     Ok(())
@@ -106,8 +110,38 @@ mod tests {
         chmod(&folder, 0o1777);
         assert_eq!(check(&link), Ok(()), "in a sticky folder files stay whose they are");
         chmod(root.path(), 0o777);
-        assert_eq!(check(&file), Ok(()), "the file is not in this folder");
+        let error = check(&file).unwrap_err();
+        assert!(error.contains("(a folder above the configuration)"), "its folder can be replaced: {error}");
         assert!(check(&link).unwrap_err().contains("chmod o-w /"), "the link can be replaced");
         assert_eq!(check(&root.path().join("none.yaml")), Ok(()));
+    }
+
+    #[test]
+    fn folders_are_looked_at_up_to_the_root() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("a/b/c/d");
+        fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("config.yaml");
+        fs::write(&file, "").unwrap();
+        // A link on the way, whose target stands below the open folder, too.
+        let link = root.path().join("link");
+        symlink(&folder, &link).unwrap();
+        let check = |path: &Path| check_config([path]).map_err(|error| error.to_string());
+        for open in ["a", "a/b", "a/b/c"] {
+            let open = root.path().join(open);
+            let mode = fs::metadata(&open).unwrap().mode();
+            for path in [&file, &link.join("config.yaml")] {
+                assert_eq!(check(path), Ok(()));
+                chmod(&open, 0o777);
+                let error = check(path).unwrap_err();
+                assert!(error.ends_with(&format!("run chmod o-w {}", open.display())), "{error}");
+                chmod(&open, 0o1777);
+                assert_eq!(check(path), Ok(()), "a sticky folder keeps folders, too");
+                chmod(&open, mode);
+            }
+        }
+        // The link itself can be replaced, whatever it leads to.
+        chmod(root.path(), 0o777);
+        assert!(check(&link.join("config.yaml")).is_err());
     }
 }

@@ -153,6 +153,9 @@ fn what_everybody_may_write_is_not_served_from() {
         refused(&path);
     }
 
+    // Whoever may rename the folder may put another one in its place.
+    refused(folder.path());
+
     let more = etc.join("more.yaml");
     let check = || command(folder.path(), &["check", "--config", "etc/config.yaml"]).output().unwrap();
     assert_eq!(check().status.code(), Some(0));
@@ -170,6 +173,26 @@ fn what_everybody_may_write_is_not_served_from() {
     server.wait_for("run chmod o-w");
     server.wait_for("the configuration was not reloaded");
     server.stop();
+}
+
+#[test]
+fn a_query_log_that_the_user_may_not_write_is_explained() {
+    if !geteuid().is_root() {
+        println!("skipped: a_query_log_that_the_user_may_not_write_is_explained has to be run by root");
+        return;
+    }
+    let folder = folder(&[
+        ("config.yaml", "user: nobody\nquery_log: {enabled: true, file: logs/queries.json}\n"),
+        ("logs/queries.json", ""),
+    ]);
+    set_mode(folder.path(), 0o755);
+    set_mode(&folder.path().join("logs/queries.json"), 0o600);
+    let words = ["--config", "config.yaml", "--listen", "127.0.0.1:0"];
+    let (status, log) = Process::spawn(command(folder.path(), &words)).wait();
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains("query_log: ") && log.contains("logs/queries.json: Permission denied"), "{log}");
+    assert!(log.contains("the user whom the server runs as") && log.contains("docs/running.md"), "{log}");
+    assert!(!log.contains("answering"), "{log}");
 }
 
 #[test]
