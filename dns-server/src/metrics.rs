@@ -232,10 +232,13 @@ impl Figures {
     fn encode_store(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
         let catalog = self.store.snapshot();
         let (mut serving, mut failed, mut records) = (0, Vec::new(), 0);
-        for entry in catalog.views().iter().flat_map(|view| view.zones()) {
+        let entries = catalog.views().iter().flat_map(|view| view.zones().map(move |entry| (view, entry)));
+        for (view, entry) in entries {
             match &entry.state {
                 ZoneState::Serving(_) => serving += 1,
-                ZoneState::Failed(_) => failed.push(([("zone", entry.apex.to_string())], 1)),
+                ZoneState::Failed(_) => {
+                    failed.push(([("view", view.name().to_owned()), ("zone", entry.apex.to_string())], 1));
+                }
             }
             records += entry.zone().map_or(0, dns_core::zone::Zone::record_count) as u64;
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use dns_backend::guard::Guard;
 use dns_backend::{Authoritative, Question};
-use dns_core::{Catalog, Name, ZoneState};
+use dns_core::{Catalog, Name, View, ZoneState};
 use dns_frontend::{Bound, Frontend, TcpConfig, UdpConfig};
 use dns_store::Store;
 use thiserror::Error;
@@ -303,7 +303,7 @@ impl Running {
     /// Everything that should be served is served; what `/ready` says.
     ///
     /// # Errors
-    /// Says what is missing, one sentence each: every zone that failed to load, by name.
+    /// Says what is missing, one sentence each: every zone that failed to load, by name, and by view if it is in one.
     pub fn ready(&self) -> Result<(), Vec<String>> {
         dns_api::Status::ready(&self.readiness)
     }
@@ -344,10 +344,8 @@ impl Running {
             ..Update::default()
         });
         self.figures.reloads.count(update.problems.is_empty());
-        // Whoever moves log files away says so by a reload.
-        if let Some(log) = &self.figures.query_log {
-            log.reopen();
-        }
+        // Whoever moves log files away may say so by a reload.
+        self.reopen_query_log();
         update
     }
 
@@ -363,6 +361,14 @@ impl Running {
         let update = update.await.ok().flatten()?;
         self.figures.reloads.count(update.problems.is_empty());
         Some(update)
+    }
+
+    /// Opens the file of the query log again, if there is one: for after it was moved away. What is waiting to be written goes
+    /// to the new file or the old one. Should the file not open, the old one is kept, with a warning. Does not wait.
+    pub fn reopen_query_log(&self) {
+        if let Some(log) = &self.figures.query_log {
+            log.reopen();
+        }
     }
 
     /// Draws another secret for cookies, which signs from now on; the one before still verifies. This happens each day by itself
@@ -474,13 +480,17 @@ impl dns_api::Status for Readiness {
 }
 
 fn failed_zones(catalog: &Catalog) -> Vec<String> {
-    let entries = catalog.views().iter().flat_map(|view| view.zones());
-    let mut failed: Vec<String> = entries
-        .filter_map(|entry| match &entry.state {
-            ZoneState::Failed(why) => Some(format!("zone {}: {}", entry.apex, why.replace('\n', "; "))),
+    let mut failed = Vec::new();
+    for view in catalog.views() {
+        let place =
+            if view.name() == View::DEFAULT { String::new() } else { format!("view {}: ", view.name()) };
+        failed.extend(view.zones().filter_map(|entry| match &entry.state {
+            ZoneState::Failed(why) => {
+                Some(format!("{place}zone {}: {}", entry.apex, why.replace('\n', "; ")))
+            }
             ZoneState::Serving(_) => None,
-        })
-        .collect();
+        }));
+    }
     failed.sort();
     failed
 }

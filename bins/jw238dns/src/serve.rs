@@ -82,7 +82,8 @@ async fn serve(args: &ServeArgs, config: Config) -> ExitCode {
     let reloads = async {
         loop {
             tokio::select! {
-                _ = hangup.recv() => {}
+                // Whoever moves log files away counts on this, also while the configuration has a mistake.
+                _ = hangup.recv() => running.reopen_query_log(),
                 () = files.changed() => {
                     if reload_files(args, &running, &mut files).await {
                         continue;

@@ -95,7 +95,8 @@ fn counts_agree_with_what_was_asked() {
 #[test]
 fn readiness_names_what_is_missing() {
     let config = "listen: {http: '127.0.0.1:0'}\nzones: [{name: example.org, file: a.zone}, {name: example.net, \
-                  file: b.zone}]\nzones_dir: absent\n";
+                  file: b.zone}]\nzones_dir: absent\nviews: [{name: inside, clients: private, zones: [{name: \
+                  example.net, file: b.zone}]}]\n";
     let folder = folder(&[("config.yaml", config), ("a.zone", &zone("192.0.2.1")), ("b.zone", "@ A x\n")]);
     let server = Process::start(folder.path(), &["--config", "config.yaml"]);
     let http = server.http();
@@ -103,12 +104,16 @@ fn readiness_names_what_is_missing() {
     let (status, reasons) = get(http, "/ready");
     assert_eq!(status, 503);
     let reasons: Vec<&str> = reasons.lines().collect();
-    assert_eq!(reasons.len(), 2, "{reasons:?}");
-    assert!(reasons[0].starts_with("zone example.net.: b.zone:1:"), "{reasons:?}");
-    assert!(reasons[1].starts_with("zones_dir: absent: cannot be read"), "{reasons:?}");
+    assert_eq!(reasons.len(), 3, "{reasons:?}");
+    assert!(reasons[0].starts_with("view inside: zone example.net.: b.zone:1:"), "{reasons:?}");
+    assert!(reasons[1].starts_with("zone example.net.: b.zone:1:"), "{reasons:?}");
+    assert!(reasons[2].starts_with("zones_dir: absent: cannot be read"), "{reasons:?}");
     let metrics = get(http, "/metrics").1;
-    assert!(metrics.contains("dns_store_failed_zone_info{zone=\"example.net.\"} 1"), "{metrics}");
-    assert!(metrics.contains("dns_store_zones{state=\"failed\"} 1"), "{metrics}");
+    for view in ["default", "inside"] {
+        let failed = format!("dns_store_failed_zone_info{{view=\"{view}\",zone=\"example.net.\"}} 1");
+        assert!(metrics.contains(&failed), "{metrics}");
+    }
+    assert!(metrics.contains("dns_store_zones{state=\"failed\"} 2"), "{metrics}");
     assert_eq!(dns_api::misnamed(&metrics), Vec::<String>::new());
     assert_eq!(get(http, "/").0, 404);
 }

@@ -111,6 +111,39 @@ fn a_hangup_reloads_and_names_what_needs_a_restart() {
 }
 
 #[test]
+fn a_hangup_opens_the_query_log_again_whatever_the_configuration_is_like() {
+    let log = "query_log: {enabled: true, file: logs/queries.json}\n";
+    let folder = folder(&[("config.yaml", log), ("logs/other", "")]);
+    let (current, rotated) = (folder.path().join("logs/queries.json"), folder.path().join("logs/queries.1"));
+    let server = Process::start(folder.path(), &["--config", "config.yaml"]);
+    // Asks until the file has this question.
+    let logged = |qname: &str| {
+        let deadline = Instant::now() + PATIENCE;
+        while !fs::read_to_string(&current).is_ok_and(|text| text.contains(qname)) {
+            server.expect(&format!("{qname} A"), "REFUSED");
+            assert!(Instant::now() < deadline, "{qname} is not in {}", current.display());
+        }
+    };
+    logged("first.example.org.");
+    replace(&folder, "config.yaml", "zones: no list\n");
+    server.wait_for("the configuration was not reloaded");
+    for round in ["second.example.org.", "third.example.org."] {
+        fs::rename(&current, &rotated).unwrap();
+        server.signal("HUP");
+        logged(round);
+    }
+    assert!(fs::read_to_string(&rotated).unwrap().contains("second.example.org."));
+    // With a configuration that is right it does the same.
+    let mark = server.mark();
+    replace(&folder, "config.yaml", log);
+    server.wait_for_behind(mark, "problems=0");
+    fs::rename(&current, &rotated).unwrap();
+    server.signal("HUP");
+    logged("fourth.example.org.");
+    server.stop();
+}
+
+#[test]
 fn what_is_invalid_leaves_what_was_served() {
     let good = zone("192.0.2.1");
     let folder = folder(&[
