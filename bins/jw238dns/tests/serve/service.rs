@@ -5,6 +5,9 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use dns_server::Config;
+use dns_server::config::QueryLogTarget;
+
 use crate::support::{PATIENCE, Process, command, folder, replace, zone};
 
 /// The end of the socket that systemd has.
@@ -124,6 +127,21 @@ fn the_unit_is_well_formed() {
     let complaints: Vec<&str> =
         text.lines().filter(|line| line.contains("jw238dns") && !line.contains("notify-reload")).collect();
     assert_eq!(complaints, Vec::<&str>::new());
+}
+
+#[test]
+fn the_unit_lets_the_example_write_its_query_log() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let unit = fs::read_to_string(root.join("deploy/systemd/jw238dns.service")).unwrap();
+    let value = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    assert_eq!(value("ProtectSystem"), Some("strict"), "{unit}");
+    let logs = Path::new("/var/log").join(value("LogsDirectory").expect("a folder for logs"));
+
+    let loaded = Config::load(&root.join("docs/examples/internet.yaml"), []).unwrap();
+    let Some(QueryLogTarget::File(file)) = loaded.config.query_log.map(|log| log.target) else {
+        panic!("the example has a query log in a file")
+    };
+    assert_eq!(file.parent(), Some(logs.as_path()));
 }
 
 #[test]
