@@ -25,8 +25,9 @@ const READ_OCTETS: usize = 64 * 1024;
 pub struct LogSettings {
     /// One query of so many is logged, counted by each worker on its own: its first, and then every `sample`th.
     pub sample: NonZeroU32,
-    /// Room of one worker's ring, in octets. An entry takes 43 octets, the names of view and rule, the request, and what is kept of the reply; one that
-    /// is larger than the ring is always dropped. The memory is only used once it has been written to.
+    /// Room of one worker's ring, in octets. An entry takes 43 octets, the names of view and rule, the request, and what is
+    /// kept of the reply; one that is larger than the ring is always dropped. The memory is only used once it has been
+    /// written to.
     pub ring_octets: usize,
     /// Keep replies whole; otherwise their headers alone.
     pub whole_replies: bool,

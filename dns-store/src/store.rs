@@ -282,9 +282,10 @@ impl Store {
         self.state().options.as_ref().clone()
     }
 
-    /// Other options for all views from now on, one view after the other. What is served follows at once: precedence, the records made up for derived zones, and
-    /// what becomes of names that those do not have. Records that others have with TTLs out of the new bounds stay until
-    /// they are written again. `first_serial` and `events_kept` count only when the store is made.
+    /// Other options for all views from now on, one view after the other. What is served follows at once: precedence, the
+    /// records made up for derived zones, and what becomes of names that those do not have. Records that others have with TTLs
+    /// out of the new bounds stay until they are written again. `first_serial` and `events_kept` count only when the store is
+    /// made.
     ///
     /// # Errors
     /// The records made up for derived zones would fit into no message.

@@ -48,7 +48,7 @@ mapping! {
         "rewrite" => rewrite: RewriteSpec,
         /// For `clamp_ttl`: bounds of the TTLs.
         "ttl" => ttl: ClampSpec,
-        /// For `filter_addresses`: which addresses stay in A and AAAA answers.
+        /// For `filter_addresses`: which A and AAAA records stay in the answer section.
         "addresses" => addresses: AddressesSpec,
         /// For `order_addresses`: which addresses come first.
         "order" => order: OrderSpec,
@@ -203,7 +203,7 @@ mapping! {
     CookiesSpec {
         /// Give and check them.
         "enabled" => enabled: bool [default "true"],
-        /// 32 hexadecimal digits each: the first one signs, all are accepted. Servers behind one address share them; drawn at each start if absent.
+        /// 32 hexadecimal digits each: the first one signs, all are accepted. Servers behind one address share them; if absent, one is drawn at each start and each day.
         "secrets" => secrets: OneOrMany<Secret>,
         /// A file with the secrets, one per line, in place of `secrets`; what follows a `#` is a remark.
         "secrets_file" => secrets_file: FilePath,
