@@ -43,7 +43,7 @@ impl Config {
 pub struct Cookies {
     /// Give and check them; on by default.
     pub enabled: bool,
-    /// The first one signs, all of them verify. With none, the server draws one at each start.
+    /// The first one signs, all of them verify. With none, the server draws one at each start and each day.
     pub secrets: Vec<[u8; 16]>,
 }
 
