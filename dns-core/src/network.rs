@@ -1,5 +1,6 @@
 //! Groups of addresses: what views, access lists, rules and limits tell clients apart by.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -33,6 +34,12 @@ pub enum NetworkError {
     /// The length of the prefix is not a number, or too large for the family.
     #[error("'{0}' is not the length of a prefix of this family: 0 to {1}")]
     Length(String, u8),
+    /// The prefix ends before the IPv4 address within an IPv6 address begins ([RFC 4291, section 2.5.5.2]), so that it stands
+    /// for no network of either family.
+    ///
+    /// [RFC 4291, section 2.5.5.2]: https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.2
+    #[error("a prefix of {0} bits ends before the IPv4 address in ::ffff:0:0/96 begins: 96 to 128")]
+    Mapped(u8),
     /// The address has bits behind the prefix, so one of the two is probably wrong.
     #[error("the address has bits behind the prefix; the network is {0}")]
     HostBits(Network),
@@ -124,11 +131,12 @@ impl FromStr for Network {
         let Some(length) = length else { return Ok(Self::host(address)) };
         let bits = if address.is_ipv4() { 32 } else { 128 };
         let is_plain = !length.is_empty() && length.bytes().all(|octet| octet.is_ascii_digit());
-        let number = length.parse().ok().filter(|number| is_plain && *number <= bits);
+        let number = length.parse::<u8>().ok().filter(|number| is_plain && *number <= bits);
         let number = number.ok_or_else(|| NetworkError::Length(length.to_owned(), bits))?;
         // A mapped address is IPv4 under a prefix that is 96 bits longer.
         let is_mapped = address.is_ipv6() && address.to_canonical().is_ipv4();
-        let length = if is_mapped { u8::saturating_sub(number, 96) } else { number };
+        let length =
+            if is_mapped { number.checked_sub(96).ok_or(NetworkError::Mapped(number))? } else { number };
         let network = Self::new(address, length);
         if network.address() == address.to_canonical() {
             Ok(network)
@@ -140,7 +148,8 @@ impl FromStr for Network {
 
 /// Values by network; an address finds the one with the longest prefix that it has.
 ///
-/// One binary search per length of prefix that occurs, longest first: tables have few lengths, whatever their size.
+/// One binary search per length of prefix that occurs, longest first: tables have few lengths, whatever their size. Many
+/// networks at once are best collected, which sorts them once; [`insert`](Self::insert) moves those behind each new one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NetworkMap<T> {
     /// By family, each with the longest prefixes first.
@@ -207,10 +216,25 @@ impl<T> NetworkMap<T> {
 }
 
 impl<T> FromIterator<(Network, T)> for NetworkMap<T> {
+    /// Of values for the same network, the last counts.
     fn from_iter<I: IntoIterator<Item = (Network, T)>>(networks: I) -> Self {
+        let mut entries: Vec<(Network, T)> = networks.into_iter().collect();
+        // One after the other, each would move all that are larger. The sort is stable: equals stay in the order they came in.
+        entries.sort_by_key(|(network, _)| (network.family, Reverse(network.length), network.bits));
+        entries.dedup_by(|later, kept| {
+            let is_same = later.0 == kept.0;
+            if is_same {
+                std::mem::swap(later, kept);
+            }
+            is_same
+        });
         let mut map = Self::default();
-        for (network, value) in networks {
-            map.insert(network, value);
+        for (network, value) in entries {
+            let lengths = &mut map.lengths[network.family as usize];
+            match lengths.last_mut() {
+                Some(known) if known.length == network.length => known.networks.push((network.bits, value)),
+                _ => lengths.push(Length { length: network.length, networks: vec![(network.bits, value)] }),
+            }
         }
         map
     }
@@ -246,6 +270,8 @@ impl Access {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn network(text: &str) -> Network {
@@ -263,6 +289,7 @@ mod tests {
         }
         assert_eq!(network("192.0.2.1/32").to_string(), "192.0.2.1");
         assert_eq!(network("::ffff:192.0.2.0/120"), network("192.0.2.0/24"));
+        assert_eq!(network("::ffff:0:0/96"), network("0.0.0.0/0"));
     }
 
     #[test]
@@ -271,6 +298,11 @@ mod tests {
         assert_eq!(error("192.0.2/24"), "'192.0.2' is not an address such as 192.0.2.1 or 2001:db8::1");
         assert_eq!(error("192.0.2.0/33"), "'33' is not the length of a prefix of this family: 0 to 32");
         assert_eq!(error("2001:db8::/+3"), "'+3' is not the length of a prefix of this family: 0 to 128");
+        assert_eq!(
+            error("::ffff:0:0/90"),
+            "a prefix of 90 bits ends before the IPv4 address in ::ffff:0:0/96 begins: 96 to 128"
+        );
+        assert_eq!("::ffff:192.0.2.0/95".parse::<Network>(), Err(NetworkError::Mapped(95)));
         assert_eq!(error("192.0.2.0/"), "'' is not the length of a prefix of this family: 0 to 32");
         assert_eq!(
             error("192.0.2.1/24"),
@@ -294,6 +326,59 @@ mod tests {
             ("2001:db8::1", None),
         ] {
             assert_eq!(map.get(address(client)).copied(), expected, "{client}");
+        }
+    }
+
+    #[test]
+    fn of_equal_networks_the_last_one_counts() {
+        let entries = ["10.0.0.0/8", "192.0.2.1", "10.0.0.0/8", "::/0", "10.0.0.0/8"];
+        let map: NetworkMap<usize> = entries.map(network).into_iter().zip(0..).collect();
+        assert_eq!(map.get_exact(network("10.0.0.0/8")), Some(&4));
+        assert_eq!(map.get_exact(network("192.0.2.1")), Some(&1));
+        assert_eq!(map.get_exact(network("::/0")), Some(&3));
+        assert_eq!(map.get_exact(network("0.0.0.0/0")), None);
+        assert!(NetworkMap::<u8>::from_iter([]).is_empty());
+    }
+
+    /// Addresses that lie close together, so that prefixes of every length contain some of them.
+    fn close_addresses() -> impl Strategy<Value = IpAddr> {
+        let high_and_low = |bits: u128| (bits & 3) << 126 | bits >> 2 & 3;
+        prop_oneof![
+            any::<u32>().prop_map(|bits| IpAddr::from(Ipv4Addr::from(bits & 0xc000_0003))),
+            any::<u128>().prop_map(move |bits| IpAddr::from(Ipv6Addr::from(high_and_low(bits)))),
+            any::<u32>().prop_map(|bits| Ipv4Addr::from(bits & 0xc000_0003).to_ipv6_mapped().into()),
+        ]
+    }
+
+    fn close_networks() -> impl Strategy<Value = Network> {
+        let length = prop_oneof![0..4_u8, 29..34_u8, 125..=128_u8];
+        (close_addresses(), length).prop_map(|(address, length)| Network::new(address, length))
+    }
+
+    proptest! {
+        #[test]
+        fn a_map_is_a_list_searched_from_end_to_end(
+            networks in proptest::collection::vec(close_networks(), 0..60),
+            clients in proptest::collection::vec(close_addresses(), 1..20),
+        ) {
+            let entries = networks.iter().copied().zip(0_usize..);
+            let collected: NetworkMap<usize> = entries.clone().collect();
+            let mut inserted = NetworkMap::default();
+            for (network, number) in entries.clone() {
+                let known = entries.clone().take(number).filter(|entry| entry.0 == network).last();
+                prop_assert_eq!(inserted.insert(network, number), known.map(|(_, number)| number));
+            }
+            prop_assert_eq!(&collected, &inserted);
+            for client in clients {
+                // Of the longest ones, the last.
+                let around = entries.clone().filter(|(network, _)| network.contains(client));
+                let expected = around.max_by_key(|(network, _)| network.prefix_length());
+                prop_assert_eq!(collected.get(client).copied(), expected.map(|(_, number)| number));
+            }
+            for (network, _) in entries.clone() {
+                let expected = entries.clone().filter(|entry| entry.0 == network).last();
+                prop_assert_eq!(collected.get_exact(network).copied(), expected.map(|(_, number)| number));
+            }
         }
     }
 

@@ -181,28 +181,20 @@ impl Choice {
     /// The views stand at places 1, 2 and so on.
     pub fn new(views: &[ViewSpec]) -> Self {
         let listeners = views.iter().flat_map(|view| &view.listeners).max().map_or(0, |last| last + 1);
-        let enter = |map: &mut NetworkMap<u16>, (place, view): (usize, &ViewSpec)| {
-            let everybody = [[0; 4].into(), [0u16; 8].into()].map(|address: IpAddr| Network::new(address, 0));
+        let everybody = [[0; 4].into(), [0u16; 8].into()].map(|address: IpAddr| Network::new(address, 0));
+        let networks = |(place, view): (usize, &ViewSpec)| {
             let networks = if view.clients.is_empty() { &everybody[..] } else { &view.clients };
-            for network in networks {
-                // The first view that names a network has it.
-                if map.get_exact(*network).is_none() {
-                    map.insert(*network, place as u16 + 1);
-                }
-            }
+            networks.iter().map(move |network| (*network, place as u16 + 1)).collect::<Vec<_>>()
         };
-        let choose = |listener: Option<usize>| {
-            let mut map = NetworkMap::default();
+        let choose = |listener: Option<usize>| -> NetworkMap<u16> {
             let is_here = |view: &ViewSpec| listener.is_some_and(|number| view.listeners.contains(&number));
-            // Views that name the listener come before those for all listeners.
-            views.iter().enumerate().filter(|(_, view)| is_here(view)).for_each(|view| enter(&mut map, view));
             let is_anywhere = |view: &ViewSpec| view.listeners.is_empty() && !view.clients.is_empty();
-            views
-                .iter()
-                .enumerate()
-                .filter(|(_, view)| is_anywhere(view))
-                .for_each(|view| enter(&mut map, view));
-            map
+            // Views that name the listener come before those for all listeners.
+            let here = views.iter().enumerate().filter(|(_, view)| is_here(view));
+            let anywhere = views.iter().enumerate().filter(|(_, view)| is_anywhere(view));
+            let entries: Vec<_> = here.chain(anywhere).flat_map(networks).collect();
+            // The first view that names a network has it, and a map keeps the last.
+            entries.into_iter().rev().collect()
         };
         Self {
             at_listener: (0..listeners).map(|listener| choose(Some(listener))).collect(),
@@ -261,5 +253,32 @@ fn longer<'c>(first: Option<&'c ZoneEntry>, second: Option<&'c ZoneEntry>) -> Op
         (Some(first), Some(second)) if second.apex.label_count() > first.apex.label_count() => Some(second),
         (None, second) => second,
         (first, _) => first,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_view_that_names_a_network_has_it() {
+        let view = |name: &str, clients: &[&str], listeners: &[usize]| ViewSpec {
+            name: name.into(),
+            clients: clients.iter().map(|text| text.parse().unwrap()).collect(),
+            listeners: listeners.to_vec(),
+            shared: false,
+        };
+        let choice = Choice::new(&[
+            view("first", &["10.0.0.0/8", "192.0.2.1"], &[]),
+            view("second", &["10.0.0.0/8", "10.1.0.0/16"], &[]),
+            view("at one", &["10.0.0.0/8"], &[1]),
+            view("all at one", &[], &[1]),
+        ]);
+        let find = |listener, client: &str| choice.find(listener, client.parse().unwrap());
+        assert_eq!([find(0, "10.2.0.1"), find(0, "10.1.0.1"), find(0, "192.0.2.1")], [1, 2, 1]);
+        assert_eq!(find(0, "192.0.2.2"), 0);
+        // Those that name the listener come before all others.
+        assert_eq!([find(1, "10.2.0.1"), find(1, "10.1.0.1"), find(1, "192.0.2.2")], [3, 2, 4]);
+        assert_eq!(find(1, "2001:db8::1"), 4);
     }
 }
