@@ -355,6 +355,26 @@ fn connections_beyond_a_clients_share_are_refused() {
 }
 
 #[test]
+fn a_client_beyond_its_share_makes_nobody_leave() {
+    let mut config = config("127.0.0.1");
+    config.tcp.workers = 1;
+    config.tcp.connections_max = 3;
+    config.tcp.connections_per_client_max = 2;
+    let server = Server::start(config);
+    let mut other = tcp_client_from("127.0.0.2", server.address());
+    server.wait_for("accepting", |totals| totals.tcp.open == 1);
+    let mut clients: Vec<_> = (0..2).map(|_| tcp_client_from("127.0.0.3", server.address())).collect();
+    converse_all(&mut clients, 1);
+    // All places are taken, and the one who would have to go has never been answered.
+    let mut refused = tcp_client_from("127.0.0.3", server.address());
+    assert!(read_to_close(&mut refused).is_empty());
+    converse(&mut other, 2);
+    converse_all(&mut clients, 3);
+    let totals = server.stop().tcp;
+    assert_eq!((totals.refused_client, totals.closed_evicted, totals.refused_full), (1, 0, 0));
+}
+
+#[test]
 fn a_panic_costs_a_connection_and_no_worker() {
     let server = Server::start(config("127.0.0.1"));
     let mut other = tcp_client(server.address());

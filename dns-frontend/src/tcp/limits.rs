@@ -53,18 +53,18 @@ impl Limits {
         }
     }
 
+    /// A place for a connection of this client. Its own limit is looked at first: a client that has used it up makes nobody
+    /// leave.
     pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Permit, Refusal> {
         let client = Client::from(address);
         let mut open = self.open();
+        if open.of(client) >= self.per_client_max {
+            return Err(Refusal::Client);
+        }
         if open.all >= self.connections_max {
             return Err(Refusal::Full);
         }
-        let of_client = open.clients.entry(client).or_default();
-        if *of_client >= self.per_client_max {
-            return Err(Refusal::Client);
-        }
-        *of_client += 1;
-        open.all += 1;
+        open.enter(client);
         Ok(Permit { limits: self.clone(), client })
     }
 
@@ -74,16 +74,51 @@ impl Limits {
     }
 }
 
-impl Drop for Permit {
-    fn drop(&mut self) {
-        let mut open = self.limits.open();
-        open.all -= 1;
-        if let Some(of_client) = open.clients.get_mut(&self.client) {
+impl Open {
+    fn of(&self, client: Client) -> usize {
+        self.clients.get(&client).copied().unwrap_or(0)
+    }
+
+    fn enter(&mut self, client: Client) {
+        *self.clients.entry(client).or_default() += 1;
+        self.all += 1;
+    }
+
+    fn leave(&mut self, client: Client) {
+        self.all -= 1;
+        if let Some(of_client) = self.clients.get_mut(&client) {
             *of_client -= 1;
             if *of_client == 0 {
-                open.clients.remove(&self.client);
+                self.clients.remove(&client);
             }
         }
+    }
+}
+
+impl Permit {
+    /// Gives the place to a connection of this client, and to nobody who asks for one in between. If the client has used up
+    /// its own limit meanwhile, the place is free for all.
+    pub(crate) fn hand_over(mut self, address: IpAddr) -> Result<Self, Refusal> {
+        let client = Client::from(address);
+        if client != self.client {
+            let mut open = self.limits.open();
+            if open.of(client) >= self.limits.per_client_max {
+                // Giving the place back takes the lock anew.
+                drop(open);
+                return Err(Refusal::Client);
+            }
+            open.leave(self.client);
+            open.enter(client);
+            drop(open);
+            self.client = client;
+        }
+        Ok(self)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.limits.open().leave(self.client);
     }
 }
 
@@ -112,6 +147,12 @@ mod tests {
         limits.admit(address.parse().unwrap())
     }
 
+    /// Connections, and clients that have some.
+    fn counts(limits: &Limits) -> (usize, usize) {
+        let open = limits.open();
+        (open.all, open.clients.len())
+    }
+
     #[test]
     fn a_prefix_of_64_bits_is_one_client() {
         let limits = limits(10, 2);
@@ -121,6 +162,33 @@ mod tests {
         assert!(admit(&limits, "2001:db8:0:1::3").is_ok());
         drop(second);
         assert!(admit(&limits, "2001:db8::3").is_ok());
+    }
+
+    #[test]
+    fn a_client_at_its_own_limit_is_refused_for_that() {
+        let limits = limits(2, 1);
+        let permits = ["192.0.2.1", "192.0.2.2"].map(|client| admit(&limits, client).ok().unwrap());
+        assert_eq!(admit(&limits, "192.0.2.1").err(), Some(Refusal::Client), "whether there is room or not");
+        assert_eq!(admit(&limits, "192.0.2.3").err(), Some(Refusal::Full));
+        drop(permits);
+        assert!(limits.open().clients.is_empty(), "those who were refused leave nothing behind");
+    }
+
+    #[test]
+    fn a_place_is_handed_over_whole() {
+        let limits = limits(2, 1);
+        let [first, second] = ["192.0.2.1", "192.0.2.2"].map(|client| admit(&limits, client).ok().unwrap());
+        let third = first.hand_over("192.0.2.3".parse().unwrap()).ok().unwrap();
+        assert_eq!(admit(&limits, "192.0.2.1").err(), Some(Refusal::Full), "no place was free in between");
+        assert_eq!(limits.open().all, 2);
+        let third = third.hand_over("192.0.2.3".parse().unwrap()).ok().unwrap();
+        // As if the client had come in elsewhere since it was looked at.
+        let refused = second.hand_over("192.0.2.3".parse().unwrap());
+        assert_eq!(refused.err(), Some(Refusal::Client));
+        assert_eq!(counts(&limits), (1, 1));
+        let _first = admit(&limits, "192.0.2.1").ok().unwrap();
+        drop(third);
+        assert_eq!(counts(&limits), (1, 1));
     }
 
     #[test]

@@ -112,9 +112,9 @@ impl<R: Respond> Shared<R> {
     fn begin(self: &Rc<Self>, stream: TcpStream, client: SocketAddr, listener: usize, ending: &Ending) {
         let mut admitted = self.limits.admit(client.ip());
         if let Err(Refusal::Full) = admitted
-            && self.roster.evict()
+            && let Some(place) = self.roster.evict()
         {
-            admitted = self.limits.admit(client.ip());
+            admitted = place.hand_over(client.ip());
         }
         match admitted {
             Ok(permit) => {

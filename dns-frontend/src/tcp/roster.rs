@@ -47,8 +47,8 @@ impl Roster {
         seat
     }
 
-    /// Takes the place of the connection that has been without an answer for longest; says whether there was one.
-    pub(super) fn evict(&self) -> bool {
+    /// Takes the place of the connection that has been without an answer for longest; `None` if there is none.
+    pub(super) fn evict(&self) -> Option<Permit> {
         let mut queue = self.queue.borrow_mut();
         while let Some((known, weak)) = queue.pop_front() {
             let Some(seat) = weak.upgrade() else { continue };
@@ -56,12 +56,12 @@ impl Roster {
                 queue.push_back((seat.answered.get(), weak));
                 continue;
             }
-            if seat.permit.borrow_mut().take().is_some() {
+            if let Some(place) = seat.permit.borrow_mut().take() {
                 seat.leave.notify_one();
-                return true;
+                return Some(place);
             }
         }
-        false
+        None
     }
 }
 
@@ -98,10 +98,10 @@ mod tests {
         drop(gone);
         let is_evicted = |seat: &Seat| seat.permit.borrow().is_none();
         for expected in [1, 3, 0, 2] {
-            assert!(roster.evict());
+            assert!(roster.evict().is_some());
             assert!(is_evicted(&seats[expected]), "{expected} is next");
         }
-        assert!(!roster.evict());
+        assert!(roster.evict().is_none());
     }
 
     #[test]
