@@ -44,12 +44,19 @@ struct Known {
     failed: bool,
 }
 
+impl Known {
+    /// The zone is served as this file has it now.
+    fn is_current(&mut self, zone: &ZoneFile) -> bool {
+        self.zone.path == zone.path && !self.failed && !self.disk.has_changed()
+    }
+}
+
 /// What one [`ZoneFiles::sync`] has done.
 #[derive(Debug, Default)]
 pub struct SyncReport {
     /// Zones that were read and are served now.
     pub loaded: Vec<Name>,
-    /// Zones whose files have not changed.
+    /// Zones whose files have not changed. Their options may have: they count without reading.
     pub unchanged: usize,
     /// Zones that are no longer there.
     pub dropped: Vec<Name>,
@@ -101,7 +108,9 @@ impl ZoneFiles {
         let mut to_read = Vec::new();
         for zone in zones {
             let known = self.known.get_mut(&zone.apex);
-            if known.is_some_and(|known| known.zone == zone && !known.failed && !known.disk.has_changed()) {
+            if known.is_some_and(|known| {
+                known.is_current(&zone) && has_options(&self.store, known, &zone.options)
+            }) {
                 report.unchanged += 1;
             } else {
                 to_read.push(zone);
@@ -220,7 +229,11 @@ impl ZoneFiles {
                 let entry = catalog.view(self.store.view_name()).and_then(|view| view.zone(&zone.apex));
                 let is_served =
                     entry.is_some_and(|entry| !entry.derived) && entry.and_then(ZoneEntry::zone).is_some();
-                if !is_served {
+                if is_served {
+                    // Who may see the zone counts from now on, whatever becomes of its records. If the zone is somebody
+                    // else's, so are its options.
+                    let _ = self.store.set_zone_options(&source, &zone.apex, zone.options.clone());
+                } else {
                     // Names of the zone must not be answered as if nobody had declared it.
                     let _ = self.store.fail_zone(
                         &source,
@@ -261,6 +274,18 @@ impl ZoneFiles {
 /// Zones that are read before those of before are all in the store.
 const READ_AHEAD: usize = 2048;
 
+/// Sees to it that a zone whose file has not changed has these options.
+fn has_options(store: &Store, known: &mut Known, options: &ZoneOptions) -> bool {
+    if known.zone.options == *options {
+        return true;
+    }
+    let is_set = store.set_zone_options(&source(&known.zone.path), &known.zone.apex, options.clone()).is_ok();
+    if is_set {
+        known.zone.options = options.clone();
+    }
+    is_set
+}
+
 fn source(path: &Path) -> Source {
     Source::File(path.display().to_string())
 }
@@ -268,8 +293,9 @@ fn source(path: &Path) -> Source {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::sync::Arc;
 
-    use dns_core::RecordType;
+    use dns_core::{Access, RecordType};
     use dns_store::StoreOptions;
 
     use super::*;
@@ -397,6 +423,45 @@ mod tests {
         fs::write(&path, ZONE.replace("www", "mail")).unwrap();
         assert_eq!(files.sync(zones()).loaded, [name("example.org")]);
         assert!(store.get(&name("www.example.org"), RecordType::A).is_none());
+    }
+
+    #[test]
+    fn options_count_without_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("example.org.zone");
+        let zones = |network: Option<&str>| {
+            let access = network.map(|network| Arc::new(Access::new(&[network.parse().unwrap()], &[])));
+            let options = ZoneOptions { fallthrough: false, access };
+            vec![ZoneFile { apex: name("example.org"), path: path.clone(), options }]
+        };
+        fs::write(&path, ZONE).unwrap();
+        let store = Store::new(StoreOptions::default());
+        let mut files = ZoneFiles::new(store.clone());
+        assert_eq!(files.sync(zones(None)).loaded.len(), 1);
+        let access = || {
+            let catalog = store.snapshot();
+            let entry = catalog.default_view().unwrap().zone(&name("example.org")).unwrap();
+            assert!(entry.zone().is_some(), "it is served all the time");
+            entry.access.clone()
+        };
+        assert_eq!(access(), None);
+        let wanted = zones(Some("192.0.2.0/24"));
+        let report = files.sync(wanted.clone());
+        assert_eq!(
+            (report.loaded.len(), report.unchanged, report.failed.len()),
+            (0, 1, 0),
+            "nothing is read"
+        );
+        assert_eq!(access(), wanted[0].options.access);
+        assert_eq!(files.sync(wanted).unchanged, 1);
+
+        fs::write(&path, "broken").unwrap();
+        let wanted = zones(Some("198.51.100.0/24"));
+        assert_eq!(files.sync(wanted.clone()).failed.len(), 1);
+        assert_eq!(access(), wanted[0].options.access);
+        fs::remove_file(&path).unwrap();
+        assert_eq!(files.sync(zones(None)).failed.len(), 1);
+        assert_eq!(access(), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::event::Changed;
 use crate::layers::Contribution;
 use crate::options::StoreOptions;
 use crate::state::{Home, State, TAG_SYNTHESISED, is_later, next_serial, rrsets_at};
-use crate::zones::ZoneChange;
+use crate::zones::{Declared, ZoneChange, ZoneOptions};
 use crate::{Reason, Source};
 
 /// The newest state, and orders of its names that only writers need.
@@ -252,10 +252,19 @@ struct Rebuilt {
     gone: Vec<Name>,
 }
 
-/// Enters zones that come and takes those out that go. Returns the apexes of all of them.
+/// Enters zones that come and takes those out that go. Returns the apexes of all of them; zones that only get other options
+/// are not among them, since their records and serials stay.
 fn declare_zones(zones: BTreeMap<Name, ZoneChange>, state: &mut State, work: &mut Work) -> BTreeSet<Name> {
     let mut put = BTreeSet::new();
     for (apex, change) in zones {
+        let declare = match change {
+            ZoneChange::SetOptions(options) => {
+                set_options(&apex, options, state, work);
+                continue;
+            }
+            ZoneChange::Declare(declared) => Some(declared),
+            ZoneChange::Drop => None,
+        };
         if let Some(gone) = work.view.zone(&apex).and_then(ZoneEntry::zone) {
             let was_derived = state.declared.get(&apex).is_none();
             match state.serials.floor(&apex) {
@@ -270,25 +279,34 @@ fn declare_zones(zones: BTreeMap<Name, ZoneChange>, state: &mut State, work: &mu
                 state.serials.derived = next_serial(gone.serial());
             }
         }
-        match change {
-            ZoneChange::Declare(declared) => {
-                work.view.put(ZoneEntry {
-                    apex: apex.clone(),
-                    state: declared.state.clone(),
-                    fallthrough: declared.options.fallthrough,
-                    derived: false,
-                    access: declared.options.access.clone(),
-                });
-                state.declared.insert(declared);
-            }
-            ZoneChange::Drop => {
-                work.view.remove(&apex);
-                state.declared.remove(&apex);
-            }
+        if let Some(declared) = declare {
+            work.view.put(ZoneEntry {
+                apex: apex.clone(),
+                state: declared.state.clone(),
+                fallthrough: declared.options.fallthrough,
+                derived: false,
+                access: declared.options.access.clone(),
+            });
+            state.declared.insert(declared);
+        } else {
+            work.view.remove(&apex);
+            state.declared.remove(&apex);
         }
         put.insert(apex);
     }
     put
+}
+
+fn set_options(apex: &Name, options: ZoneOptions, state: &mut State, work: &mut Work) {
+    if let Some(entry) = work.view.zone(apex) {
+        let (fallthrough, access) = (options.fallthrough, options.access.clone());
+        let entry = ZoneEntry { fallthrough, access, ..entry.clone() };
+        work.view.put(entry);
+    }
+    if let Some(declared) = state.declared.get(apex) {
+        let declared = Declared { options, ..Declared::clone(declared) };
+        state.declared.insert(Arc::new(declared));
+    }
 }
 
 /// Enters what names have now. Returns the apexes of derived zones that come or go: at and below them, zones merge and

@@ -1,5 +1,6 @@
 //! Zones that come, go and are replaced as a whole.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dns_core::name::HashedName;
@@ -95,6 +96,8 @@ impl DeclaredZones {
 pub(crate) enum ZoneChange {
     /// It is declared, and there or not; whatever it had before is gone.
     Declare(Arc<Declared>),
+    /// It stays as it is, but for these.
+    SetOptions(ZoneOptions),
     /// It is not declared.
     Drop,
 }
@@ -130,6 +133,20 @@ impl Store {
         self.declare_zone(Declared { apex, source: source.clone(), options, state })
     }
 
+    /// Gives a declared zone other options; its records, its serial and who has declared it stay as they are. Does nothing
+    /// if it has these options already.
+    ///
+    /// # Errors
+    /// Nobody has declared the zone, or another source has.
+    pub fn set_zone_options(
+        &self,
+        source: &Source,
+        apex: &Name,
+        options: ZoneOptions,
+    ) -> Result<u64, StoreError> {
+        self.change_zone(source, apex.clone(), ZoneChange::SetOptions(options))
+    }
+
     /// Drops a declared zone with the records that came with it. What else there is below its apex moves to the zone
     /// above, or to derived zones.
     ///
@@ -147,12 +164,18 @@ impl Store {
     fn change_zone(&self, source: &Source, apex: Name, change: ZoneChange) -> Result<u64, StoreError> {
         let mut writer = self.lock();
         let state = writer.state();
-        let holder = state.declared.get(&apex).map(|declared| declared.source.clone());
-        match (&change, holder) {
-            (_, Some(holder)) if !may_replace(source, &holder) => {
+        let declared = state.declared.get(&apex);
+        match (&change, declared) {
+            (_, Some(declared)) if !may_replace(source, &declared.source) => {
+                let holder = declared.source.clone();
                 return Err(StoreError::Foreign(Reason::ForeignZone { apex, holder }));
             }
-            (ZoneChange::Drop, None) => return Err(StoreError::NotFound(Reason::NoZone(apex))),
+            (ZoneChange::Drop | ZoneChange::SetOptions(_), None) => {
+                return Err(StoreError::NotFound(Reason::NoZone(apex)));
+            }
+            (ZoneChange::SetOptions(options), Some(declared)) if *options == declared.options => {
+                return Ok(state.catalog.version());
+            }
             _ => {}
         }
         // Flat records at or below the apex may have to move; those in deeper zones stay where they are.
@@ -160,8 +183,13 @@ impl Store {
             let home = state.declared.home(name);
             home.is_none_or(|home| apex.is_at_or_below(&home.apex))
         };
-        let names = writer.names_below(&apex).filter(moves);
-        let names = names.map(|name| (name.clone(), state.flat.get(name).to_vec())).collect();
+        let names = match change {
+            ZoneChange::SetOptions(_) => BTreeMap::new(),
+            ZoneChange::Declare(_) | ZoneChange::Drop => {
+                let names = writer.names_below(&apex).filter(moves);
+                names.map(|name| (name.clone(), state.flat.get(name).to_vec())).collect()
+            }
+        };
         let transaction = Transaction { names, zones: [(apex.clone(), change)].into(), ..Default::default() };
         let next = writer.prepare(source, transaction).map_err(StoreError::Invalid)?;
         let version = next.version();

@@ -2,7 +2,10 @@
 
 mod support;
 
-use dns_store::{Source, StoreOptions, ZoneOptions};
+use std::sync::Arc;
+
+use dns_core::Access;
+use dns_store::{Event, Source, StoreError, StoreOptions, ZoneOptions};
 use support::{
     at, config_map, file, home, name, put_zone, rrset, rrsets, serial, store, zone, zone_with_signature,
 };
@@ -179,6 +182,42 @@ fn a_zone_belongs_to_who_declared_it() {
     store.put_zone(&moved, zone("example.org", 2, &[]), ZoneOptions::default()).unwrap();
     store.drop_zone(&moved, &apex).unwrap();
     assert_eq!(store.drop_zone(&moved, &apex).unwrap_err().to_string(), "there is no zone example.org.");
+}
+
+#[test]
+fn a_zone_gets_other_options_and_keeps_its_records() {
+    let store = store();
+    let access = Arc::new(Access::new(&["192.0.2.0/24".parse().unwrap()], &[]));
+    let options = ZoneOptions { fallthrough: true, access: Some(access) };
+    let set = |source: &Source, options: &ZoneOptions| {
+        store.set_zone_options(source, &name("example.org"), options.clone())
+    };
+    assert!(matches!(set(&file(), &options), Err(StoreError::NotFound(_))));
+    put_zone(&store, zone("example.org", 7, &["www.example.org 300 A 192.0.2.1"]));
+    assert!(matches!(set(&Source::Api, &options), Err(StoreError::Foreign(_))));
+    let mut watch = store.watch();
+    let version = set(&Source::File("elsewhere".into()), &options).unwrap();
+    let seen = || {
+        let catalog = store.snapshot();
+        let entry = catalog.default_view().unwrap().zone(&name("example.org")).unwrap();
+        ZoneOptions { fallthrough: entry.fallthrough, access: entry.access.clone() }
+    };
+    assert_eq!((store.version(), seen()), (version, options.clone()));
+    assert_eq!((serial(&store, "example.org"), at(&store, "www.example.org").len()), (7, 1));
+    let event = watch.try_next();
+    assert!(
+        matches!(&event, Some(Event::Reloaded { zone, .. }) if *zone == name("example.org")),
+        "{event:?}"
+    );
+    assert!(watch.try_next().is_none(), "no records have changed");
+    assert_eq!(set(&file(), &options).unwrap(), version, "nothing is left to do");
+    // They stay when somebody else adds records to the zone.
+    store.create(&Source::Api, rrset("mail.example.org 300 A 192.0.2.2"), None).unwrap();
+    assert_eq!(seen(), options);
+    // A zone that cannot be served has options, too.
+    store.fail_zone(&file(), name("example.org"), "broken".into(), options).unwrap();
+    set(&file(), &ZoneOptions::default()).unwrap();
+    assert_eq!(seen(), ZoneOptions::default());
 }
 
 #[test]
