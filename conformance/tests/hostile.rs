@@ -6,6 +6,7 @@ use std::fs::File;
 
 use conformance::hostile::{Case, Holders, Options, Outcome, Size, run, text};
 use conformance::peer::Kind;
+use dns_backend::guard::RateLimitSpec;
 
 /// What clients get in the end, in percent, at least.
 const ANSWERED_PERCENT_MIN: f64 = 99.0;
@@ -13,10 +14,6 @@ const ANSWERED_PERCENT_MIN: f64 = 99.0;
 const MEMORY_KIB_MAX: u64 = 128 * 1024;
 /// An attack may move counters, not the disk.
 const LOG_OCTETS_MAX: u64 = 4096;
-
-/// Answers that one client network gets per second by default, and for how many seconds it may save them up.
-const ANSWERS_PER_SECOND: u64 = 1000;
-const BURST_SECONDS: u64 = 4;
 
 /// One attack at a time, whether tests are threads or processes: each is measured against what the machine has left.
 fn turn() -> File {
@@ -89,7 +86,9 @@ fn large_answers_are_limited() {
     let flood = outcome.flood.unwrap();
     assert!(flood.replies > 0 && flood.reply_octets <= flood.replies * 1232, "{flood:?}");
     let whole = flood.replies - flood.truncated;
-    let allowed = ANSWERS_PER_SECOND * (BURST_SECONDS + flood.seconds.ceil() as u64 + 1);
+    // So many answers per second, and those of some seconds at once.
+    let limit = RateLimitSpec::default();
+    let allowed = u64::from(limit.answers) * (u64::from(limit.burst) + flood.seconds.ceil() as u64 + 1);
     assert!(whole <= allowed && flood.packets > allowed, "{allowed} allowed, {flood:?}");
     // Of those beyond the limit every other one gets a reply, which is no larger than the question.
     assert!(flood.truncated <= flood.packets - whole, "{flood:?}");

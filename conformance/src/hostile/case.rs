@@ -233,7 +233,11 @@ pub fn run(case: Case, kind: Kind, options: &Options) -> Result<Outcome> {
     let folder = tempfile::tempdir()?;
     let zone_file = folder.path().join("hostile.zone");
     fs::write(&zone_file, zone::text(1))?;
-    let protection = Protection { rate_limit: options.rate_limit, cookies: options.cookies };
+    let protection = Protection {
+        rate_limit: options.rate_limit,
+        cookies: options.cookies,
+        rules: case == Case::ReloadStorm,
+    };
     let mut server = server::start(kind, &zone_file, protection).with_context(context)?;
     let SocketAddr::V4(address) = server.address else { anyhow::bail!("an IPv4 address is expected") };
 

@@ -1,5 +1,6 @@
 //! How each server is set up for the open internet, as its own documentation recommends.
 
+use std::fmt::Write;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,6 +13,8 @@ use crate::peer::{Kind, Server, ZoneFile};
 
 /// Threads that answer, for each server: as many as there are cores, up to this.
 const WORKERS_MAX: usize = 4;
+/// Rules of each sort.
+const RULES: u32 = 50;
 
 /// Which protections are switched on.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +23,8 @@ pub struct Protection {
     pub rate_limit: bool,
     /// Cookies.
     pub cookies: bool,
+    /// Rules, where the server has such: they are compiled with every reload.
+    pub rules: bool,
 }
 
 /// Starts a server with the zone in this file.
@@ -73,6 +78,27 @@ fn subject(address: SocketAddr, zone_file: &Path, workers: usize, protection: Pr
     if !protection.cookies {
         text.push_str("cookies: {enabled: false}\n");
     }
+    if protection.rules {
+        text.push_str(&rules());
+    }
+    text
+}
+
+/// Rules of every sort that has something to compile. None is for the questions of legitimate clients but the last, which
+/// has nothing to do where there is one address.
+fn rules() -> String {
+    let mut text = "rules:\n".to_owned();
+    for number in 0..RULES {
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            text,
+            "  - {{name: pattern{number}, match: {{names: '/^(ad|track)+{number}-[0-9]*\\./'}}, action: nxdomain}}\n  \
+             - {{name: below{number}, match: {{names: \"*.b{number}.{APEX}\"}}, action: refuse}}"
+        );
+    }
+    text.push_str(
+        "  - {name: turns, match: {types: [A, AAAA]}, action: order_addresses, order: {by: rotate}}\n",
+    );
     text
 }
 
