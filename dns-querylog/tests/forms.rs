@@ -135,8 +135,8 @@ fn lines_for_people() {
         "udp 192.0.2.1#5353: opcode 5 no question -> notimp tc, answers 0, octets 12",
     );
     check(
-        Entry { view: None, ..entry(b"x", logged(23, b"")) },
-        "udp 192.0.2.1#5353: no question -> rcode23, answers 0, octets 0",
+        Entry { view: None, ..entry(b"x", logged(24, b"")) },
+        "udp 192.0.2.1#5353: no question -> rcode24, answers 0, octets 0",
     );
     check(Entry { view: None, ..entry(b"", None) }, "udp 192.0.2.1#5353: no question -> no reply");
 }
