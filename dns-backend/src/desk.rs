@@ -228,9 +228,13 @@ impl Desk {
         matched.rules().for_each(|number| self.rule_hits.count(number));
         self.decided = matched.terminal.map(|(number, _)| number);
         // What would be added behind the answers is not changed by rules, and would tell what they keep back.
-        let policy = AnswerPolicy { minimal_responses: true, ..answerer.policy.clone() };
-        let answerer =
-            if matched.transforms.is_empty() { answerer } else { Answerer { policy: &policy, ..answerer } };
+        let minimal;
+        let answerer = if matched.transforms.is_empty() {
+            answerer
+        } else {
+            minimal = AnswerPolicy { minimal_responses: true, ..answerer.policy.clone() };
+            Answerer { policy: &minimal, ..answerer }
+        };
         let name = &query.qname;
         match matched.terminal.map(|(_, terminal)| terminal) {
             None => answerer.answer(name, entry, &mut self.scratch, reply),

@@ -9,7 +9,6 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use conformance::peer::find_program;
 use dns_backend::Transport;
@@ -191,9 +190,8 @@ fn a_receiver_that_does_not_read_costs_entries_and_no_more() {
         writer.record(&exchange(&large, None));
         log.dropped() > 0
     });
-    let begun = Instant::now();
+    // That would be an error, had the rest of the log waited for the receiver.
     log.stop().unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(5));
     drop(stuck);
 }
 

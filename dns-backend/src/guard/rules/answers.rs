@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use dns_core::{Class, Network, NetworkMap, RecordType};
+use dns_core::{Class, Network, NetworkMap, RecordType, rdata};
 
 use super::Turn;
 use super::order::Order;
@@ -216,22 +216,11 @@ impl Answers<'_> {
     }
 }
 
-/// Where compressed names may stand in RDATA: behind so many octets, and how many of them. Those are the types of RFC 1035
-/// ([RFC 3597, section 4](https://www.rfc-editor.org/rfc/rfc3597#section-4)).
+/// Where compressed names may stand in RDATA: behind so many octets, and how many of them, one after the other.
 fn compressed_names(rtype: RecordType) -> (usize, usize) {
-    match rtype {
-        RecordType::NS
-        | RecordType::MD
-        | RecordType::MF
-        | RecordType::CNAME
-        | RecordType::MB
-        | RecordType::MG
-        | RecordType::MR
-        | RecordType::PTR => (0, 1),
-        RecordType::SOA | RecordType::MINFO => (0, 2),
-        RecordType::MX => (2, 1),
-        _ => (0, 0),
-    }
+    // With the root for every name, they begin where the fields of fixed size before them end.
+    let mut names = rdata::embedded_names(rtype, &[0; 8]).filter(|name| name.compressible);
+    names.next().map_or((0, 0), |first| (first.range.start, 1 + names.count()))
 }
 
 /// Lets `each` see, and change, where the compressed names of so many records lead. False if it says so of one of them, or if a

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 
 use dns_backend::guard::{Identity, RateLimitSpec};
 
@@ -10,7 +9,7 @@ use super::super::fault::Place;
 use super::super::keys::{AccessSpec, CookiesSpec, IdentitySpec, QueryLogSpec, RateLimitSpecification};
 use super::super::reader::{Located, Reader};
 use super::super::sources::list_lines;
-use super::super::value::{FilePath, Secret, shown_path};
+use super::super::value::{FilePath, Secret};
 use super::{Context, distinct, number, value};
 use crate::config::{Access, Cookies, QueryLog, QueryLogFormat, QueryLogTarget};
 
@@ -107,15 +106,7 @@ pub(super) fn cookies(spec: Option<Located<CookiesSpec>>, context: &mut Context<
 }
 
 fn secrets_from(file: &Located<FilePath>, context: &mut Context<'_, '_>) -> Vec<Located<Secret>> {
-    let path = context.path(&file.place, &file.value.0);
-    let text = match context.sources.read(&path) {
-        Ok(text) => text,
-        Err(problem) => {
-            context.reader.object(file, format!("{} {problem}", shown_path(&path)));
-            return Vec::new();
-        }
-    };
-    let source: Arc<str> = shown_path(&path).into();
+    let Some((source, text)) = context.list_file(file) else { return Vec::new() };
     let mut secrets = Vec::new();
     // One more than are accepted, so that too many are noticed.
     for (line, word) in list_lines(&text).take(Cookies::SECRETS_MAX + 1) {
@@ -126,7 +117,7 @@ fn secrets_from(file: &Located<FilePath>, context: &mut Context<'_, '_>) -> Vec<
         }
     }
     if secrets.is_empty() && !context.reader.has_faults_below(&file.key) {
-        context.reader.object(file, format!("{} holds no secrets", shown_path(&path)));
+        context.reader.object(file, format!("{source} holds no secrets"));
     }
     secrets
 }

@@ -129,15 +129,7 @@ fn file_of(template: &str, name: &Name) -> Result<String, String> {
 
 /// Names of zones from a file with one per line.
 fn names_from(file: &Located<FilePath>, context: &mut Context<'_, '_>) -> Vec<Located<ZoneName>> {
-    let path = context.path(&file.place, &file.value.0);
-    let text = match context.sources.read(&path) {
-        Ok(text) => text,
-        Err(problem) => {
-            context.reader.object(file, format!("{} {problem}", shown_path(&path)));
-            return Vec::new();
-        }
-    };
-    let source: Arc<str> = shown_path(&path).into();
+    let Some((source, text)) = context.list_file(file) else { return Vec::new() };
     let mut faults = 0;
     let mut names = Vec::new();
     for (line, word) in list_lines(&text) {
@@ -246,5 +238,18 @@ impl Context<'_, '_> {
     /// A path that is given at a place.
     pub fn path(&self, place: &Place, path: &str) -> PathBuf {
         self.sources.base(place).join(path)
+    }
+
+    /// A file with one thing per line: its name as messages show it, and its text.
+    pub fn list_file(&mut self, file: &Located<FilePath>) -> Option<(Arc<str>, String)> {
+        let path = self.path(&file.place, &file.value.0);
+        let shown = shown_path(&path);
+        match self.sources.read(&path) {
+            Ok(text) => Some((shown.into(), text)),
+            Err(problem) => {
+                self.reader.object(file, format!("{shown} {problem}"));
+                None
+            }
+        }
     }
 }
