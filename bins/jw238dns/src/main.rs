@@ -19,9 +19,8 @@ use clap::Parser;
 
 use crate::args::{Args, Command};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
+// The system's allocator: the path of a query allocates nothing, and large zones go back to the system as soon as they are
+// freed. mimalloc took 28 MiB more at rest and twice the time for the page faults of a large zone.
 fn main() -> ExitCode {
     match Args::parse().into_command() {
         Command::Serve(args) => serve::run(&args),
