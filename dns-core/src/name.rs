@@ -108,16 +108,19 @@ impl Name {
     }
 
     /// The name as it goes on the wire, lower case and uncompressed.
+    #[inline]
     pub fn as_wire(&self) -> &[u8] {
         &self.wire
     }
 
     /// The hash under which zones and catalogs keep the name; differs from process to process.
+    #[inline]
     pub fn hash64(&self) -> u64 {
         self.hash
     }
 
     /// How many labels the name has, the root not counted: 0 for `.`, 2 for `example.org.`.
+    #[inline]
     pub fn label_count(&self) -> usize {
         usize::from(self.labels)
     }

@@ -16,8 +16,8 @@ pub struct HashedName {
     lower: [u8; BUFFER_OCTETS],
     octets: usize,
     labels: usize,
-    /// Where the suffix with so many labels begins.
-    offsets: [u8; LABELS_MAX + 1],
+    /// Where each label begins, from left to right; behind them, where the root does.
+    starts: [u8; LABELS_MAX + 1],
     hashes: [u64; LABELS_MAX + 1],
 }
 
@@ -26,7 +26,7 @@ impl Default for HashedName {
     fn default() -> Self {
         let mut hashes = [0; LABELS_MAX + 1];
         hashes[0] = KEYS.0;
-        Self { lower: [0; BUFFER_OCTETS], octets: 1, labels: 0, offsets: [0; LABELS_MAX + 1], hashes }
+        Self { lower: [0; BUFFER_OCTETS], octets: 1, labels: 0, starts: [0; LABELS_MAX + 1], hashes }
     }
 }
 
@@ -36,22 +36,23 @@ impl HashedName {
     /// After an error the contents are of no use until the next successful read.
     #[inline]
     pub fn read(&mut self, wire: &[u8]) -> Result<usize, NameError> {
-        let mut starts = [0u8; LABELS_MAX + 1];
         let (mut at, mut labels) = (0usize, 0usize);
         loop {
             let Some(&octets) = wire.get(at) else {
                 return Err(NameError::Truncated);
             };
+            // Each label takes two octets or more, so there are never as many as there is room for: the remainder, which is a
+            // mask, spares a comparison.
+            self.starts[labels % (LABELS_MAX + 1)] = at as u8;
             if octets == 0 {
                 break;
             }
             if octets > 63 {
                 return Err(NameError::BadLabelType);
             }
-            starts[labels] = at as u8;
             labels += 1;
             at += 1 + usize::from(octets);
-            // The root label must still fit; this bounds `labels` too, as each label takes two octets or more.
+            // The root label must still fit.
             if at >= NAME_OCTETS_MAX {
                 return Err(NameError::TooLong);
             }
@@ -60,15 +61,13 @@ impl HashedName {
         lower_into(&wire[..octets], &mut self.lower);
         self.octets = octets;
         self.labels = labels;
-        self.offsets[0] = at as u8;
         // Read once: each access asks whether the keys have been drawn yet.
         let (mut hash, key) = *KEYS;
-        self.hashes[0] = hash;
-        for depth in 1..=labels {
-            let start = starts[labels - depth];
-            self.offsets[depth] = start;
-            hash = extend_hash(hash, key, &self.lower, usize::from(start));
-            self.hashes[depth] = hash;
+        let (hashes, starts) = (&mut self.hashes[..=labels], &self.starts[..labels]);
+        hashes[0] = hash;
+        for (&start, slot) in starts.iter().rev().zip(&mut hashes[1..]) {
+            hash = extend_hash(hash, key, &self.lower, start);
+            *slot = hash;
         }
         Ok(octets)
     }
@@ -88,13 +87,13 @@ impl HashedName {
     /// The last `labels` labels; `labels` is at most [`labels()`](Self::labels).
     #[inline]
     pub fn suffix(&self, labels: usize) -> &[u8] {
-        &self.lower[usize::from(self.offsets[labels])..self.octets]
+        &self.lower[self.offset(labels)..self.octets]
     }
 
     /// Where in the name the suffix with so many labels begins.
     #[inline]
     pub fn offset(&self, labels: usize) -> usize {
-        usize::from(self.offsets[labels])
+        usize::from(self.starts[self.labels - labels])
     }
 
     /// Hash of the suffix with so many labels.
@@ -106,7 +105,7 @@ impl HashedName {
 
 /// Hash of the name that is `label` in front of the name with the hash `parent`; `label` is lower case, at most 63 octets.
 pub fn suffix_hash(parent: u64, label: &[u8]) -> u64 {
-    let mut buffer = [0u8; 64 + 8];
+    let mut buffer = [0u8; BUFFER_OCTETS];
     buffer[0] = label.len() as u8;
     buffer[1..=label.len()].copy_from_slice(label);
     extend_hash(parent, KEYS.1, &buffer, 0)
@@ -114,9 +113,10 @@ pub fn suffix_hash(parent: u64, label: &[u8]) -> u64 {
 
 /// One step to the left: mixes the label that begins at `start`, its length octet included, eight octets at a time.
 #[inline]
-fn extend_hash(parent: u64, key: u64, octets: &[u8], start: usize) -> u64 {
-    let mut remaining = 1 + usize::from(octets[start]);
-    let mut at = start;
+fn extend_hash(parent: u64, key: u64, octets: &[u8; BUFFER_OCTETS], start: u8) -> u64 {
+    // An octet cannot lead out of the buffer, so the compiler leaves the checks out for all but long labels.
+    let mut at = usize::from(start);
+    let mut remaining = 1 + u32::from(octets[at]);
     let mut hash = parent;
     while remaining > 8 {
         hash = fold(hash ^ word(octets, at), key);
@@ -128,7 +128,7 @@ fn extend_hash(parent: u64, key: u64, octets: &[u8], start: usize) -> u64 {
 }
 
 #[inline]
-fn word(octets: &[u8], at: usize) -> u64 {
+fn word(octets: &[u8; BUFFER_OCTETS], at: usize) -> u64 {
     let mut word = [0; 8];
     word.copy_from_slice(&octets[at..at + 8]);
     u64::from_le_bytes(word)
@@ -143,28 +143,30 @@ fn fold(value: u64, key: u64) -> u64 {
 
 /// Copies a name in lower case; length octets are below 64 and so never letters.
 #[inline]
-fn lower_into(wire: &[u8], out: &mut [u8; BUFFER_OCTETS]) {
-    let (words, rest) = wire.as_chunks::<8>();
-    let (out_words, _) = out.as_chunks_mut::<8>();
-    for (from, to) in words.iter().zip(out_words) {
-        *to = lower_word(u64::from_le_bytes(*from)).to_le_bytes();
+fn lower_into(name: &[u8], out: &mut [u8; BUFFER_OCTETS]) {
+    // Whole blocks, each a few instructions; the last one ends with the name, and overlaps the one before.
+    let (blocks, rest) = name.as_chunks();
+    let (out_blocks, _) = out.as_chunks_mut();
+    for (from, to) in blocks.iter().zip(out_blocks) {
+        *to = lower_block(from);
     }
-    let done = words.len() * 8;
-    for (from, to) in rest.iter().zip(&mut out[done..]) {
-        *to = from.to_ascii_lowercase();
+    let out = &mut out[..name.len()];
+    match (name.last_chunk(), out.last_chunk_mut()) {
+        (Some(from), Some(to)) => *to = lower_block(from),
+        _ => {
+            for (from, to) in rest.iter().zip(out) {
+                *to = from.to_ascii_lowercase();
+            }
+        }
     }
 }
 
-/// Lower-cases eight octets at once: finds those from `A` to `Z` by carries into their top bits, and sets bit 5 there.
+/// Octets that are lower-cased at once.
+const BLOCK_OCTETS: usize = 16;
+
 #[inline]
-fn lower_word(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const TOPS: u64 = 0x80 * ONES;
-    let low = word & !TOPS;
-    let from_a = low + (0x80 - u64::from(b'A')) * ONES;
-    let past_z = low + (0x80 - u64::from(b'Z') - 1) * ONES;
-    let upper = from_a & !past_z & !word & TOPS;
-    word | (upper >> 2)
+fn lower_block(block: &[u8; BLOCK_OCTETS]) -> [u8; BLOCK_OCTETS] {
+    block.map(|octet| octet.to_ascii_lowercase())
 }
 
 /// Start value and multiplier, drawn once per process so that nobody outside can aim names at one bucket.
@@ -198,14 +200,13 @@ mod tests {
     }
 
     #[test]
-    fn every_octet_is_lower_cased_as_ascii_is() {
-        for octet in 0..=255u8 {
-            for place in 0..8 {
-                let mut octets = [b'.'; 8];
-                octets[place] = octet;
-                let expected = octets.map(|octet| octet.to_ascii_lowercase());
-                assert_eq!(lower_word(u64::from_le_bytes(octets)).to_le_bytes(), expected);
-            }
+    fn names_of_every_length_are_lower_cased_as_ascii_is() {
+        for octets in 1..=NAME_OCTETS_MAX {
+            let name: Vec<u8> = (0..octets).map(|index| (index * 7 + octets) as u8).collect();
+            let mut out = [b'.'; BUFFER_OCTETS];
+            lower_into(&name, &mut out);
+            assert_eq!(out[..octets], name.to_ascii_lowercase());
+            assert_eq!(out[octets..], [b'.'; BUFFER_OCTETS][octets..]);
         }
     }
 

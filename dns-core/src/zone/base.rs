@@ -119,13 +119,20 @@ impl Base {
         crate::sys::prefetch(&self.table, hash as usize & self.table.len().wrapping_sub(1));
     }
 
-    /// Asks for the node behind the slot of the hash to be fetched.
+    /// Asks for the node of the hash to be fetched.
     #[inline]
     pub(super) fn prefetch_node(&self, hash: u64) {
-        if let Some(&entry) = self.table.get(hash as usize & self.table.len().wrapping_sub(1)) {
-            let at = (entry as u32 as usize) * ALIGNMENT;
-            crate::sys::prefetch(&self.arena, at);
-            crate::sys::prefetch(&self.arena, at + 64);
+        let mask = self.table.len().wrapping_sub(1);
+        let mut slot = hash as usize & mask;
+        // Nearly half of all nodes are not in the slot of their hash, so the tag is looked for as when finding them.
+        while let Some(&entry) = self.table.get(slot).filter(|&&entry| entry != 0) {
+            if entry >> 32 == hash >> 32 {
+                let at = (entry as u32 as usize) * ALIGNMENT;
+                crate::sys::prefetch(&self.arena, at);
+                crate::sys::prefetch(&self.arena, at + 64);
+                return;
+            }
+            slot = (slot + 1) & mask;
         }
     }
 

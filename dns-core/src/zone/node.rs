@@ -132,7 +132,14 @@ impl<'z> Node<'z> {
     /// The records of one type.
     #[inline]
     pub fn rrset(&self, rtype: RecordType) -> Option<PackedRrset<'z>> {
-        self.rrsets().find(|rrset| rrset.rtype == rtype)
+        let mut rrsets = self.rrsets();
+        while let Some(entry) = rrsets.next_entry() {
+            if entry.rtype() == rtype {
+                return Some(entry.rrset(&self.octets[rrsets.data..]));
+            }
+            rrsets.data += entry.octets();
+        }
+        None
     }
 
     /// All RRsets, by type in ascending order.
@@ -190,29 +197,52 @@ pub struct Rrsets<'z> {
     data: usize,
 }
 
+impl<'z> Rrsets<'z> {
+    /// The entry of the next RRset, whose data are still to be passed.
+    #[inline]
+    fn next_entry(&mut self) -> Option<Entry<'z>> {
+        let (entry, _) = self.octets[self.entry..self.directory_end].split_first_chunk()?;
+        self.entry += ENTRY_OCTETS;
+        Some(Entry(entry))
+    }
+}
+
 impl<'z> Iterator for Rrsets<'z> {
     type Item = PackedRrset<'z>;
 
     #[inline]
     fn next(&mut self) -> Option<PackedRrset<'z>> {
-        if self.entry == self.directory_end {
-            return None;
-        }
-        let entry = &self.octets[self.entry..self.entry + ENTRY_OCTETS];
-        self.entry += ENTRY_OCTETS;
-        let records_end = self.data + usize::from(read_u16(entry, 6));
-        let signatures_end = records_end + usize::from(read_u16(entry, 8));
-        let patches_end = signatures_end + 2 * usize::from(read_u16(entry, 10));
-        let rrset = PackedRrset {
-            rtype: RecordType(read_u16(entry, 0)),
-            source: SourceTag(read_u16(entry, 2)),
-            count: read_u16(entry, 4),
-            records: &self.octets[self.data..records_end],
-            signatures: &self.octets[records_end..signatures_end],
-            patches: &self.octets[signatures_end..patches_end],
-        };
-        self.data = patches_end;
+        let entry = self.next_entry()?;
+        let rrset = entry.rrset(&self.octets[self.data..]);
+        self.data += entry.octets();
         Some(rrset)
+    }
+}
+
+/// What the directory of a node says of one RRset.
+#[derive(Clone, Copy)]
+struct Entry<'z>(&'z [u8; ENTRY_OCTETS]);
+
+impl<'z> Entry<'z> {
+    #[inline]
+    fn rtype(self) -> RecordType {
+        RecordType(read_u16(self.0, 0))
+    }
+
+    /// Octets of its data.
+    #[inline]
+    fn octets(self) -> usize {
+        usize::from(read_u16(self.0, 6)) + usize::from(read_u16(self.0, 8)) + 2 * usize::from(read_u16(self.0, 10))
+    }
+
+    /// The RRset, whose data begin there.
+    #[inline]
+    fn rrset(self, data: &'z [u8]) -> PackedRrset<'z> {
+        let (records, rest) = data.split_at(usize::from(read_u16(self.0, 6)));
+        let (signatures, rest) = rest.split_at(usize::from(read_u16(self.0, 8)));
+        let patches = &rest[..2 * usize::from(read_u16(self.0, 10))];
+        let source = SourceTag(read_u16(self.0, 2));
+        PackedRrset { rtype: self.rtype(), source, count: read_u16(self.0, 4), records, signatures, patches }
     }
 }
 
