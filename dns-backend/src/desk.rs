@@ -16,7 +16,7 @@ use crate::guard::{AllRuleHits, CookieState, Decision, Guard, Limiter, ResponseK
 use crate::log::Replied;
 use crate::packets::Transport;
 use crate::query::{Edns, HEADER_OCTETS, Query, RequestError};
-use crate::reply::{ExtendedError, Reply};
+use crate::reply::{ExtendedError, Reply, Section};
 
 /// What every client takes over UDP ([RFC 1035, section 4.2.1](https://www.rfc-editor.org/rfc/rfc1035#section-4.2.1)).
 const UDP_OCTETS_MIN: usize = 512;
@@ -142,10 +142,10 @@ impl Desk {
     #[inline]
     pub fn answer(
         &mut self,
-        batch: Batch<'_>,
+        batch: &Batch<'_>,
         query: &Query,
         entry: Option<&ZoneEntry>,
-        case: Case<'_>,
+        case: &Case<'_>,
         buffer: &mut [u8],
     ) -> Option<Made> {
         let policy = batch.catalog.policy();
@@ -155,7 +155,7 @@ impl Desk {
         if !batch.guard.admits(batch.listener, case.client) {
             self.counters.count_prohibited();
             prohibit(&mut reply);
-            return self.finish(batch, is_proven, Some(query.qtype()), reply, case.client);
+            return self.finish(batch, is_proven, Some(query.qtype()), &mut reply, case.client);
         }
         if let Some(edns) = query.edns
             && (edns.keepalive || edns.nsid || edns.cookie.is_some())
@@ -176,13 +176,13 @@ impl Desk {
         if query.qclass() != Class::IN {
             reply.set_authoritative(false);
         }
-        self.finish(batch, is_proven, Some(query.qtype()), reply, case.client)
+        self.finish(batch, is_proven, Some(query.qtype()), &mut reply, case.client)
     }
 
     #[inline]
     fn look_up<'c>(
         &mut self,
-        batch: Batch<'c>,
+        batch: &Batch<'c>,
         query: &Query,
         entry: Option<&'c ZoneEntry>,
         client: IpAddr,
@@ -261,7 +261,7 @@ impl Desk {
                 match rrset {
                     Some(rrset) => {
                         reply.set_authoritative(entry.is_some());
-                        if reply.put_answers(&rrset.records, rrset.count).is_err() {
+                        if reply.put_ready(Section::Answer, &rrset.records, rrset.count).is_err() {
                             reply.truncate();
                         }
                     }
@@ -298,10 +298,10 @@ impl Desk {
     #[cold]
     pub fn object(
         &mut self,
-        batch: Batch<'_>,
+        batch: &Batch<'_>,
         query: &Query,
         error: RequestError,
-        case: Case<'_>,
+        case: &Case<'_>,
         buffer: &mut [u8],
     ) -> Option<Made> {
         self.decided = None;
@@ -329,7 +329,8 @@ impl Desk {
             };
         }
         reply.set_rcode(rcode);
-        self.finish(batch, is_proven, error.has_question().then_some(query.qtype()), reply, case.client)
+        let qtype = error.has_question().then_some(query.qtype());
+        self.finish(batch, is_proven, qtype, &mut reply, case.client)
     }
 
     #[inline]
@@ -356,11 +357,12 @@ impl Desk {
     #[cold]
     fn put_options<'g>(
         &mut self,
-        batch: Batch<'g>,
+        batch: &Batch<'g>,
         edns: Edns,
-        Case { request, client }: Case<'_>,
+        case: &Case<'_>,
         reply: &mut Reply<'g>,
     ) -> Proof {
+        let Case { request, client } = *case;
         if edns.keepalive && self.transport == Transport::Tcp {
             reply.set_keepalive(batch.catalog.policy().tcp_keepalive);
         }
@@ -400,17 +402,17 @@ impl Desk {
     #[inline]
     fn finish(
         &mut self,
-        batch: Batch<'_>,
+        batch: &Batch<'_>,
         is_proven: bool,
         qtype: Option<RecordType>,
-        mut reply: Reply<'_>,
+        reply: &mut Reply<'_>,
         client: IpAddr,
     ) -> Option<Made> {
         if let Some(limiter) = &mut self.limiter
             && !is_proven
             && !limiter.is_exempt(client)
         {
-            let kind = kind_of(&reply);
+            let kind = kind_of(reply);
             match limiter.check(client, kind, batch.now) {
                 Decision::Send => {}
                 Decision::Drop => {
@@ -419,7 +421,7 @@ impl Desk {
                 }
                 Decision::Slip => {
                     self.counters.count_limited(kind, true);
-                    slip(kind, &mut reply);
+                    slip(kind, reply);
                 }
             }
         }

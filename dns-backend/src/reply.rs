@@ -13,6 +13,10 @@ use crate::query::{
 const POINTER_REACH: usize = 0x4000;
 /// The two octets of a pointer; the rest is the offset.
 const POINTER: u16 = 0xc000;
+/// In the third octet of the header ([RFC 1035, section 4.1.1](https://www.rfc-editor.org/rfc/rfc1035#section-4.1.1)).
+const QR: u8 = 0x80;
+const AA: u8 = 0x04;
+const TC: u8 = 0x02;
 /// Octets of an OPT record without options.
 const OPT_OCTETS: usize = 11;
 /// Octets of an option's code and length.
@@ -79,6 +83,8 @@ pub struct Reply<'b> {
     /// Where records must end, so that the OPT record still fits.
     limit: usize,
     question_end: usize,
+    /// The third and fourth octet of the header, but for the response code.
+    flags: [u8; 2],
     counts: [u16; 3],
     rcode: ResponseCode,
     edns: Option<Edns>,
@@ -115,11 +121,8 @@ impl<'b> Reply<'b> {
         udp_octets: u16,
     ) -> Self {
         buffer[..question_end].copy_from_slice(&request[..question_end]);
-        // QR on; opcode and RD stay. AA, TC, RA, Z and AD off; CD stays.
-        buffer[2] = 0x80 | request[2] & 0x79;
-        buffer[3] = request[3] & 0x10;
-        buffer[4..HEADER_OCTETS].fill(0);
-        buffer[5] = u8::from(question_end > HEADER_OCTETS);
+        // Opcode and RD stay; QR goes on, AA, TC, RA, Z and AD off; CD stays.
+        let flags = [QR | request[2] & 0x79, request[3] & 0x10];
         let octets_max = octets_max.min(buffer.len());
         let limit = if edns.is_some() { octets_max.saturating_sub(OPT_OCTETS) } else { octets_max };
         Self {
@@ -127,6 +130,7 @@ impl<'b> Reply<'b> {
             at: question_end,
             limit,
             question_end,
+            flags,
             counts: [0; 3],
             rcode: ResponseCode::NOERROR,
             edns,
@@ -199,13 +203,13 @@ impl<'b> Reply<'b> {
     /// Says whether the answer is authoritative.
     #[inline]
     pub fn set_authoritative(&mut self, on: bool) {
-        self.buffer[2] = self.buffer[2] & !0x04 | u8::from(on) << 2;
+        self.flags[0] = self.flags[0] & !AA | if on { AA } else { 0 };
     }
 
     /// Says that something did not fit, and takes all records back: clients ask again over TCP and must not use
     /// them ([RFC 2181, section 9](https://www.rfc-editor.org/rfc/rfc2181#section-9)).
     pub fn truncate(&mut self) {
-        self.buffer[2] |= 0x02;
+        self.flags[0] |= TC;
         self.remove_records();
     }
 
@@ -230,13 +234,13 @@ impl<'b> Reply<'b> {
     /// Says that required glue did not fit; the referral itself stays
     /// ([RFC 9471, section 3.1](https://www.rfc-editor.org/rfc/rfc9471#section-3.1)).
     pub fn mark_truncated(&mut self) {
-        self.buffer[2] |= 0x02;
+        self.flags[0] |= TC;
     }
 
     /// TC is set.
     #[inline]
     pub fn is_truncated(&self) -> bool {
-        self.buffer[2] & 0x02 != 0
+        self.flags[0] & TC != 0
     }
 
     /// The message as far as it is written.
@@ -287,8 +291,16 @@ impl<'b> Reply<'b> {
         signatures: bool,
     ) -> Result<usize, Full> {
         let records = rrset.records;
-        let with_signatures = if signatures { rrset.signatures } else { &[] };
         let start = self.at;
+        if matches!(owner, Owner::At(HEADER_OCTETS))
+            && !rrset.has_patches()
+            && (!signatures || rrset.signatures.is_empty())
+        {
+            // Most answers: ready as they stand.
+            self.put_ready(section, records, rrset.count)?;
+            return Ok(start);
+        }
+        let with_signatures = if signatures { rrset.signatures } else { &[] };
         let owner_octets = match owner {
             Owner::At(_) => 2,
             Owner::Name(name) => self.put_name(name, origin)?,
@@ -425,7 +437,7 @@ impl<'b> Reply<'b> {
     pub fn is_referral(&self) -> bool {
         self.counts[Section::Answer as usize] == 0
             && self.counts[Section::Authority as usize] > 0
-            && self.buffer[2] & 0x04 == 0
+            && self.flags[0] & AA == 0
     }
 
     /// Writes a TXT record for the name of the question, which nobody is to keep.
@@ -434,14 +446,15 @@ impl<'b> Reply<'b> {
     }
 
     /// Writes records of the name of the question that are ready to be copied, with pointers to it as their owners.
-    pub fn put_answers(&mut self, records: &[u8], count: u16) -> Result<(), Full> {
+    #[inline]
+    pub fn put_ready(&mut self, section: Section, records: &[u8], count: u16) -> Result<(), Full> {
         let end = self.at + records.len();
         if end > self.limit {
             return Err(Full);
         }
         self.buffer[self.at..end].copy_from_slice(records);
         self.at = end;
-        self.counts[Section::Answer as usize] += count;
+        self.counts[section as usize] += count;
         Ok(())
     }
 
@@ -462,29 +475,30 @@ impl<'b> Reply<'b> {
         transformed.emptied
     }
 
-    /// Ends the reply: counts, response code, OPT record. Tells its length.
+    /// Ends the reply: header and OPT record. Tells its length.
     #[inline]
-    pub fn finish(self) -> usize {
-        let Self { buffer, mut at, mut counts, rcode, edns, options, udp_octets, .. } = self;
-        buffer[3] |= rcode.0 as u8 & 0x0f;
-        if let Some(edns) = edns {
-            let mut opt = [0u8; OPT_OCTETS];
-            opt[1..3].copy_from_slice(&RecordType::OPT.0.to_be_bytes());
-            opt[3..5].copy_from_slice(&udp_octets.to_be_bytes());
-            opt[5] = (rcode.0 >> 4) as u8;
-            opt[7] = u8::from(edns.dnssec_ok) << 7;
+    pub fn finish(&mut self) -> usize {
+        let (buffer, mut at, mut counts) = (&mut *self.buffer, self.at, self.counts);
+        if let Some(edns) = self.edns {
+            let [[rtype_0, rtype_1], [octets_0, octets_1]] =
+                [RecordType::OPT.0, self.udp_octets].map(u16::to_be_bytes);
+            let (rcode, dnssec_ok) = ((self.rcode.0 >> 4) as u8, u8::from(edns.dnssec_ok) << 7);
+            let opt = [0, rtype_0, rtype_1, octets_0, octets_1, rcode, 0, dnssec_ok, 0, 0, 0];
             buffer[at..at + OPT_OCTETS].copy_from_slice(&opt);
             at += OPT_OCTETS;
-            if options.any {
-                let end = options.put(buffer, at);
+            if self.options.any {
+                let end = self.options.put(buffer, at);
                 buffer[at - 2..at].copy_from_slice(&((end - at) as u16).to_be_bytes());
                 at = end;
             }
             counts[Section::Additional as usize] += 1;
         }
-        for (section, count) in counts.into_iter().enumerate() {
-            buffer[6 + 2 * section..8 + 2 * section].copy_from_slice(&count.to_be_bytes());
-        }
+        let [flags, more_flags] = self.flags;
+        let questions = u8::from(self.question_end > HEADER_OCTETS);
+        let [[a0, a1], [n0, n1], [d0, d1]] = counts.map(u16::to_be_bytes);
+        // Behind the id, which is the request's.
+        let header = [flags, more_flags | self.rcode.0 as u8 & 0x0f, 0, questions, a0, a1, n0, n1, d0, d1];
+        buffer[2..HEADER_OCTETS].copy_from_slice(&header);
         at
     }
 

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Cache};
-use dns_core::{Catalog, Class, ZoneEntry};
+use dns_core::zone::Zone;
+use dns_core::{Catalog, Class, RecordType, ZoneEntry};
 
 use crate::answer::find_zone;
 use crate::desk::{Batch, Case, Desk, Shared};
 use crate::guard::Guard;
 use crate::log::{Exchange, LogWriter};
 use crate::packets::{Packets, Responder, Transport};
-use crate::query::Query;
+use crate::query::{Query, RequestError};
 use crate::responder::CatalogReader;
 
 /// Most requests in one batch.
@@ -21,7 +22,7 @@ const BATCH_MAX: usize = 64;
 pub struct Worker<R> {
     catalog: R,
     guard: Cache<Arc<ArcSwap<Guard>>, Arc<Guard>>,
-    queries: Box<[Query]>,
+    queries: Box<[Query; BATCH_MAX]>,
     desk: Desk,
     log: Option<LogWriter>,
 }
@@ -30,7 +31,7 @@ impl<R: CatalogReader> Worker<R> {
     pub(crate) fn new(catalog: R, transport: Transport, shared: Shared, log: Option<LogWriter>) -> Self {
         let guard = shared.guard.clone();
         let desk = Desk::new(transport, shared);
-        let queries = (0..BATCH_MAX).map(|_| Query::default()).collect();
+        let queries = Box::new(std::array::from_fn(|_| Query::default()));
         Self { catalog, guard: Cache::new(guard), queries, desk, log }
     }
 }
@@ -48,32 +49,34 @@ impl<R: CatalogReader> Responder for Worker<R> {
             now: if needs_time { packets.now() } else { Duration::ZERO },
         };
         let catalog = batch.catalog;
-        let mut found = [Ok(None); BATCH_MAX];
         let count = packets.len().min(BATCH_MAX);
+        let queries = &mut queries[..count];
+        let found = &mut [Ok(None); BATCH_MAX][..count];
         // Pass one: read the questions, and ask for the table slots.
-        for ((index, query), found) in (0..count).zip(queries.iter_mut()).zip(&mut found) {
+        let mut last = None;
+        for (index, (query, found)) in queries.iter_mut().zip(&mut *found).enumerate() {
             query.view = catalog.view_at(batch.listener, || packets.client(index).ip());
-            *found = query.read(packets.request(index)).map(|()| zone_of(catalog, query));
-            if let Ok(Some(zone)) = found.map(|entry| entry.and_then(ZoneEntry::zone)) {
+            *found = query.read(packets.request(index)).map(|()| zone_of(catalog, query, &mut last));
+            if let Some(zone) = zone_in(found) {
                 zone.prefetch_slot(query.qname.hash(query.qname.labels()));
             }
         }
         // Pass two: ask for the nodes that the slots lead to. A lone query would only wait for itself.
         if count > 1 {
-            for (query, found) in queries.iter().zip(&found[..count]) {
-                if let Ok(Some(zone)) = found.map(|entry| entry.and_then(ZoneEntry::zone)) {
+            for (query, found) in queries.iter().zip(&*found) {
+                if let Some(zone) = zone_in(found) {
                     zone.prefetch_node(query.qname.hash(query.qname.labels()));
                 }
             }
         }
         // Pass three: answer.
-        for ((index, query), found) in (0..count).zip(queries.iter()).zip(found) {
+        for (index, (query, found)) in queries.iter().zip(&*found).enumerate() {
             let client = packets.client(index);
             let (request, buffer) = packets.exchange(index);
             let case = Case { request, client: client.ip() };
-            let made = match found {
-                Ok(entry) => desk.answer(batch, query, entry, case, buffer),
-                Err(error) => desk.object(batch, query, error, case, buffer),
+            let made = match *found {
+                Ok(entry) => desk.answer(&batch, query, entry, &case, buffer),
+                Err(error) => desk.object(&batch, query, error, &case, buffer),
             };
             if let Some(log) = log {
                 log.record(&Exchange {
@@ -95,11 +98,35 @@ impl<R: CatalogReader> Responder for Worker<R> {
     }
 }
 
-/// The zone that answers a question; none for classes other than IN.
+/// What has become of a question so far: the zone that answers it, if we have one, or what is wrong with it.
+type Found<'c> = Result<Option<&'c ZoneEntry>, RequestError>;
+
+/// The zone that answers a question; none for classes other than IN. `last` is the zone of the question before, and the place of
+/// the view that it was found in: mostly it is the next one's, too.
 #[inline]
-fn zone_of<'c>(catalog: &'c Catalog, query: &Query) -> Option<&'c ZoneEntry> {
-    match query.qclass() {
-        Class::IN | Class::ANY => find_zone(catalog.scope_at(query.view)?, &query.qname, query.qtype()),
-        _ => None,
+fn zone_of<'c>(
+    catalog: &'c Catalog,
+    query: &Query,
+    last: &mut Option<(usize, &'c ZoneEntry)>,
+) -> Option<&'c ZoneEntry> {
+    if !matches!(query.qclass(), Class::IN | Class::ANY) {
+        return None;
     }
+    let scope = catalog.scope_at(query.view)?;
+    let (name, labels) = (&query.qname, query.qname.labels());
+    if let Some((view, entry)) = *last
+        && view == query.view
+        && query.qtype() != RecordType::DS
+        && scope.is_plainly_in(entry, name, labels)
+    {
+        return Some(entry);
+    }
+    let entry = find_zone(scope, name, query.qtype())?;
+    *last = Some((query.view, entry));
+    Some(entry)
+}
+
+#[inline]
+fn zone_in<'c>(found: &Found<'c>) -> Option<&'c Zone> {
+    found.ok().flatten().and_then(ZoneEntry::zone)
 }

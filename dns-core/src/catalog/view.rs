@@ -77,7 +77,7 @@ impl View {
     /// The zone whose apex is the longest suffix of the last `labels` labels of the name.
     #[inline]
     pub fn find(&self, name: &HashedName, labels: usize) -> Option<&ZoneEntry> {
-        let mut depths = self.depth_bits & (u128::MAX >> (127 - labels.min(127)));
+        let mut depths = self.depths_up_to(labels);
         while depths != 0 {
             let depth = 127 - depths.leading_zeros() as usize;
             let apex = name.suffix(depth);
@@ -87,6 +87,12 @@ impl View {
             depths &= !(1 << depth);
         }
         None
+    }
+
+    /// The depths at which there are zones, one bit each, down to that of names with so many labels.
+    #[inline]
+    fn depths_up_to(&self, labels: usize) -> u128 {
+        self.depth_bits & (u128::MAX >> (127 - labels.min(127)))
     }
 
     /// The zone of this very name.
@@ -238,6 +244,17 @@ impl<'c> Scope<'c> {
             None => own,
             Some(shared) => longer(own, shared.find(name, labels)),
         }
+    }
+
+    /// The zone of the view, which has an apex at the deepest level at which the view has any that could be meant, is that of the
+    /// name; nothing is looked up. Never for views that are backed by another one.
+    #[inline]
+    pub fn is_plainly_in(&self, entry: &ZoneEntry, name: &HashedName, labels: usize) -> bool {
+        let depth = entry.apex.label_count();
+        self.shared.is_none()
+            && self.view.depths_up_to(labels) >> depth == 1
+            && entry.apex.hash64() == name.hash(depth)
+            && entry.apex.as_wire() == name.suffix(depth)
     }
 
     /// The zone behind a derived one, where that lacks the name: in the default view, if it is shared.

@@ -232,7 +232,9 @@ impl<'z> Entry<'z> {
     /// Octets of its data.
     #[inline]
     fn octets(self) -> usize {
-        usize::from(read_u16(self.0, 6)) + usize::from(read_u16(self.0, 8)) + 2 * usize::from(read_u16(self.0, 10))
+        usize::from(read_u16(self.0, 6))
+            + usize::from(read_u16(self.0, 8))
+            + 2 * usize::from(read_u16(self.0, 10))
     }
 
     /// The RRset, whose data begin there.
