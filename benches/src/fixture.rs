@@ -16,6 +16,7 @@ use dns_store::{Reader, Store};
 use self::asked::{Asked, Told};
 pub use self::case::Case;
 use self::exchanges::Exchanges;
+pub use self::zones::{generated, generated_zone, zone_text};
 
 /// A worker and the questions it is to answer.
 pub struct Rig {
