@@ -7,6 +7,7 @@
 //! Driven by `cargo xtask bench`; the programs are `echo`, `load` and `zone`.
 
 pub mod echo;
+pub mod fixture;
 pub mod load;
 pub mod questions;
 pub mod random;

@@ -1,6 +1,7 @@
 //! Commands for working on jw238dns: `cargo xtask <command>`.
 
 mod bench;
+mod count;
 mod fuzz;
 mod hostile;
 mod peers;
@@ -33,6 +34,8 @@ enum Command {
     Shuttle,
     /// Measures ours against the echo floor and other servers, side by side.
     Bench(bench::Args),
+    /// Counts the instructions of answers under valgrind; fails if any kind of answer takes more than its limit.
+    Count,
     /// Attacks ours, Knot and NSD on loopback, and writes down what legitimate clients still get.
     Hostile(hostile::Args),
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Shuttle => shuttle::run(),
         Command::Bench(args) => bench::run(&args),
+        Command::Count => count::run(),
         Command::Hostile(args) => hostile::run(&args),
     };
     match result {

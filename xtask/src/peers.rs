@@ -50,11 +50,16 @@ pub const TEST_PEERS: &[Peer] = &[
         programs: &["dnstap-ldns"],
         suite: "interoperability: a reader of dnstap's messages",
     },
+    VALGRIND,
 ];
 
 /// The peer of the benchmarks, and one of the tests'.
 pub const KNOT: Peer =
     Peer { package: "knot", programs: &["knotd"], suite: "conformance: answers compared with Knot" };
+
+/// Counts the instructions of answers.
+pub const VALGRIND: Peer =
+    Peer { package: "valgrind", programs: &["valgrind"], suite: "benchmarks: instructions of answers" };
 
 const NSD: Peer = Peer {
     package: "nsd",

@@ -1,12 +1,13 @@
 //! `cargo xtask test`: every test there is, peers included where they can be had.
 
 use std::env;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::peers::{self, Peer, TEST_PEERS};
-use crate::{shell, shuttle};
+use crate::peers::{self, Peer, TEST_PEERS, VALGRIND};
+use crate::{count, shell, shuttle};
 
 /// Tells the tests whether a missing peer is a failure (`required`) or a named skip (`optional`).
 const PEERS_VARIABLE: &str = "TEST_PEERS";
@@ -27,7 +28,8 @@ pub struct Args {
 
 /// Installs what is missing, runs the tests of all crates, then the examples in their documentation.
 pub fn run(args: &Args) -> Result<()> {
-    let (peers, skips) = provide_peers()?;
+    let (peers, mut skips) = provide_peers()?;
+    let runner = provide_counting(&mut skips)?;
     for skip in &skips {
         println!("{skip}");
     }
@@ -67,8 +69,15 @@ pub fn run(args: &Args) -> Result<()> {
     doc_tests.args(["test", "--workspace", "--profile", "ci", "--no-fail-fast", "--doc"]);
     environment(&mut doc_tests);
 
+    // Each once, to see that they still run; like the tests, without `--bench`, they measure nothing.
+    let mut benchmarks = shell::cargo();
+    benchmarks.args(["test", "--package", "jw238dns-benches", "--profile", "ci", "--bench", "speed"]);
+
     // All run, so that one look shows all that is broken.
-    let mut outcomes = vec![shell::run(&mut tests), shell::run(&mut doc_tests)];
+    let mut outcomes = vec![shell::run(&mut tests), shell::run(&mut doc_tests), shell::run(&mut benchmarks)];
+    if let Some(runner) = runner {
+        outcomes.push(count::count(&runner));
+    }
     if args.heavy {
         outcomes.push(shuttle::run());
     }
@@ -112,6 +121,22 @@ fn provide_peers() -> Result<(&'static str, Vec<String>)> {
         format!("SKIP {}: {programs} not found (Debian package {})", peer.suite, peer.package)
     });
     Ok(("optional", skips.collect()))
+}
+
+/// The program that counts instructions; without it, a line more in `skips`.
+fn provide_counting(skips: &mut Vec<String>) -> Result<Option<PathBuf>> {
+    if !VALGRIND.missing().is_empty() {
+        return Ok(None); // which has been named with the other peers
+    }
+    let asked_to_skip = env::var(PEERS_VARIABLE).is_ok_and(|value| value == "optional");
+    match count::provide_runner(!asked_to_skip) {
+        Ok(runner) => Ok(Some(runner)),
+        Err(error) if env::var(PEERS_VARIABLE).is_ok_and(|value| value == "required") => Err(error),
+        Err(error) => {
+            skips.push(format!("SKIP {}: {error:#}", VALGRIND.suite));
+            Ok(None)
+        }
+    }
 }
 
 fn names(peers: &[&Peer]) -> String {

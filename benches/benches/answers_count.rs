@@ -1,0 +1,58 @@
+//! `answer/*` in instructions: the whole way from a request to its reply, counted under valgrind.
+//!
+//! Time on a shared machine wanders by tens of percent; instructions do so by less than one, which is what the hash keys,
+//! drawn anew in each run, make of table slots. So a limit stands with each case: instructions per query, 3 % above what
+//! was measured when it was set, and whoever makes a query dearer than that hears so from `cargo xtask count`.
+//!
+//! A change that is worth its price raises the limits it breaks, and says in its commit why. One that makes queries cheaper
+//! lowers them, so that what was gained cannot be lost unnoticed: `cargo xtask count` prints what was measured beside each
+//! limit. Other compilers emit other instructions: these limits were set with Rust 1.95 on x86-64 with AVX2.
+#![allow(missing_docs, reason = "the macros of gungraun make public items")]
+
+use std::hint::black_box;
+
+use benches::fixture::{Case, Rig};
+use gungraun::prelude::*;
+use gungraun::{Callgrind, EventKind};
+
+/// Batches per count.
+const BATCHES: usize = 100;
+
+#[library_benchmark(setup = Case::rig)]
+#[bench::hit(args = (Case::Hit(10_000)), config = at_most(1_763))]
+#[bench::nxdomain(args = (Case::Nxdomain), config = at_most(1_821))]
+#[bench::nodata(args = (Case::Nodata), config = at_most(1_852))]
+#[bench::mixed(args = (Case::Mixed), config = at_most(1_957))]
+#[bench::alias(args = (Case::Alias), config = at_most(3_512))]
+#[bench::wildcard(args = (Case::Wildcard), config = at_most(2_207))]
+#[bench::referral(args = (Case::Referral), config = at_most(5_469))]
+#[bench::referral_wide(args = (Case::ReferralWide), config = at_most(52_132))]
+#[bench::nxdomain_deep(args = (Case::NxdomainDeep), config = at_most(8_848))]
+#[bench::many_records_udp(args = (Case::ManyRecordsUdp), config = at_most(1_448))]
+#[bench::many_records_tcp(args = (Case::ManyRecordsTcp), config = at_most(17_982))]
+#[bench::any(args = (Case::Any), config = at_most(2_669))]
+#[bench::chain(args = (Case::Chain), config = at_most(18_578))]
+#[bench::signed_hit(args = (Case::SignedHit), config = at_most(1_739))]
+#[bench::signed_nxdomain(args = (Case::SignedNxdomain), config = at_most(9_317))]
+#[bench::signed_nxdomain_hashed(args = (Case::SignedNxdomainHashed), config = at_most(9_575))]
+#[bench::edns(args = (Case::Edns), config = at_most(1_928))]
+#[bench::cookie(args = (Case::Cookie), config = at_most(2_437))]
+#[bench::rate_limit(args = (Case::RateLimit), config = at_most(2_088))]
+#[bench::small_zones(args = (Case::SmallZones(10_000)), config = at_most(1_645))]
+#[bench::delegations(args = (Case::Delegations(10_000)), config = at_most(5_589))]
+#[bench::overlay(args = (Case::Overlay), config = at_most(1_842))]
+fn answer(mut rig: Rig) -> Rig {
+    black_box(&mut rig).answer_batches(BATCHES);
+    rig
+}
+
+/// Fails the benchmark if a query takes more instructions than this.
+fn at_most(instructions: u64) -> LibraryBenchmarkConfig {
+    let limit = instructions * (BATCHES * Rig::BATCH) as u64;
+    let mut config = LibraryBenchmarkConfig::default();
+    config.tool(Callgrind::with_args(["--cache-sim=no"]).hard_limits([(EventKind::Ir, limit)]));
+    config
+}
+
+library_benchmark_group!(name = answers, benchmarks = answer);
+main!(library_benchmark_groups = answers);

@@ -1,0 +1,163 @@
+//! `cargo xtask count`: how many instructions an answer takes, under valgrind, and whether any case takes too many.
+//!
+//! What is counted and the limits stand in `benches/benches/answers_count.rs`. Here its tools are provided, and what it
+//! found is shown per query.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use serde_json::Value;
+
+use crate::{peers, shell};
+
+/// Has to be that of the library in the root `Cargo.toml`.
+const RUNNER_VERSION: &str = "0.20.0";
+/// The benchmark, and where its source says what is counted and how much is too much.
+const BENCHMARK: &str = "answers_count";
+const SOURCE: &str = "benches/benches/answers_count.rs";
+/// Queries per count: the batches of the source, of 64 queries each.
+const QUERIES: u64 = 100 * 64;
+/// Where less than this part of a limit is used, what was gained could be lost unnoticed.
+const SLACK_PERCENT: u64 = 90;
+
+/// A case with its limit, in instructions per query.
+#[derive(Debug, Eq, PartialEq)]
+struct Limit {
+    case: String,
+    instructions: u64,
+}
+
+/// Provides the tools, counts, and shows what was counted; fails if a limit is exceeded.
+pub fn run() -> Result<()> {
+    if !peers::VALGRIND.missing().is_empty() && peers::can_install() {
+        peers::install(&[peers::VALGRIND])?;
+    }
+    count(&provide_runner(true)?)
+}
+
+/// Counts with tools that were provided; fails if a limit is exceeded.
+pub fn count(runner: &Path) -> Result<()> {
+    let mut command = shell::cargo();
+    command.args(["bench", "--package", "jw238dns-benches", "--bench", BENCHMARK]);
+    command.args(["--", "--save-summary=json"]).env("GUNGRAUN_RUNNER", runner);
+    let outcome = shell::run(&mut command);
+    let source = shell::root().join(SOURCE);
+    let source = fs::read_to_string(&source).with_context(|| format!("cannot read {SOURCE}"))?;
+    println!("{:<24} {:>12} {:>10}", "instructions per query", "counted", "limit");
+    for limit in limits(&source) {
+        if let Some(counted) = counted(&limit.case) {
+            println!("{}", row(&limit, counted));
+        }
+    }
+    outcome.with_context(|| format!("limits stand in {SOURCE}, which also says when to move them"))
+}
+
+/// Tells where the program is that runs benchmarks under valgrind. It is installed if it has to be and may be.
+///
+/// # Errors
+/// Why there can be no counting on this machine.
+pub fn provide_runner(may_install: bool) -> Result<PathBuf> {
+    ensure!(cfg!(target_arch = "x86_64"), "the limits are for x86-64");
+    ensure!(peers::VALGRIND.missing().is_empty(), "valgrind not found (Debian package valgrind)");
+    let root = shell::target_folder().join("tools");
+    let runner = root.join("bin/gungraun-runner");
+    if !is_right_version(&runner) {
+        ensure!(may_install, "gungraun-runner {RUNNER_VERSION} not found in {}", root.display());
+        eprintln!("installing gungraun-runner {RUNNER_VERSION}, which takes a minute or two");
+        let mut command = shell::cargo();
+        // Built without optimisation: it starts valgrind and reads what that has written.
+        command.args(["install", "gungraun-runner", "--version", RUNNER_VERSION, "--locked", "--debug"]);
+        shell::run(command.arg("--force").arg("--root").arg(&root))?;
+    }
+    Ok(runner)
+}
+
+fn is_right_version(runner: &Path) -> bool {
+    let output = Command::new(runner).arg("--version").output();
+    output.is_ok_and(|output| {
+        String::from_utf8_lossy(&output.stdout).split_whitespace().last() == Some(RUNNER_VERSION)
+    })
+}
+
+/// The cases of the benchmark's source, each a line such as `#[bench::hit(..., config = at_most(1_763))]`.
+fn limits(source: &str) -> Vec<Limit> {
+    let limit = |line: &str| {
+        let (case, rest) = line.trim().strip_prefix("#[bench::")?.split_once('(')?;
+        let (_, limit) = rest.split_once("at_most(")?;
+        let (limit, _) = limit.split_once(')')?;
+        Some(Limit { case: case.to_owned(), instructions: limit.replace('_', "").parse().ok()? })
+    };
+    source.lines().filter_map(limit).collect()
+}
+
+/// Instructions that were counted in a case the last time it ran; `None` if it never did.
+fn counted(case: &str) -> Option<u64> {
+    let folder = shell::target_folder().join("gungraun/jw238dns-benches").join(BENCHMARK);
+    let summary = folder.join(format!("answers/answer.{case}/summary.json"));
+    instructions(&fs::read_to_string(summary).ok()?).ok()
+}
+
+/// The number of instructions in a summary as gungraun writes it.
+fn instructions(summary: &str) -> Result<u64> {
+    let summary: Value = serde_json::from_str(summary)?;
+    // The value of the run before may stand beside it.
+    let counted = summary.pointer("/profiles/0/data/total/metrics/Ir/values/new").and_then(Value::as_u64);
+    counted.ok_or_else(|| anyhow!("the summary has no number of instructions"))
+}
+
+fn row(limit: &Limit, counted: u64) -> String {
+    let per_query = counted / QUERIES;
+    let remark = if counted > limit.instructions * QUERIES {
+        "  too many"
+    } else if counted * 100 < limit.instructions * QUERIES * SLACK_PERCENT {
+        "  the limit can be lowered"
+    } else {
+        ""
+    };
+    format!("{:<24} {per_query:>12} {:>10}{remark}", limit.case, limit.instructions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_read_from_the_source() {
+        let source = "#[library_benchmark(setup = x)]\n#[bench::hit(args = (Case::Hit(10_000)), config = at_most(1_763))]\n\
+                      #[bench::chain(args = (Case::Chain), config = at_most(18_578))]\nfn at_most(i: u64) {}\n";
+        let limit = |case: &str, instructions| Limit { case: case.to_owned(), instructions };
+        assert_eq!(limits(source), [limit("hit", 1_763), limit("chain", 18_578)]);
+    }
+
+    #[test]
+    fn what_is_said_twice_is_said_alike() {
+        let source = include_str!("../../benches/benches/answers_count.rs");
+        assert_eq!(limits(source).len(), source.matches("\n#[bench::").count());
+        assert!(source.contains(&format!("const BATCHES: usize = {};", QUERIES / 64)));
+        let manifest = include_str!("../../Cargo.toml");
+        assert!(manifest.contains(&format!("\ngungraun = \"={RUNNER_VERSION}\"\n")));
+    }
+
+    #[test]
+    fn the_newest_count_is_read() {
+        let summary = |values: &str| {
+            format!(
+                r#"{{"profiles": [{{"data": {{"total": {{"metrics": {{"Ir": {{"values": {values}}}}}}}}}}}]}}"#
+            )
+        };
+        assert_eq!(instructions(&summary(r#"{"new": 640, "old": 6400}"#)).unwrap(), 640);
+        assert_eq!(instructions(&summary(r#"{"new": 640}"#)).unwrap(), 640);
+        assert!(instructions(&summary(r#"{"old": 640}"#)).is_err());
+        assert!(instructions("{}").is_err());
+    }
+
+    #[test]
+    fn rows_tell_which_limits_to_move() {
+        let limit = Limit { case: "hit".to_owned(), instructions: 1_000 };
+        assert!(row(&limit, 1_000 * QUERIES).ends_with(" 1000"));
+        assert!(row(&limit, 1_000 * QUERIES + 1).ends_with("too many"));
+        assert!(row(&limit, 899 * QUERIES).ends_with("can be lowered"));
+    }
+}
