@@ -1,5 +1,6 @@
 //! How each server is told its zones, and to be quick: one worker, few logs, no limits, its own fast settings.
 
+use std::ffi::OsStr;
 use std::fmt::Write;
 use std::fs;
 use std::net::SocketAddr;
@@ -10,7 +11,7 @@ use anyhow::{Context, Result};
 
 use super::entrant::{Kind, Limits, Setup};
 use super::process;
-use super::zones::Zones;
+use super::zones::{Zones, run_quietly};
 use crate::shell;
 
 /// A server that nobody stopped ends after so many seconds, where it can be told to.
@@ -99,7 +100,8 @@ impl Site<'_> {
         Ok(text)
     }
 
-    /// Its configuration is a folder, and the name of a zone file is that of its zone. Two threads read zone files.
+    /// Its configuration is a folder, and the name of a zone file is that of its zone. Two threads read zone files. As it
+    /// comes, it does not follow aliases; the others do.
     fn gdnsd(&self) -> Result<Command> {
         let zones = self.folder.join("zones");
         fs::create_dir_all(&zones).with_context(|| format!("cannot create {}", zones.display()))?;
@@ -116,6 +118,7 @@ impl Site<'_> {
   run_dir = {folder}
   state_dir = {folder}
   zones_rfc1035_threads = 2
+  experimental_no_chain = false
 }}
 ",
             address = self.address,
@@ -299,7 +302,8 @@ logging {{ channel errors {{ stderr; severity error; }}; category default {{ err
     }
 
     /// What makes it quick is its packet cache: every question comes again before the hour is over, so nearly all
-    /// answers are cached ones, and the caches have room for all questions of a scenario.
+    /// answers are cached ones, and the caches have room for all questions of a scenario. Signed zones
+    /// are marked as such in a database of its own.
     fn pdns(&self) -> Result<Command> {
         let mut zones = String::new();
         for apex in &self.zones()?.apexes {
@@ -336,6 +340,7 @@ loglevel=2
 disable-syslog=yes
 security-poll-suffix=
 webserver=no
+bind-dnssec-db={folder}/dnssec.db
 ",
             zones = zones.display(),
             ip = self.address.ip(),
@@ -344,9 +349,22 @@ webserver=no
             workers = self.setup.workers,
         );
         self.write("pdns.conf", &text)?;
+        let folder = format!("--config-dir={}", self.folder.display());
+        let database = self.folder.join("dnssec.db");
+        self.pdnsutil(&folder, &[OsStr::new("create-bind-db"), database.as_os_str()])?;
+        if self.zones()?.signed {
+            for apex in &self.zones()?.apexes {
+                self.pdnsutil(&folder, &[OsStr::new("set-presigned"), OsStr::new(apex)])?;
+            }
+        }
         let mut command = self.installed("pdns_server")?;
-        command.arg(format!("--config-dir={}", self.folder.display()));
+        command.arg(folder);
         Ok(command)
+    }
+
+    fn pdnsutil(&self, folder: &str, words: &[&OsStr]) -> Result<()> {
+        let mut command = self.installed("pdnsutil")?;
+        run_quietly(command.arg(folder).args(words))
     }
 
     fn zones(&self) -> Result<&Zones> {
@@ -382,7 +400,7 @@ mod tests {
         let own = folder.path().join("own");
         fs::create_dir(&own).unwrap();
         let apexes = apexes.iter().map(|&apex| apex.to_owned()).collect();
-        let zones = Zones { file: zone, apexes, names: 10 };
+        let zones = Zones { file: zone, apexes, names: 10, signed: false };
         let site = Site {
             kind,
             setup: Setup { limits, ..Setup::ONE },

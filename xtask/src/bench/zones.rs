@@ -35,6 +35,7 @@ pub struct Zones {
     pub apexes: Vec<String>,
     /// Generated names, delegations or zones.
     pub names: u32,
+    pub signed: bool,
 }
 
 /// Makes zone files, and remembers them.
@@ -88,19 +89,24 @@ impl<'m> Maker<'m> {
         if let Shape::Signed(names) = shape {
             let unsigned = self.make(Shape::Plain(names))?;
             sign(&unsigned.file, &file, &self.folder.join(name + "keys"))?;
-            return Ok(Zones { file, ..unsigned });
+            return Ok(Zones { file, signed: true, ..unsigned });
         }
         let names = shape.names().to_string();
         let mut command = Command::new(self.programs.join("zone"));
         command.args(["--shape", shape.word(), "--names", &names, "--out"]).arg(&file);
         if !matches!(shape, Shape::Small(_)) {
             shell::run(&mut command)?;
-            return Ok(Zones { file, apexes: vec![APEX.to_owned()], names: shape.names() });
+            return Ok(Zones { file, apexes: vec![APEX.to_owned()], names: shape.names(), signed: false });
         }
         let apexes = self.folder.join("apexes");
         shell::run(command.arg("--apexes").arg(&apexes))?;
         let text = fs::read_to_string(&apexes).with_context(|| apexes.display().to_string())?;
-        Ok(Zones { file, apexes: text.lines().map(str::to_owned).collect(), names: shape.names() })
+        Ok(Zones {
+            file,
+            apexes: text.lines().map(str::to_owned).collect(),
+            names: shape.names(),
+            signed: false,
+        })
     }
 }
 
