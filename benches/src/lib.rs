@@ -6,7 +6,9 @@
 //!
 //! Driven by `cargo xtask bench`; the programs are `echo`, `load` and `zone`.
 
+pub mod changes;
 pub mod echo;
+pub mod extremes;
 pub mod fixture;
 pub mod load;
 pub mod questions;

@@ -2,126 +2,263 @@
 //!
 //! Times on a shared machine wander, so servers take turns within each round and only ratios within a round are
 //! compared. What counts is the CPU time a server needs per query; queries per second depend on the load as well.
+//!
+//! `bench/scenario.rs` is the table of what is measured; `bench/entrant.rs` says who, `bench/config.rs` how each is set up.
 
+mod config;
+mod entrant;
+mod latency;
+mod machine;
 mod measure;
+mod page;
 mod process;
+mod scenario;
+mod scenarios;
 mod server;
+mod start;
+mod stats;
 mod table;
+mod zones;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
+use serde_json::json;
 
-use self::measure::{Measurement, Scenario};
-use self::server::{Kind, Server};
+use self::entrant::{Entrant, Kind};
+use self::machine::Machine;
+use self::page::Page;
+use self::scenario::{Scenario, Work};
+use self::server::Server;
+use self::start::Starts;
+use self::table::{Outcome, Table};
+use self::zones::{Maker, Zones};
 use crate::{peers, shell};
 
-/// With `--quick`, or without.
-const QUICK: &[Scenario] = &[Scenario::udp("10k names, hits", 10_000, "hits")];
-const FULL: &[Scenario] = &[
-    Scenario::udp("10k names, hits", 10_000, "hits"),
-    Scenario::udp("10k names, NXDOMAIN", 10_000, "nxdomain"),
-    Scenario::udp("10k names, mixed", 10_000, "mixed"),
-    Scenario::udp("1M names, hits", 1_000_000, "hits"),
-    Scenario::tcp("10k names, hits, TCP", 10_000, "hits"),
-];
+/// Core of the servers; only one of them works at a time.
+const SERVER_CORE: &str = "0";
+/// Core of the load generator.
+const LOAD_CORE: &str = "1";
+/// For what may use both.
+const BOTH_CORES: &str = "0,1";
 
 /// What `cargo xtask bench` takes.
 #[derive(clap::Args)]
 pub struct Args {
-    /// One scenario only, in about a minute.
-    #[arg(long)]
+    /// One scenario with one peer, within a minute.
+    #[arg(long, conflicts_with_all = ["scenarios", "servers"])]
     quick: bool,
-    /// Rounds; each asks every server once.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    /// Only scenarios whose id has one of these words in it; all but the slow ones without.
+    #[arg(long = "scenario", value_name = "WORD", num_args = 1..)]
+    scenarios: Vec<String>,
+    /// Lists the scenarios, and measures nothing.
+    #[arg(long)]
+    list: bool,
+    /// Rounds; each asks every server once. Starts are repeated as often.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
     /// How long a server is asked in a round.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
     /// Measures only these servers; all without it.
-    #[arg(long = "server", value_enum)]
+    #[arg(long = "server", value_enum, num_args = 1..)]
     servers: Vec<Kind>,
     /// Writes every round's numbers as JSON as well.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Replaces the tables between `<!-- begin ID -->` and `<!-- end ID -->` in this file by those of the run.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+}
+
+/// A scenario and what came of it.
+struct Measured {
+    scenario: &'static Scenario,
+    outcome: Outcome,
+    /// Who does not take part, and why.
+    absent: Vec<(String, String)>,
+}
+
+/// What stays the same for all scenarios of a run.
+struct Run<'a> {
+    args: &'a Args,
+    kinds: Vec<Kind>,
+    programs: PathBuf,
+    folder: &'a Path,
+    failures: Vec<String>,
 }
 
 /// Builds, installs and measures; fails if a server could not be measured or answered wrongly.
 pub fn run(args: &Args) -> Result<()> {
-    let kinds = if args.servers.is_empty() { Kind::ALL.to_vec() } else { args.servers.clone() };
-    if kinds.contains(&Kind::Knot) {
-        provide_knot()?;
+    let (words, kinds) = choice(args);
+    let chosen: Vec<&'static Scenario> =
+        scenarios::ALL.iter().filter(|scenario| scenario.is_meant(&words)).collect();
+    ensure!(!chosen.is_empty(), "no scenario has {} in its id; --list names them", words.join(" or "));
+    if args.list {
+        for scenario in chosen {
+            println!("{:<18} {}{}", scenario.id, scenario.title, if scenario.slow { " (slow)" } else { "" });
+        }
+        return Ok(());
     }
-    let programs = build(kinds.contains(&Kind::Ours))?;
-    let scenarios = if args.quick { QUICK } else { FULL };
-    let mut measurements = Vec::new();
-    let mut failures = Vec::new();
-    for scenario in scenarios {
-        let result = run_scenario(args, *scenario, &kinds, &programs, &mut failures);
-        measurements.push(result.with_context(|| scenario.name)?);
-        // Shown as soon as it is known: the whole run takes a while.
-        if let Some(last) = measurements.last() {
-            println!("{}", table::text(last));
+    // A page that lacks a place for a table is a mistake to know before an hour of measuring, not after.
+    let page = args.markdown.as_deref().map(|file| Page::read(file, &chosen)).transpose()?;
+    provide(&kinds);
+    let programs = build()?;
+    let machine = Machine::look(&kinds);
+    println!("{}", machine.text());
+
+    let folder = tempfile::tempdir().context("cannot make a folder for zones and configurations")?;
+    let mut run =
+        Run { args, kinds, programs: programs.clone(), folder: folder.path(), failures: Vec::new() };
+    let mut maker = Maker::new(&programs, folder.path());
+    let mut all = Vec::new();
+    for scenario in chosen {
+        match run.measure(scenario, &mut maker) {
+            Ok(measured) => {
+                // Shown as soon as it is known: the whole run takes a while.
+                println!("{}", Table::of(&measured).text(&format!("{} ({})", scenario.title, scenario.id)));
+                all.push(measured);
+            }
+            Err(error) => run.fail(scenario, &format!("{error:#}")),
         }
     }
     if let Some(file) = &args.json {
-        let json = serde_json::to_string_pretty(&table::json(&measurements))?;
-        fs::write(file, json + "\n").with_context(|| format!("cannot write {}", file.display()))?;
+        let scenarios: Vec<_> = all.iter().map(table::json).collect();
+        let json = json!({ "machine": machine.json(), "scenarios": scenarios });
+        fs::write(file, serde_json::to_string_pretty(&json)? + "\n")
+            .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    if !failures.is_empty() {
-        bail!("{}", failures.join("\n"));
+    if let Some(page) = page {
+        page.write(&machine, &all)?;
+    }
+    if !run.failures.is_empty() {
+        bail!("{}", run.failures.join("\n"));
     }
     Ok(())
 }
 
-/// Starts the servers, asks them in turn, and ends them.
-fn run_scenario(
-    args: &Args,
-    scenario: Scenario,
-    kinds: &[Kind],
-    programs: &Path,
-    failures: &mut Vec<String>,
-) -> Result<Measurement> {
-    let folder = tempfile::tempdir().context("cannot make a folder for zones and configurations")?;
-    let zone = folder.path().join("bench.zone");
-    let mut command = Command::new(programs.join("zone"));
-    command.args(["--names", &scenario.names.to_string(), "--out"]).arg(&zone);
-    shell::run(&mut command)?;
+/// The words for scenarios, and the servers.
+fn choice(args: &Args) -> (Vec<String>, Vec<Kind>) {
+    if args.quick {
+        let (scenario, peer) = scenarios::QUICK;
+        return (vec![scenario.to_owned()], vec![Kind::Echo, Kind::Ours, peer]);
+    }
+    let kinds = if args.servers.is_empty() { Kind::ALL.to_vec() } else { args.servers.clone() };
+    (args.scenarios.clone(), kinds)
+}
 
-    let mut servers = Vec::new();
-    for kind in kinds.iter().filter(|kind| scenario.suits(**kind)) {
-        match Server::start(*kind, programs, folder.path(), &zone) {
-            Ok(server) => servers.push(server),
-            Err(error) => {
-                let failure = format!("{}: {}: {error:#}", scenario.name, kind.name());
-                eprintln!("{failure}");
-                failures.push(failure);
+impl Run<'_> {
+    fn measure(&mut self, scenario: &'static Scenario, maker: &mut Maker<'_>) -> Result<Measured> {
+        let reasons = scenario.absentees(&self.kinds).into_iter();
+        let mut absent: Vec<_> =
+            reasons.map(|(kind, why)| (kind.name().to_owned(), why.to_owned())).collect();
+        let outcome = match scenario.work {
+            Work::Load { base, metric, .. } => {
+                let zones = maker.make(scenario.shape)?;
+                let servers = self.start_all(scenario, &zones, &mut absent);
+                let Args { rounds, seconds, .. } = *self.args;
+                let amounts = (scenario.shape.names(), rounds, seconds);
+                let rounds = measure::measure(&servers, &self.programs, amounts, (base, metric))?;
+                for failure in rounds.failures() {
+                    self.fail(scenario, &failure);
+                }
+                Outcome::Load(rounds)
+            }
+            Work::Start { .. } => {
+                let zones = maker.make(scenario.shape)?;
+                Outcome::Start(self.starts(scenario, Some(&zones), &mut absent))
+            }
+            Work::Rest => Outcome::Rest(self.starts(scenario, None, &mut absent)),
+            Work::Latency => {
+                Outcome::Latency(latency::measure(&self.programs, &maker.make(scenario.shape)?)?)
+            }
+        };
+        Ok(Measured { scenario, outcome, absent })
+    }
+
+    /// Starts everybody who takes part; who cannot is absent, and fails the run in the end.
+    fn start_all(
+        &mut self,
+        scenario: &Scenario,
+        zones: &Zones,
+        absent: &mut Vec<(String, String)>,
+    ) -> Vec<Server> {
+        let mut servers = Vec::new();
+        for entrant in scenario.entrants(&self.kinds) {
+            eprintln!("{}: starting {}", scenario.id, entrant.label);
+            match Server::start(entrant, &self.programs, self.folder, Some(zones)) {
+                Ok(server) => servers.push(server),
+                Err(error) => self.miss(scenario, entrant, &error, absent),
             }
         }
+        servers
     }
-    ensure!(!servers.is_empty(), "no server to measure");
-    let measurement = measure::measure(scenario, &servers, programs, args.rounds, args.seconds)?;
-    failures.extend(measurement.failures());
-    Ok(measurement)
+
+    /// Starts each server a number of times, in turn.
+    fn starts(
+        &mut self,
+        scenario: &Scenario,
+        zones: Option<&Zones>,
+        absent: &mut Vec<(String, String)>,
+    ) -> Vec<Starts> {
+        let rest = matches!(scenario.work, Work::Rest);
+        let mut all: Vec<Starts> = Vec::new();
+        for round in 0..self.args.rounds {
+            for entrant in scenario.entrants(&self.kinds) {
+                if round > 0 && !all.iter().any(|starts| starts.entrant == entrant) {
+                    continue; // it has failed before
+                }
+                eprintln!("{}: start {} of {}", scenario.id, round + 1, entrant.label);
+                match start::start(entrant, &self.programs, self.folder, zones, rest) {
+                    Ok(start) => match all.iter_mut().find(|starts| starts.entrant == entrant) {
+                        Some(starts) => starts.starts.push(start),
+                        None => all.push(Starts { entrant, starts: vec![start] }),
+                    },
+                    Err(error) => self.miss(scenario, entrant, &error, absent),
+                }
+            }
+        }
+        all
+    }
+
+    fn miss(
+        &mut self,
+        scenario: &Scenario,
+        entrant: Entrant,
+        error: &anyhow::Error,
+        absent: &mut Vec<(String, String)>,
+    ) {
+        self.fail(scenario, &format!("{}: {error:#}", entrant.label));
+        absent.push((entrant.label.to_owned(), format!("{error:#}")));
+    }
+
+    fn fail(&mut self, scenario: &Scenario, reason: &str) {
+        let failure = format!("{}: {reason}", scenario.id);
+        eprintln!("{failure}");
+        self.failures.push(failure);
+    }
 }
 
 /// The folder with the programs, built as users get them.
-fn build(ours: bool) -> Result<PathBuf> {
+fn build() -> Result<PathBuf> {
     let mut command = shell::cargo();
-    command.args(["build", "--release", "--package", "jw238dns-benches", "--bins"]);
-    if ours {
-        command.args(["--package", "jw238dns"]);
-    }
+    command.args(["build", "--release", "--package", "jw238dns-benches", "--bins", "--package", "jw238dns"]);
     shell::run(&mut command)?;
     Ok(shell::target_folder().join("release"))
 }
 
-fn provide_knot() -> Result<()> {
-    if !peers::KNOT.missing().is_empty() {
-        ensure!(peers::can_install(), "knotd is not installed (Debian package knot), and apt needs root");
-        peers::install(&[peers::KNOT])?;
+/// Installs what is missing. Who cannot be had is named, and will be absent.
+fn provide(kinds: &[Kind]) {
+    let wanted: Vec<_> = kinds.iter().filter_map(|kind| peers::bench_peer(kind.word())).collect();
+    for peer in wanted.iter().copied().chain([&peers::SIGNING_TOOLS]) {
+        if peer.missing().is_empty() {
+            continue;
+        }
+        if !peers::can_install() {
+            eprintln!("{} is not installed, and apt needs root", peer.package);
+        } else if let Err(error) = peers::install(&[*peer]) {
+            eprintln!("{}: {error:#}", peer.package);
+        }
     }
-    Ok(())
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use crate::shell;
 
 /// A package, the programs we take from it, and what is not checked without them.
+#[derive(Clone, Copy)]
 pub struct Peer {
     pub package: &'static str,
     pub programs: &'static [&'static str],
@@ -16,12 +17,8 @@ pub struct Peer {
 
 /// Everything the tests use.
 pub const TEST_PEERS: &[Peer] = &[
-    Peer { package: "bind9", programs: &["named"], suite: "conformance: answers compared with BIND" },
-    Peer {
-        package: "bind9-utils",
-        programs: &["named-checkzone", "named-compilezone", "dnssec-signzone", "dnssec-keygen"],
-        suite: "conformance: zone checks compared with named-checkzone, zones signed by BIND's tools",
-    },
+    BIND,
+    SIGNING_TOOLS,
     Peer {
         package: "bind9-dnsutils",
         programs: &["dig", "delv", "nsupdate"],
@@ -53,8 +50,17 @@ pub const TEST_PEERS: &[Peer] = &[
     VALGRIND,
 ];
 
-/// The peer of the benchmarks, and one of the tests'.
-pub const KNOT: Peer =
+const BIND: Peer =
+    Peer { package: "bind9", programs: &["named"], suite: "conformance: answers compared with BIND" };
+
+/// Signs the zones of tests and benchmarks, among other things.
+pub const SIGNING_TOOLS: Peer = Peer {
+    package: "bind9-utils",
+    programs: &["named-checkzone", "named-compilezone", "dnssec-signzone", "dnssec-keygen"],
+    suite: "conformance: zone checks compared with named-checkzone, zones signed by BIND's tools",
+};
+
+const KNOT: Peer =
     Peer { package: "knot", programs: &["knotd"], suite: "conformance: answers compared with Knot" };
 
 /// Counts the instructions of answers.
@@ -69,6 +75,22 @@ const NSD: Peer = Peer {
 
 /// Those that are attacked beside ours.
 pub const HOSTILE_PEERS: &[Peer] = &[KNOT, NSD];
+
+/// Those that are measured beside ours, each with its word there.
+const BENCH_PEERS: &[(&str, Peer)] = &[
+    ("gdnsd", Peer { package: "gdnsd", programs: &["gdnsd"], suite: "benchmarks" }),
+    ("yadifa", Peer { package: "yadifa", programs: &["yadifad"], suite: "benchmarks" }),
+    ("nsd", NSD),
+    ("knot", KNOT),
+    ("bind", BIND),
+    // Brings pdns-server with it.
+    ("pdns", Peer { package: "pdns-backend-bind", programs: &["pdns_server"], suite: "benchmarks" }),
+];
+
+/// The peer of the benchmarks with this word.
+pub fn bench_peer(word: &str) -> Option<&'static Peer> {
+    BENCH_PEERS.iter().find(|(other, _)| *other == word).map(|(_, peer)| peer)
+}
 
 /// Runs apt so that no installed service starts by itself.
 const INSTALL: &str = include_str!("install.sh");

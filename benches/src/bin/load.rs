@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use benches::load::{self, Check, Plan};
-use benches::questions::{Mixture, Questions};
+use benches::questions::{Edns, Mixture, Questions};
 use benches::zone::ZonePlan;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 /// Asks a server on this machine for the names of the zone bench.test., checks the answers and prints a report as JSON.
 #[derive(Parser)]
@@ -21,6 +21,9 @@ struct Args {
     /// What to ask.
     #[arg(long, value_enum, default_value = "hits")]
     mixture: Mixture,
+    /// Whether questions have an OPT record.
+    #[arg(long, value_enum, default_value = "none")]
+    edns: EdnsKind,
     /// What to check.
     #[arg(long, value_enum, default_value = "full")]
     check: Check,
@@ -39,11 +42,34 @@ struct Args {
     /// How many questions to ask at most.
     #[arg(long, default_value_t = u64::MAX)]
     queries: u64,
+    /// Questions per second of another client, which asks over UDP from another network and does not wait for answers.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=10_000_000))]
+    flood: u32,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum EdnsKind {
+    None,
+    /// Room for 1,232 octets.
+    Plain,
+    /// And signatures.
+    Dnssec,
+    /// A cookie that the server has given before.
+    Cookie,
 }
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let questions = Questions::new(ZonePlan { names: args.names }, args.mixture);
+    let edns = match args.edns {
+        EdnsKind::None => Edns::None,
+        EdnsKind::Plain => Edns::Plain,
+        EdnsKind::Dnssec => Edns::Dnssec,
+        EdnsKind::Cookie => {
+            let cookie = load::learn_cookie(args.target);
+            Edns::Cookie(Some(cookie.with_context(|| format!("asking {} for a cookie", args.target))?))
+        }
+    };
+    let questions = Questions::with_edns(ZonePlan { names: args.names }, args.mixture, edns);
     let plan = Plan {
         target: args.target,
         sockets: args.sockets,
@@ -51,6 +77,7 @@ fn main() -> Result<()> {
         time: Duration::from_secs_f64(args.seconds),
         queries_max: args.queries,
         check: args.check,
+        flood: args.flood,
     };
     let report = if args.tcp { load::tcp(&plan, &questions) } else { load::udp(&plan, &questions) };
     let report = report.with_context(|| format!("asking {}", args.target))?;

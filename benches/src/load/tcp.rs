@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::window::Window;
-use super::{Plan, Report, TIMEOUT};
+use super::{Idle, Plan, Report, TIMEOUT};
 use crate::questions::Questions;
 
 /// Room for the longest message with its length ([RFC 1035, section 4.2.2]), so that one always fits.
@@ -44,8 +44,12 @@ pub fn tcp(plan: &Plan, questions: &Questions) -> io::Result<Report> {
     let start = Instant::now();
     let mut left = if questions.is_empty() { 0 } else { plan.queries_max };
     let mut end = None;
+    let mut idle = Idle::new(start);
     loop {
         let now = Instant::now();
+        if end.is_none() {
+            idle.pass(now);
+        }
         if end.is_none() && (left == 0 || now.duration_since(start) >= plan.time) {
             end = Some(now);
         }
@@ -65,10 +69,11 @@ pub fn tcp(plan: &Plan, questions: &Questions) -> io::Result<Report> {
                 for client in clients {
                     report.add(&client.window.finish());
                 }
-                return Ok(report.finish(end.duration_since(start)));
+                return Ok(report.finish(end.duration_since(start), idle.sum));
             }
         }
         if !moved {
+            idle.nothing = true;
             thread::yield_now();
         }
     }
@@ -175,8 +180,15 @@ mod tests {
         });
         let questions = Questions::new(ZonePlan { names: 300 }, Mixture::Hits);
         let time = Duration::from_secs(20);
-        let plan =
-            Plan { target, sockets: 2, outstanding: 40, time, queries_max: 3000, check: Check::Question };
+        let plan = Plan {
+            target,
+            sockets: 2,
+            outstanding: 40,
+            time,
+            queries_max: 3000,
+            check: Check::Question,
+            flood: 0,
+        };
         let report = tcp(&plan, &questions).unwrap();
         server.join().unwrap();
         // The questions come back as they were: matched by id, and wrong, since they are no answers.
@@ -195,7 +207,8 @@ mod tests {
         let server = thread::spawn(move || drop(listener.accept().unwrap()));
         let questions = Questions::new(ZonePlan { names: 10 }, Mixture::Hits);
         let time = Duration::from_secs(5);
-        let plan = Plan { target, sockets: 1, outstanding: 1, time, queries_max: 10, check: Check::Full };
+        let plan =
+            Plan { target, sockets: 1, outstanding: 1, time, queries_max: 10, check: Check::Full, flood: 0 };
         assert!(tcp(&plan, &questions).is_err());
         server.join().unwrap();
     }

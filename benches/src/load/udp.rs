@@ -5,29 +5,36 @@ use std::net::UdpSocket;
 use std::thread;
 use std::time::Instant;
 
+use super::flood::Flood;
 use super::window::Window;
-use super::{Plan, Report, TIMEOUT};
+use super::{Idle, Plan, Report, TIMEOUT};
 use crate::questions::Questions;
 use crate::sys::{BATCH_PACKETS, Batch};
 
 /// Asks over UDP until the time is over or all questions are asked, then waits for the last answers.
 pub fn udp(plan: &Plan, questions: &Questions) -> io::Result<Report> {
     let per_socket = plan.check()?;
-    let start = Instant::now();
+    let now = Instant::now();
     let mut clients = Vec::new();
     for number in 0..plan.sockets {
         let socket = UdpSocket::bind(plan.local())?;
         socket.connect(plan.target)?;
         // Sockets walk through the same questions, far from one another.
         let first = questions.len() * usize::from(number) / usize::from(plan.sockets);
-        clients.push((socket, Window::new(questions, plan.check, per_socket, first, start)));
+        clients.push((socket, Window::new(questions, plan.check, per_socket, first, now)));
     }
 
+    let start = Instant::now();
+    let mut flood = Flood::new(plan, questions, start)?;
     let mut batch = Batch::new();
     let mut left = if questions.is_empty() { 0 } else { plan.queries_max };
     let mut end = None;
+    let mut idle = Idle::new(start);
     loop {
         let now = Instant::now();
+        if end.is_none() {
+            idle.pass(now);
+        }
         if end.is_none() && (left == 0 || now.duration_since(start) >= plan.time) {
             end = Some(now);
         }
@@ -41,6 +48,11 @@ pub fn udp(plan: &Plan, questions: &Questions) -> io::Result<Report> {
             moved |= receive(&mut batch, socket, window);
             window.sweep(now);
         }
+        if let Some(flood) = &mut flood
+            && end.is_none()
+        {
+            moved |= flood.ask(&mut batch, now);
+        }
         if let Some(end) = end {
             let outstanding = clients.iter().any(|(_, window)| window.outstanding() > 0);
             if !outstanding || now.duration_since(end) >= TIMEOUT {
@@ -48,10 +60,14 @@ pub fn udp(plan: &Plan, questions: &Questions) -> io::Result<Report> {
                 for (_, window) in clients {
                     report.add(&window.finish());
                 }
-                return Ok(report.finish(end.duration_since(start)));
+                if let Some(flood) = flood {
+                    (report.flooded, report.flood_answered) = flood.finish(&mut batch);
+                }
+                return Ok(report.finish(end.duration_since(start), idle.sum));
             }
         }
         if !moved {
+            idle.nothing = true;
             // Free where the core is ours; leaves it to the server where there is only one.
             thread::yield_now();
         }
@@ -103,7 +119,15 @@ mod tests {
     use crate::zone::ZonePlan;
 
     fn plan(target: SocketAddr, check: Check) -> Plan {
-        Plan { target, sockets: 3, outstanding: 60, time: Duration::from_secs(20), queries_max: 5000, check }
+        Plan {
+            target,
+            sockets: 3,
+            outstanding: 60,
+            time: Duration::from_secs(20),
+            queries_max: 5000,
+            check,
+            flood: 0,
+        }
     }
 
     #[test]

@@ -142,8 +142,7 @@ impl<'q> Window<'q> {
     }
 
     fn verdict(&self, question: usize, reply: &[u8]) -> Result<(), String> {
-        let packet = self.questions.packet(question);
-        let asked = &packet[HEADER_OCTETS..];
+        let asked = self.questions.section(question);
         let Some((header, body)) = reply.split_first_chunk::<HEADER_OCTETS>() else {
             return Err(format!("an answer of {} octets", reply.len()));
         };
@@ -158,13 +157,23 @@ impl<'q> Window<'q> {
         }
         let expected = self.questions.expected(question);
         let rcode = ResponseCode(u16::from(header[3] & 0x0F));
-        let answers = u16::from_be_bytes([header[6], header[7]]);
-        if rcode != expected.rcode || answers != expected.answers {
+        let truncated = header[2] & 0x02 != 0;
+        let count = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
+        let (answers, authorities) = (count(6), count(8));
+        let whole = match expected.truncated {
+            Some(false) => answers == expected.answers && !truncated,
+            Some(true) => truncated,
+            None => true,
+        };
+        if rcode != expected.rcode || !whole || authorities < expected.authorities_min {
             return Err(format!(
-                "{} with {answers} answers instead of {} with {}, asked {}",
+                "{} with {answers} answers, {authorities} authorities{}, instead of {} with {}, at least {}{}, asked {}",
                 rcode.label(),
+                if truncated { ", truncated" } else { "" },
                 expected.rcode.label(),
                 expected.answers,
+                expected.authorities_min,
+                if expected.truncated == Some(true) { ", truncated" } else { "" },
                 hex(asked),
             ));
         }
@@ -272,9 +281,27 @@ mod tests {
     }
 
     #[test]
+    fn what_servers_may_choose_is_not_checked_and_denials_name_their_zone() {
+        let now = Instant::now();
+        let verdict = |mixture, flags: u8, rcode: u8, authorities: u8| {
+            let questions = Questions::new(ZonePlan { names: 100 }, mixture);
+            let window = Window::new(&questions, Check::Full, 1, 0, now);
+            let mut reply = questions.packet(0).to_vec();
+            reply[2] = 0x84 | flags;
+            (reply[3], reply[9]) = (rcode, authorities);
+            window.verdict(0, &reply).is_ok()
+        };
+        assert!(verdict(Mixture::Any, 0, 0, 0) && verdict(Mixture::Any, 2, 0, 0));
+        assert!(verdict(Mixture::Big, 2, 0, 0) && !verdict(Mixture::Big, 0, 0, 0));
+        assert!(verdict(Mixture::Nxdomain, 0, 3, 1) && !verdict(Mixture::Nxdomain, 0, 3, 0));
+        assert!(verdict(Mixture::Referral, 0, 0, 13) && !verdict(Mixture::Referral, 0, 0, 12));
+    }
+
+    #[test]
     fn wrong_answers_are_told_from_right_ones() {
         check_wrong(Check::Full, |reply| reply[2] = 0, Some("QR"));
         check_wrong(Check::Full, |reply| reply[3] = 2, Some("servfail"));
+        check_wrong(Check::Full, |reply| reply[2] |= 0x02, Some("truncated"));
         check_wrong(Check::Full, |reply| reply[7] += 1, Some("answers"));
         check_wrong(Check::Full, |reply| reply[14] ^= 0x20, Some("not echoed"));
         check_wrong(Check::Full, |reply| reply[5] = 0, Some("not echoed"));

@@ -6,48 +6,25 @@ use std::process::Stdio;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::process;
-use super::server::{Kind, Server};
-
-/// Core of the load generator; the servers have another one.
-pub const LOAD_CORE: u32 = 1;
-
-/// What is asked.
-#[derive(Clone, Copy, Debug)]
-pub struct Scenario {
-    pub name: &'static str,
-    /// Names in the zone.
-    pub names: u32,
-    /// Mixture of questions, as `load --mixture` takes it.
-    pub mixture: &'static str,
-    pub tcp: bool,
-}
-
-impl Scenario {
-    /// Over UDP.
-    pub const fn udp(name: &'static str, names: u32, mixture: &'static str) -> Self {
-        Self { name, names, mixture, tcp: false }
-    }
-
-    /// Over TCP.
-    pub const fn tcp(name: &'static str, names: u32, mixture: &'static str) -> Self {
-        Self { name, names, mixture, tcp: true }
-    }
-
-    /// Whether the server can take part: the echo speaks UDP only.
-    pub fn suits(&self, kind: Kind) -> bool {
-        !self.tcp || kind != Kind::Echo
-    }
-}
+use super::entrant::{Entrant, Kind};
+use super::process::{self, Times};
+use super::scenario::{Base, Metric};
+use super::server::Server;
+use super::stats::{Ratio, median};
 
 /// What the load generator reports (`benches::load::Report`).
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Load {
+    pub seconds: f64,
     pub answered: u64,
     pub lost: u64,
     pub wrong: u64,
     pub unexpected: u64,
+    /// Sent by the client that does not wait.
+    pub flooded: u64,
     pub queries_per_second: f64,
+    /// Share of the time in which the load had something to do.
+    pub busy: f64,
     pub first_wrong: Option<String>,
 }
 
@@ -56,124 +33,225 @@ pub struct Load {
 pub struct Sample {
     #[serde(flatten)]
     pub load: Load,
-    /// CPU time of the server process, user and system.
-    pub cpu_seconds: f64,
+    /// CPU time of the server's processes.
+    pub cpu: Times,
 }
 
 impl Sample {
-    /// CPU microseconds per query, answered or not; `None` if there was none.
+    /// What these CPU seconds come to per query, in microseconds; `None` if there was none.
+    pub fn micros(&self, seconds: f64) -> Option<f64> {
+        let queries = self.load.answered + self.load.wrong + self.load.flooded;
+        (queries > 0).then(|| seconds * 1e6 / queries as f64)
+    }
+
+    /// CPU microseconds per query.
     pub fn cpu_micros(&self) -> Option<f64> {
-        let queries = self.load.answered + self.load.wrong;
-        (queries > 0).then(|| self.cpu_seconds * 1e6 / queries as f64)
+        self.micros(self.cpu.total())
+    }
+
+    /// What a ratio compares; `None` where it makes no sense.
+    fn value(&self, metric: Metric) -> Option<f64> {
+        let value = match metric {
+            Metric::Cpu => self.cpu_micros(),
+            Metric::Rate => Some(self.load.queries_per_second),
+        };
+        value.filter(|value| *value > 0.0)
+    }
+
+    /// Share of a core that the server used.
+    pub fn server_busy(&self) -> Option<f64> {
+        (self.load.seconds > 0.0).then(|| self.cpu.total() / self.load.seconds)
+    }
+}
+
+/// An entrant with its samples, one per round.
+pub struct Row {
+    pub entrant: Entrant,
+    pub samples: Vec<Sample>,
+}
+
+impl Row {
+    /// Median over the rounds.
+    pub fn median(&self, value: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
+        median(self.samples.iter().filter_map(value))
+    }
+
+    /// This one over another, paired within the rounds.
+    pub fn over(&self, base: &Self, metric: Metric) -> Option<Ratio> {
+        let pairs = self.samples.iter().zip(&base.samples);
+        Ratio::of(pairs.filter_map(|(sample, base)| Some(sample.value(metric)? / base.value(metric)?)))
+    }
+
+    /// Sum over the rounds.
+    pub fn sum(&self, count: impl Fn(&Sample) -> u64) -> u64 {
+        self.samples.iter().map(count).sum()
     }
 }
 
 /// All rounds of a scenario.
-pub struct Measurement {
-    pub scenario: Scenario,
-    /// A server with its samples, one per round, in the same order for all.
-    pub servers: Vec<(Kind, Vec<Sample>)>,
+pub struct Rounds {
+    pub rows: Vec<Row>,
+    pub base: Base,
+    pub metric: Metric,
+    pub seconds: u32,
 }
 
-impl Measurement {
-    /// The samples of a server.
-    pub fn samples(&self, kind: Kind) -> Option<&[Sample]> {
-        self.servers.iter().find(|(other, _)| *other == kind).map(|(_, samples)| &samples[..])
+impl Rounds {
+    /// The first row of this kind.
+    pub fn row(&self, kind: Kind) -> Option<&Row> {
+        self.rows.iter().find(|row| row.entrant.kind == kind)
+    }
+
+    /// The row that others are compared with, if there are others to compare.
+    pub fn base_row(&self) -> Option<&Row> {
+        match self.base {
+            Base::First => self.rows.first(),
+            Base::BestPeer => {
+                let peers = self.rows.iter().filter(|row| row.entrant.kind.is_peer());
+                let cost = |row: &Row| row.median(Sample::cpu_micros).unwrap_or(f64::INFINITY);
+                peers.min_by(|a, b| cost(a).total_cmp(&cost(b)))
+            }
+        }
     }
 
     /// What makes numbers worthless: wrong answers, or none.
     pub fn failures(&self) -> Vec<String> {
         let mut failures = Vec::new();
-        for (kind, samples) in &self.servers {
-            let place = format!("{}: {}", self.scenario.name, kind.name());
+        for Row { entrant, samples } in &self.rows {
             if let Some(reason) = samples.iter().find_map(|sample| sample.load.first_wrong.as_ref()) {
-                failures.push(format!("{place}: wrong answer: {reason}"));
+                failures.push(format!("{}: wrong answer: {reason}", entrant.label));
             } else if samples.iter().any(|sample| sample.load.answered == 0) {
-                failures.push(format!("{place}: a round without an answer"));
+                failures.push(format!("{}: a round without an answer", entrant.label));
             }
         }
         failures
     }
 }
 
-/// Asks every server in every round, after a second each to warm up.
+/// Asks every server in every round, after a second each to warm up. Another one begins each round, so that nobody always
+/// has the same place in it.
 pub fn measure(
-    scenario: Scenario,
     servers: &[Server],
     programs: &Path,
-    rounds: u32,
-    seconds: u32,
-) -> Result<Measurement> {
+    (names, rounds, seconds): (u32, u32, u32),
+    (base, metric): (Base, Metric),
+) -> Result<Rounds> {
+    ensure!(!servers.is_empty(), "no server to measure");
     for server in servers {
-        ask(scenario, server, programs, 1)?;
+        ask(server, programs, names, 1)?;
     }
-    let mut samples: Vec<_> = servers.iter().map(|server| (server.kind, Vec::new())).collect();
-    for round in 1..=rounds {
-        eprintln!("{}: round {round} of {rounds}", scenario.name);
-        for (server, (_, samples)) in servers.iter().zip(&mut samples) {
-            samples.push(ask(scenario, server, programs, seconds)?);
+    let mut rows: Vec<_> =
+        servers.iter().map(|server| Row { entrant: server.entrant, samples: Vec::new() }).collect();
+    for round in 0..rounds {
+        eprintln!("round {} of {rounds}", round + 1);
+        for turn in 0..servers.len() {
+            let index = (turn + round as usize) % servers.len();
+            rows[index].samples.push(ask(&servers[index], programs, names, seconds)?);
         }
     }
-    Ok(Measurement { scenario, servers: samples })
+    Ok(Rounds { rows, base, metric, seconds })
 }
 
 /// Runs the load generator once.
-fn ask(scenario: Scenario, server: &Server, programs: &Path, seconds: u32) -> Result<Sample> {
-    let mut command = process::pinned(LOAD_CORE, &programs.join("load"));
-    command.args(["--target", &server.address.to_string(), "--check", server.kind.check()]);
-    command.args(["--names", &scenario.names.to_string(), "--mixture", scenario.mixture]);
-    command.args(["--seconds", &seconds.to_string()]);
-    if scenario.tcp {
-        command.args(["--tcp", "--sockets", "10"]);
+fn ask(server: &Server, programs: &Path, names: u32, seconds: u32) -> Result<Sample> {
+    let Entrant { kind, label, asking, .. } = server.entrant;
+    let mut command = process::pinned(asking.cores, &programs.join("load"));
+    command.args(["--target", &server.address.to_string(), "--check", kind.check()]);
+    command.args(["--names", &names.to_string(), "--mixture", asking.mixture, "--edns", asking.edns]);
+    command.args(["--sockets", &asking.sockets.to_string()]);
+    command.args(["--outstanding", &asking.outstanding.to_string()]);
+    command.args(["--flood", &asking.flood.to_string(), "--seconds", &seconds.to_string()]);
+    if asking.tcp {
+        command.arg("--tcp");
     }
-    let before = server.cpu_seconds()?;
-    let output =
-        command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("cannot start load")?;
-    let after = server.cpu_seconds()?;
-    ensure!(output.status.success(), "load on {}: {}", server.kind.name(), output.status);
+    server.resume();
+    let before = server.times()?;
+    let output = command.stderr(Stdio::inherit()).output().context("cannot start load")?;
+    let cpu = server.times()?.since(before);
+    server.pause();
+    ensure!(output.status.success(), "load on {label}: {}", output.status);
     let load = serde_json::from_slice(&output.stdout).context("the report of load")?;
-    Ok(Sample { load, cpu_seconds: after - before })
+    Ok(Sample { load, cpu })
 }
 
 #[cfg(test)]
 pub mod tests {
+    use super::super::entrant::Asking;
     use super::*;
 
-    /// A sample of so many queries, each of so many CPU microseconds.
+    /// A sample of so many queries, each of so many CPU microseconds, two thirds of them in the kernel.
     pub fn sample(answered: u64, wrong: u64, micros: f64) -> Sample {
         let first_wrong = (wrong > 0).then(|| "not what was asked for".to_owned());
         let queries_per_second = answered as f64;
-        let load = Load { answered, wrong, queries_per_second, first_wrong, ..Load::default() };
-        Sample { load, cpu_seconds: micros * (answered + wrong) as f64 / 1e6 }
+        let load = Load {
+            seconds: 1.0,
+            answered,
+            wrong,
+            queries_per_second,
+            first_wrong,
+            busy: 0.5,
+            ..Load::default()
+        };
+        let total = micros * (answered + wrong) as f64 / 1e6;
+        Sample { load, cpu: Times { user: total / 3.0, system: total * 2.0 / 3.0 } }
+    }
+
+    /// A row of samples.
+    pub fn row(kind: Kind, samples: Vec<Sample>) -> Row {
+        Row { entrant: Entrant::plain(kind, Asking::udp("hits")), samples }
+    }
+
+    /// The machine was twice as slow in the second round.
+    pub fn rounds() -> Rounds {
+        let rows = vec![
+            row(Kind::Echo, vec![sample(1000, 0, 1.0), sample(500, 0, 2.0), sample(1000, 0, 1.0)]),
+            row(Kind::Ours, vec![sample(1000, 0, 1.5), sample(500, 0, 3.0), sample(1000, 2, 1.5)]),
+            row(Kind::Knot, vec![sample(400, 0, 4.0), sample(200, 0, 8.0), sample(400, 0, 4.0)]),
+            row(Kind::Nsd, vec![sample(500, 0, 3.0), sample(300, 0, 6.0), sample(500, 0, 3.0)]),
+        ];
+        Rounds { rows, base: Base::BestPeer, metric: Metric::Cpu, seconds: 1 }
     }
 
     #[test]
     fn cost_is_per_query() {
-        let micros = sample(1000, 1000, 2.5).cpu_micros().unwrap();
-        assert!((micros - 2.5).abs() < 1e-9);
-        assert_eq!(sample(0, 0, 2.5).cpu_micros(), None);
+        let sample = sample(1000, 1000, 2.5);
+        assert!((sample.cpu_micros().unwrap() - 2.5).abs() < 1e-9);
+        assert!((sample.micros(sample.cpu.user).unwrap() - 2.5 / 3.0).abs() < 1e-9);
+        assert_eq!(super::tests::sample(0, 0, 2.5).cpu_micros(), None);
+        let flooded = Sample { load: Load { flooded: 2000, ..sample.load.clone() }, ..sample };
+        assert!((flooded.cpu_micros().unwrap() - 1.25).abs() < 1e-9);
+    }
+
+    #[test]
+    fn ratios_are_taken_within_rounds() {
+        let rounds = rounds();
+        let (echo, ours) = (rounds.row(Kind::Echo).unwrap(), rounds.row(Kind::Ours).unwrap());
+        let ratio = ours.over(echo, Metric::Cpu).unwrap();
+        assert!((ratio.median - 1.5).abs() < 1e-9);
+        let (low, high) = ratio.interval.unwrap();
+        assert!(low > 1.49 && high < 1.51, "{low} {high}");
+        let rate = ours.over(echo, Metric::Rate).unwrap();
+        assert!((rate.median - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_best_peer_is_the_cheapest_that_others_wrote() {
+        let mut rounds = rounds();
+        assert_eq!(rounds.base_row().unwrap().entrant.kind, Kind::Nsd);
+        rounds.base = Base::First;
+        assert_eq!(rounds.base_row().unwrap().entrant.kind, Kind::Echo);
+        rounds.base = Base::BestPeer;
+        rounds.rows.truncate(2);
+        assert!(rounds.base_row().is_none());
     }
 
     #[test]
     fn wrong_answers_and_silence_fail_the_run() {
-        let measurement = Measurement {
-            scenario: Scenario::udp("hits", 10, "hits"),
-            servers: vec![
-                (Kind::Echo, vec![sample(5, 0, 1.0)]),
-                (Kind::Ours, vec![sample(5, 0, 1.0), sample(5, 1, 1.0)]),
-                (Kind::Knot, vec![sample(0, 0, 1.0)]),
-            ],
-        };
-        let failures = measurement.failures();
+        let mut rounds = rounds();
+        rounds.rows[2].samples[1] = sample(0, 0, 1.0);
+        let failures = rounds.failures();
         assert_eq!(failures.len(), 2, "{failures:?}");
         assert!(failures[0].contains("jw238dns") && failures[0].contains("not what was asked for"));
         assert!(failures[1].contains("Knot") && failures[1].contains("without an answer"));
-    }
-
-    #[test]
-    fn the_echo_has_no_tcp() {
-        assert!(Scenario::udp("u", 1, "hits").suits(Kind::Echo));
-        assert!(!Scenario::tcp("t", 1, "hits").suits(Kind::Echo));
-        assert!(Scenario::tcp("t", 1, "hits").suits(Kind::Ours));
     }
 }

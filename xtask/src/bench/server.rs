@@ -1,175 +1,147 @@
-//! The servers: how each is configured for speed, started and found ready.
+//! Servers that run: started, found ready, and ended with their handle.
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use clap::ValueEnum;
 
-use super::process::{self, Process};
-use crate::shell;
+use super::config::Site;
+use super::entrant::{Entrant, Kind};
+use super::process::{self, Memory, Process, Times};
+use super::zones::Zones;
 
-/// Core of the servers; only one of them works at a time. The load has [`LOAD_CORE`](super::measure::LOAD_CORE).
-const SERVER_CORE: u32 = 0;
-/// A server that has not answered by then is not measured; a million names take the slowest ones some seconds.
-const START_PATIENCE: Duration = Duration::from_mins(1);
+/// A server that has not answered by then is not measured.
+const START_PATIENCE: Duration = Duration::from_mins(2);
 /// How long to wait for an answer before asking again, while a server starts.
 const ANSWER_PATIENCE: Duration = Duration::from_millis(100);
-/// A server that nobody stopped ends after so many seconds, where it can be told to.
-const LIFE_SECONDS: u32 = 7200;
-/// The question for `bench.test. SOA` with id 0x4A57: what every server of the zone can answer.
-const PROBE: &[u8] = b"\x4A\x57\0\0\0\x01\0\0\0\0\0\0\x05bench\x04test\0\0\x06\0\x01";
+/// Before a server listens, a question is refused at once, and while it loads it may answer with an error: the next one
+/// comes so much later. It is also how exactly a start is timed.
+const PROBE_PAUSE: Duration = Duration::from_millis(1);
+/// Where there are many zones, so many of them have to be there.
+const PROBED_ZONES: usize = 500;
+/// Apex of the sample zone of ours.
+const SAMPLE_APEX: &str = "example.test";
 
-/// A server to measure.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub enum Kind {
-    /// Flips the QR bit: the floor.
-    Echo,
-    /// `jw238dns`.
-    Ours,
-    /// Knot DNS.
-    Knot,
-}
-
-impl Kind {
-    /// All of them, in the order of the table.
-    pub const ALL: [Self; 3] = [Self::Echo, Self::Ours, Self::Knot];
-
-    /// Its name in the table.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Echo => "echo floor",
-            Self::Ours => "jw238dns",
-            Self::Knot => "Knot",
-        }
-    }
-
-    /// How much its answers can be checked, as `load --check` takes it.
-    pub fn check(self) -> &'static str {
-        match self {
-            Self::Echo => "question",
-            Self::Ours | Self::Knot => "full",
-        }
-    }
-}
-
-/// A running server that has answered once.
+/// A running server that has answered for its zones.
 pub struct Server {
-    pub kind: Kind,
+    pub entrant: Entrant,
     pub address: SocketAddr,
+    /// From the start of the process to its first right answer (for many zones, to the last of those asked for).
+    pub started_in: Duration,
     process: Process,
+    /// The process and those it has started.
+    family: Vec<u32>,
 }
 
 impl Server {
-    /// Starts the server with one worker on its core and waits for its first answer.
-    pub fn start(kind: Kind, programs: &Path, folder: &Path, zone: &Path) -> Result<Self> {
+    /// Starts the server and waits for its answers. Without zones it is ours with its sample zone.
+    pub fn start(entrant: Entrant, programs: &Path, folder: &Path, zones: Option<&Zones>) -> Result<Self> {
         let address = free_address()?;
-        let log = folder.join(format!("{kind:?}.log"));
-        let mut command = command(kind, address, programs, folder, zone)?;
+        let own = tempfile::Builder::new().prefix(entrant.kind.word()).tempdir_in(folder)?.keep();
+        let log = own.join("log");
+        let site = Site { kind: entrant.kind, setup: entrant.setup, address, programs, folder: &own, zones };
+        let mut command = site.command()?;
         let output = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        let start = Instant::now();
         let process = Process::start(&mut command)?;
-        let mut server = Self { kind, address, process };
-        server.wait().with_context(|| {
+        let mut server = Self { entrant, address, started_in: Duration::ZERO, process, family: Vec::new() };
+        server.wait(zones, start).with_context(|| {
             let text = fs::read(&log).unwrap_or_default();
-            format!("cannot start; it said: {}", String::from_utf8_lossy(&text).trim())
+            let text = String::from_utf8_lossy(&text);
+            let last: Vec<&str> = text.trim().lines().rev().take(5).collect();
+            format!("cannot start; its last words, latest first: {}", last.join(" / "))
         })?;
+        server.started_in = start.elapsed();
+        server.family = server.process.family();
+        server.pause();
         Ok(server)
     }
 
-    /// CPU seconds it has used.
-    pub fn cpu_seconds(&self) -> Result<f64> {
-        process::cpu_seconds(self.process.id())
+    /// Lets it work; see [`pause`](Self::pause).
+    pub fn resume(&self) {
+        if self.entrant.kind == Kind::Changes {
+            self.process.resume();
+        }
     }
 
-    fn wait(&mut self) -> Result<()> {
-        let start = Instant::now();
-        let mut reply = [0; 4096];
-        while start.elapsed() < START_PATIENCE {
+    /// Keeps those from work that have some even without questions, while others are measured.
+    pub fn pause(&self) {
+        if self.entrant.kind == Kind::Changes {
+            self.process.pause();
+        }
+    }
+
+    /// CPU time it has used.
+    pub fn times(&self) -> Result<Times> {
+        process::times(&self.family)
+    }
+
+    /// Memory it has.
+    pub fn memory(&self) -> Result<Memory> {
+        process::memory(&self.family)
+    }
+
+    fn wait(&mut self, zones: Option<&Zones>, start: Instant) -> Result<()> {
+        let apexes: Vec<&str> = match zones {
+            // The last ones are the last to be loaded, in most servers.
+            Some(zones) => {
+                let step = zones.apexes.len().div_ceil(PROBED_ZONES).max(1);
+                zones.apexes.iter().rev().step_by(step).map(String::as_str).collect()
+            }
+            None => vec![SAMPLE_APEX],
+        };
+        let mut left = &apexes[..];
+        while let Some((apex, rest)) = left.split_first() {
+            if start.elapsed() > START_PATIENCE {
+                bail!("no right answer for {apex} within {} s", START_PATIENCE.as_secs());
+            }
             if let Some(status) = self.process.ended()? {
                 bail!("ended at once: {status}");
             }
-            // A fresh socket each time: answers and errors of earlier questions do not matter.
-            let socket = UdpSocket::bind("127.0.0.1:0")?;
-            socket.connect(self.address)?;
-            socket.set_read_timeout(Some(ANSWER_PATIENCE))?;
-            // Before the server listens, the question is refused at once: that is no reason to spin.
-            let asked = Instant::now();
-            let received = socket.send(PROBE).and_then(|_| socket.recv(&mut reply));
-            if received.is_ok_and(|octets| is_answer(&reply[..octets])) {
-                return Ok(());
+            if self.answers(&probe(apex))? {
+                left = rest;
+            } else {
+                thread::sleep(PROBE_PAUSE);
             }
-            std::thread::sleep(ANSWER_PATIENCE.saturating_sub(asked.elapsed()));
         }
-        bail!("no right answer within {} s", START_PATIENCE.as_secs());
+        Ok(())
+    }
+
+    fn answers(&self, probe: &[u8]) -> Result<bool> {
+        // A fresh socket each time: answers and errors of earlier questions do not matter.
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        socket.connect(self.address)?;
+        socket.set_read_timeout(Some(ANSWER_PATIENCE))?;
+        let mut reply = [0; 4096];
+        let received = socket.send(probe).and_then(|_| socket.recv(&mut reply));
+        Ok(received.is_ok_and(|octets| is_answer(self.entrant.kind, probe, &reply[..octets])))
     }
 }
 
-/// Whether it answers the probe without an error; REFUSED and SERVFAIL come while a zone is loading.
-fn is_answer(reply: &[u8]) -> bool {
+/// The question for the SOA record of the zone, with an id that is its own.
+fn probe(apex: &str) -> Vec<u8> {
+    let mut packet = b"\x4A\x57\0\0\0\x01\0\0\0\0\0\0".to_vec();
+    for label in apex.split('.') {
+        packet.push(label.len() as u8); // names of the generator have short labels
+        packet.extend(label.as_bytes());
+    }
+    packet.extend(b"\0\0\x06\0\x01");
+    packet
+}
+
+/// Whether it answers the probe with one authoritative record; REFUSED and SERVFAIL come while a zone is loading.
+fn is_answer(kind: Kind, probe: &[u8], reply: &[u8]) -> bool {
     let Some(header) = reply.first_chunk::<12>() else {
         return false;
     };
-    let rcode = header[3] & 0x0F;
-    header[..2] == PROBE[..2] && header[2] & 0x80 != 0 && rcode == 0
-}
-
-fn command(kind: Kind, address: SocketAddr, programs: &Path, folder: &Path, zone: &Path) -> Result<Command> {
-    Ok(match kind {
-        Kind::Echo => {
-            let mut command = process::pinned(SERVER_CORE, &programs.join("echo"));
-            command.args(["--listen", &address.to_string(), "--seconds", &LIFE_SECONDS.to_string()]);
-            command
-        }
-        Kind::Ours => {
-            let mut command = process::pinned(SERVER_CORE, &programs.join("jw238dns"));
-            command.args(["--listen", &address.to_string(), "--zone"]);
-            command.arg(format!("bench.test.={}", zone.display())).env("JW238DNS_WORKERS", "1");
-            command
-        }
-        Kind::Knot => {
-            let program = shell::find_program("knotd").context("knotd is not installed")?;
-            let mut command = process::pinned(SERVER_CORE, &program);
-            command.arg("--config").arg(write_knot_config(address, folder, zone)?);
-            command
-        }
-    })
-}
-
-fn write_knot_config(address: SocketAddr, folder: &Path, zone: &Path) -> Result<PathBuf> {
-    let state = folder.join("knot");
-    fs::create_dir_all(&state).with_context(|| format!("cannot create {}", state.display()))?;
-    let config = format!(
-        "server:
-    rundir: {state}
-    listen: {ip}@{port}
-    udp-workers: 1
-    tcp-workers: 1
-    background-workers: 1
-log:
-  - target: stderr
-    any: error
-database:
-    storage: {state}
-zone:
-  - domain: bench.test
-    file: {zone}
-    zonefile-load: whole
-    zonefile-sync: -1
-    journal-content: none
-    semantic-checks: off
-",
-        ip = address.ip(),
-        port = address.port(),
-        state = state.display(),
-        zone = zone.display(),
-    );
-    let file = state.join("knot.conf");
-    fs::write(&file, config).with_context(|| format!("cannot write {}", file.display()))?;
-    Ok(file)
+    let (rcode, answers) = (header[3] & 0x0F, u16::from_be_bytes([header[6], header[7]]));
+    let response = header[..2] == probe[..2] && header[2] & 0x80 != 0 && rcode == 0;
+    response && (kind == Kind::Echo || (header[2] & 0x04 != 0 && answers == 1))
 }
 
 /// A loopback port that is free for both UDP and TCP.
@@ -186,23 +158,33 @@ fn free_address() -> Result<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::entrant::Asking;
     use super::*;
 
     #[test]
     fn answers_are_told_from_questions_and_errors() {
-        let mut reply = PROBE.to_vec();
-        assert!(!is_answer(&reply));
+        let probe = probe("bench.test");
+        assert_eq!(probe[12..], *b"\x05bench\x04test\0\0\x06\0\x01");
+        let mut reply = probe.clone();
+        assert!(!is_answer(Kind::Ours, &probe, &reply));
         reply[2] = 0x84;
-        assert!(is_answer(&reply));
+        assert!(is_answer(Kind::Echo, &probe, &reply));
+        assert!(!is_answer(Kind::Ours, &probe, &reply));
+        reply[7] = 1;
+        assert!(is_answer(Kind::Ours, &probe, &reply));
+        reply[2] = 0x80;
+        assert!(!is_answer(Kind::Ours, &probe, &reply));
+        reply[2] = 0x84;
         reply[3] = 5;
-        assert!(!is_answer(&reply));
-        assert!(!is_answer(&[]));
+        assert!(!is_answer(Kind::Ours, &probe, &reply));
+        assert!(!is_answer(Kind::Ours, &probe, &[]));
     }
 
     #[test]
     fn a_program_that_ends_says_why() {
         let folder = tempfile::tempdir().unwrap();
-        let error = Server::start(Kind::Echo, Path::new("no/such/folder"), folder.path(), Path::new("zone"));
+        let entrant = Entrant::plain(Kind::Echo, Asking::udp("hits"));
+        let error = Server::start(entrant, Path::new("no/such/folder"), folder.path(), None);
         let error = format!("{:#}", error.err().unwrap());
         assert!(error.contains("no/such/folder/echo"), "{error}");
     }

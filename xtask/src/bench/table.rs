@@ -4,133 +4,418 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::measure::{Measurement, Sample};
-use super::server::Kind;
+use super::Measured;
+use super::entrant::Kind;
+use super::latency::Latency;
+use super::measure::{Rounds, Row, Sample};
+use super::process::Memory;
+use super::scenario::{Base, Budget, Metric};
+use super::start::{Start, Starts};
+use super::stats::Ratio;
 
-/// A scenario as a table: medians over the rounds, ratios taken within each round first.
-pub fn text(measurement: &Measurement) -> String {
-    let mut out = format!("\n{}\n", measurement.scenario.name);
-    let header = ["server", "queries/s", "lost", "wrong", "CPU us/query", "to echo", "to Knot"];
-    row(&mut out, &header.map(str::to_owned));
-    for (kind, samples) in &measurement.servers {
-        let sum = |count: fn(&Sample) -> u64| samples.iter().map(count).sum::<u64>().to_string();
-        let rate = median(samples.iter().map(|sample| sample.load.queries_per_second));
-        let cells = [
-            kind.name().to_owned(),
-            rate.map_or_else(|| "-".into(), |rate| format!("{rate:.0}")),
-            sum(|sample| sample.load.lost),
-            sum(|sample| sample.load.wrong),
-            shown(median(samples.iter().filter_map(Sample::cpu_micros))),
-            shown(ratio(measurement, *kind, Kind::Echo)),
-            shown(ratio(measurement, *kind, Kind::Knot)),
-        ];
-        row(&mut out, &cells);
+/// What is shown of a scenario.
+#[derive(Debug, Default)]
+pub struct Table {
+    pub header: Vec<String>,
+    pub rows: Vec<Vec<String>>,
+    /// Sentences below it.
+    pub notes: Vec<String>,
+}
+
+/// What was measured.
+pub enum Outcome {
+    Load(Rounds),
+    Start(Vec<Starts>),
+    Rest(Vec<Starts>),
+    Latency(Latency),
+}
+
+impl Table {
+    /// The table of a scenario, with what has to be known to read it.
+    pub fn of(measured: &Measured) -> Self {
+        let mut table = match &measured.outcome {
+            Outcome::Load(rounds) => of_rounds(rounds),
+            Outcome::Start(starts) => of_starts(starts),
+            Outcome::Rest(starts) => of_rest(starts),
+            Outcome::Latency(latency) => of_latency(latency),
+        };
+        table.notes.extend(measured.absent.iter().map(|(who, why)| format!("{who} is missing: {why}.")));
+        if !measured.scenario.remark.is_empty() {
+            table.notes.push(measured.scenario.remark.to_owned());
+        }
+        table.notes.extend(verdict(measured).map(|verdict| verdict.text));
+        table
     }
-    out
+
+    /// For a terminal.
+    pub fn text(&self, title: &str) -> String {
+        let mut out = format!("\n{title}\n");
+        let lines = || std::iter::once(&self.header).chain(&self.rows);
+        let width = |column: usize| {
+            let cells = lines().filter_map(|cells| cells.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..self.header.len()).map(width).collect();
+        for cells in lines() {
+            let mut line = String::new();
+            for (column, (cell, &width)) in cells.iter().zip(&widths).enumerate() {
+                // Writing to a string does not fail.
+                let _ = if column == 0 {
+                    write!(line, "{cell:<width$}")
+                } else {
+                    write!(line, "  {cell:>width$}")
+                };
+            }
+            out += line.trim_end();
+            out.push('\n');
+        }
+        for note in &self.notes {
+            let _ = writeln!(out, "  {note}");
+        }
+        out
+    }
+
+    /// As a table of Markdown.
+    pub fn markdown(&self) -> String {
+        let mut out = line_of(&self.header);
+        out += &line_of(&vec!["---".to_owned(); self.header.len()]);
+        for cells in &self.rows {
+            out += &line_of(cells);
+        }
+        if !self.notes.is_empty() {
+            let _ = writeln!(out, "\n{}", self.notes.join(" "));
+        }
+        out
+    }
 }
 
-/// Everything that was measured.
-pub fn json(measurements: &[Measurement]) -> Value {
-    let scenarios: Vec<_> = measurements.iter().map(scenario).collect();
-    json!({ "scenarios": scenarios })
+/// Whether ours stayed within its budget.
+pub struct Verdict {
+    pub met: bool,
+    pub text: String,
 }
 
-fn scenario(measurement: &Measurement) -> Value {
-    let server = |(kind, samples): &(Kind, Vec<Sample>)| {
-        json!({
-            "server": kind.name(),
-            "cpu_micros_per_query": median(samples.iter().filter_map(Sample::cpu_micros)),
-            "queries_per_second": median(samples.iter().map(|sample| sample.load.queries_per_second)),
-            "ratio_to_echo": ratio(measurement, *kind, Kind::Echo),
-            "ratio_to_knot": ratio(measurement, *kind, Kind::Knot),
-            "rounds": samples,
-        })
+/// What has become of the budget; `None` if there is none, or nothing to judge it by.
+pub fn verdict(measured: &Measured) -> Option<Verdict> {
+    let budget = measured.scenario.budget?;
+    let (met, text) = match (budget, &measured.outcome) {
+        (Budget::ToEcho(most), Outcome::Load(rounds)) => {
+            let ratio = rounds.row(Kind::Ours)?.over(rounds.row(Kind::Echo)?, Metric::Cpu)?.median;
+            (ratio <= most, format!("at most {most:.2} x the echo floor: {ratio:.3}"))
+        }
+        (Budget::To(kind, most), Outcome::Load(rounds)) => {
+            let ratio = rounds.row(Kind::Ours)?.over(rounds.row(kind)?, Metric::Cpu)?.median;
+            (ratio <= most, format!("at most {most:.2} x {}: {ratio:.3}", kind.name()))
+        }
+        (Budget::ToFirst(label, limit), Outcome::Load(rounds)) => {
+            let row = rounds.rows.iter().find(|row| row.entrant.label == label)?;
+            let first = rounds.rows.first()?;
+            let ratio = row.over(first, rounds.metric)?.median;
+            let (met, bound) = match rounds.metric {
+                Metric::Cpu => (ratio <= limit, "at most"),
+                Metric::Rate => (ratio >= limit, "at least"),
+            };
+            (met, format!("{label}, {bound} {limit:.2} x {}: {ratio:.3}", first.entrant.label))
+        }
+        (Budget::Start { seconds, octets }, Outcome::Start(starts)) => {
+            let ours = starts.iter().find(|starts| starts.entrant.kind == Kind::Ours)?;
+            let (took, memory) =
+                (ours.median(|start| start.seconds)?, ours.median(|start| start.memory.proportional as f64)?);
+            let text = format!(
+                "at most {seconds} s and {} MB: {took:.2} s and {} MB",
+                megabytes(octets as f64),
+                megabytes(memory)
+            );
+            (took <= seconds && memory <= octets as f64, text)
+        }
+        (Budget::Rest { seconds, octets, cpu }, Outcome::Rest(starts)) => {
+            let ours = starts.first()?;
+            let took = ours.median(|start| start.seconds)?;
+            let memory = ours.median(|start| start.memory.resident as f64)?;
+            let used = ours.median(|start| start.rest.unwrap_or(0.0))?;
+            let text = format!(
+                "at most {:.0} ms, {} MB and {:.1} % of a core: {:.1} ms, {} MB and {:.2} %",
+                seconds * 1e3,
+                megabytes(octets as f64),
+                cpu * 100.0,
+                took * 1e3,
+                megabytes(memory),
+                used * 100.0
+            );
+            (took <= seconds && memory <= octets as f64 && used <= cpu, text)
+        }
+        (Budget::Latency(most), Outcome::Latency(latency)) => {
+            (latency.median_micros <= most, format!("at most {most} us: {:.1}", latency.median_micros))
+        }
+        _ => return None,
+    };
+    Some(Verdict { met, text: format!("Budget {}: {text}.", if met { "met" } else { "missed" }) })
+}
+
+/// Everything that was measured, for programs.
+pub fn json(measured: &Measured) -> Value {
+    let scenario = measured.scenario;
+    let absent: Vec<_> =
+        measured.absent.iter().map(|(who, why)| json!({ "server": who, "reason": why })).collect();
+    let mut value = json!({
+        "id": scenario.id,
+        "title": scenario.title,
+        "shape": format!("{:?}", scenario.shape),
+        "absent": absent,
+        "budget_met": verdict(measured).map(|verdict| verdict.met),
+    });
+    value["servers"] = match &measured.outcome {
+        Outcome::Load(rounds) => rounds.rows.iter().map(|row| row_json(rounds, row)).collect(),
+        Outcome::Start(starts) | Outcome::Rest(starts) => {
+            let server = |starts: &Starts| json!({ "server": starts.entrant.label, "starts": starts.starts });
+            starts.iter().map(server).collect()
+        }
+        Outcome::Latency(latency) => json!([latency]),
+    };
+    value
+}
+
+fn row_json(rounds: &Rounds, row: &Row) -> Value {
+    let ratio = |base: Option<&Row>, metric| {
+        let ratio = base.and_then(|base| row.over(base, metric));
+        ratio.map(|ratio| json!({ "median": ratio.median, "interval_95": ratio.interval }))
     };
     json!({
-        "name": measurement.scenario.name,
-        "names": measurement.scenario.names,
-        "mixture": measurement.scenario.mixture,
-        "transport": if measurement.scenario.tcp { "tcp" } else { "udp" },
-        "servers": measurement.servers.iter().map(server).collect::<Vec<_>>(),
+        "server": row.entrant.label,
+        "cpu_micros_per_query": row.median(Sample::cpu_micros),
+        "queries_per_second": row.median(|sample| Some(sample.load.queries_per_second)),
+        "ratio_to_echo": ratio(rounds.row(Kind::Echo), rounds.metric),
+        "ratio_to_base": ratio(rounds.base_row(), rounds.metric),
+        "base": rounds.base_row().map(|row| row.entrant.label),
+        "rounds": row.samples,
     })
 }
 
-/// Cost per query of one server over that of the other: the median of the rounds' ratios.
-fn ratio(measurement: &Measurement, kind: Kind, base: Kind) -> Option<f64> {
-    let (samples, bases) = (measurement.samples(kind)?, measurement.samples(base)?);
-    let ratios = samples.iter().zip(bases).filter_map(|(sample, base)| {
-        let base = base.cpu_micros().filter(|micros| *micros > 0.0)?;
-        Some(sample.cpu_micros()? / base)
-    });
-    median(ratios)
+fn of_rounds(rounds: &Rounds) -> Table {
+    let (echo, base) = (rounds.row(Kind::Echo), rounds.base_row());
+    let what = match rounds.metric {
+        Metric::Cpu => "",
+        Metric::Rate => "rate ",
+    };
+    let mut header = words(&["server", "queries/s", "lost", "wrong", "CPU us/query", "user", "system"]);
+    // The floor is a column only where it is not the base anyway.
+    let to_echo = echo.filter(|_| rounds.base == Base::BestPeer);
+    if to_echo.is_some() {
+        header.push(format!("{what}to echo"));
+    }
+    if let Some(base) = base {
+        header.push(format!("{what}to {}", base.entrant.label));
+    }
+    header.extend(words(&["server busy", "load busy"]));
+    let row = |row: &Row| {
+        let micros =
+            |seconds: fn(&Sample) -> f64| decimals(row.median(|sample| sample.micros(seconds(sample))), 3);
+        let mut cells = vec![
+            row.entrant.label.to_owned(),
+            decimals(row.median(|sample| Some(sample.load.queries_per_second)), 0),
+            row.sum(|sample| sample.load.lost).to_string(),
+            row.sum(|sample| sample.load.wrong).to_string(),
+            micros(|sample| sample.cpu.total()),
+            micros(|sample| sample.cpu.user),
+            micros(|sample| sample.cpu.system),
+        ];
+        for base in [to_echo, base].into_iter().flatten() {
+            cells.push(row.over(base, rounds.metric).map_or_else(dash, ratio));
+        }
+        cells.push(percent(row.median(Sample::server_busy)));
+        cells.push(percent(row.median(|sample| Some(sample.load.busy))));
+        cells
+    };
+    let count = rounds.rows.first().map_or(0, |row| row.samples.len());
+    let notes = vec![format!("{count} rounds of {} s.", rounds.seconds)];
+    Table { header, rows: rounds.rows.iter().map(row).collect(), notes }
 }
 
-fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => None,
-        odd if odd % 2 == 1 => Some(values[middle]),
-        _ => Some(f64::midpoint(values[middle - 1], values[middle])),
+fn of_starts(starts: &[Starts]) -> Table {
+    let header =
+        words(&["server", "to first answer, s", "CPU s", "RSS, MB", "PSS, MB", "anonymous, MB", "peak, MB"]);
+    let row = |starts: &Starts| {
+        let mut cells = vec![
+            starts.entrant.label.to_owned(),
+            decimals(starts.median(|start| start.seconds), 2),
+            decimals(starts.median(|start| start.cpu_seconds), 2),
+        ];
+        cells.extend(memory_cells(starts));
+        cells
+    };
+    Table { header, rows: starts.iter().map(row).collect(), notes: vec![counted(starts)] }
+}
+
+fn of_rest(starts: &[Starts]) -> Table {
+    let header = words(&[
+        "server",
+        "to first answer, ms",
+        "CPU, %",
+        "RSS, MB",
+        "PSS, MB",
+        "anonymous, MB",
+        "peak, MB",
+    ]);
+    let row = |starts: &Starts| {
+        let mut cells = vec![
+            starts.entrant.label.to_owned(),
+            decimals(starts.median(|start| start.seconds * 1e3), 1),
+            decimals(starts.median(|start| start.rest.unwrap_or(0.0) * 100.0), 2),
+        ];
+        cells.extend(memory_cells(starts));
+        cells
+    };
+    Table { header, rows: starts.iter().map(row).collect(), notes: vec![counted(starts)] }
+}
+
+fn of_latency(latency: &Latency) -> Table {
+    let header = words(&["changes", "median, us", "99 %, us", "most, us", "changes/s"]);
+    let row = vec![
+        latency.changes.to_string(),
+        decimals(Some(latency.median_micros), 1),
+        decimals(Some(latency.p99_micros), 1),
+        decimals(Some(latency.max_micros), 0),
+        decimals(Some(latency.changes_per_second), 0),
+    ];
+    Table { header, rows: vec![row], notes: Vec::new() }
+}
+
+fn memory_cells(starts: &Starts) -> Vec<String> {
+    let cell = |octets: fn(&Memory) -> u64| {
+        let median = starts.median(|start: &Start| octets(&start.memory) as f64);
+        median.map_or_else(dash, megabytes)
+    };
+    vec![
+        cell(|memory| memory.resident),
+        cell(|memory| memory.proportional),
+        cell(|memory| memory.anonymous),
+        cell(|memory| memory.peak),
+    ]
+}
+
+fn counted(starts: &[Starts]) -> String {
+    let count = starts.iter().map(|starts| starts.starts.len()).max().unwrap_or(0);
+    format!("Medians of {count} starts on all cores; memory two seconds after the first answer.")
+}
+
+fn ratio(ratio: Ratio) -> String {
+    let median = ratio.median;
+    match ratio.interval {
+        Some((low, high)) => format!("{median:.3} ({low:.3}-{high:.3})"),
+        None => format!("{median:.3}"),
     }
 }
 
-fn shown(value: Option<f64>) -> String {
-    value.map_or_else(|| "-".into(), |value| format!("{value:.2}"))
+fn decimals(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(dash, |value| format!("{value:.digits$}"))
 }
 
-fn row(out: &mut String, cells: &[String; 7]) {
-    let [server, numbers @ ..] = cells;
-    // Writing to a string does not fail.
-    let _ = write!(out, "{server:<12}");
-    for number in numbers {
-        let _ = write!(out, " {number:>12}");
-    }
-    out.push('\n');
+fn percent(share: Option<f64>) -> String {
+    share.map_or_else(dash, |share| format!("{:.0} %", share * 100.0))
+}
+
+fn megabytes(octets: f64) -> String {
+    format!("{:.1}", octets / 1e6)
+}
+
+fn dash() -> String {
+    "-".to_owned()
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+fn line_of(cells: &[String]) -> String {
+    format!("| {} |\n", cells.join(" | "))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::measure::{Scenario, tests::sample};
+    use super::super::entrant::Entrant;
+    use super::super::measure::tests::rounds;
+    use super::super::scenarios;
     use super::*;
 
-    fn measurement() -> Measurement {
-        Measurement {
-            scenario: Scenario::udp("hits", 10, "hits"),
-            // The machine was twice as slow in the second round.
-            servers: vec![
-                (Kind::Echo, vec![sample(1000, 0, 1.0), sample(500, 0, 2.0), sample(1000, 0, 1.0)]),
-                (Kind::Ours, vec![sample(1000, 0, 1.5), sample(500, 0, 3.0), sample(1000, 2, 1.5)]),
-            ],
-        }
+    fn measured(id: &str, outcome: Outcome) -> Measured {
+        let scenario = scenarios::ALL.iter().find(|scenario| scenario.id == id).unwrap();
+        Measured { scenario, outcome, absent: vec![("gdnsd".into(), "is not here".into())] }
     }
 
-    #[test]
-    fn ratios_are_taken_within_rounds() {
-        let measurement = measurement();
-        let to_echo = ratio(&measurement, Kind::Ours, Kind::Echo).unwrap();
-        assert!((to_echo - 1.5).abs() < 1e-9);
-        assert_eq!(ratio(&measurement, Kind::Ours, Kind::Knot), None);
-        assert_eq!(median([4.0, 1.0, 2.0, 3.0].into_iter()), Some(2.5));
-        assert_eq!(median(std::iter::empty()), None);
+    fn start(seconds: f64, megabytes: u64, rest: Option<f64>) -> Start {
+        let octets = megabytes * 1_000_000;
+        let memory = Memory { resident: octets, proportional: octets, anonymous: octets, peak: octets };
+        Start { seconds, cpu_seconds: seconds, memory, rest }
+    }
+
+    fn starts(seconds: f64, megabytes: u64, rest: Option<f64>) -> Vec<Starts> {
+        let entrant = Entrant::plain(Kind::Ours, super::super::entrant::Asking::udp("hits"));
+        vec![Starts { entrant, starts: vec![start(seconds, megabytes, rest); 3] }]
     }
 
     #[test]
     fn the_table_has_a_row_per_server() {
-        let text = text(&measurement());
-        let rows: Vec<Vec<_>> = text.lines().skip(2).map(|line| line.split_whitespace().collect()).collect();
-        assert_eq!(rows.len(), 3, "{text}");
-        assert_eq!(rows[1], ["echo", "floor", "1000", "0", "0", "1.00", "1.00", "-"]);
-        assert_eq!(rows[2], ["jw238dns", "1000", "0", "2", "1.50", "1.50", "-"]);
+        let table = Table::of(&measured("hits-10k", Outcome::Load(rounds())));
+        assert_eq!(table.header[7..9], ["to echo", "to NSD"]);
+        assert_eq!(table.rows.len(), 4);
+        assert_eq!(
+            table.rows[1],
+            [
+                "jw238dns",
+                "1000",
+                "0",
+                "2",
+                "1.500",
+                "0.500",
+                "1.000",
+                "1.500 (1.500-1.500)",
+                "0.500 (0.500-0.500)",
+                "0 %",
+                "50 %"
+            ]
+        );
+        let text = table.text("title");
+        assert!(text.starts_with("\ntitle\nserver"), "{text}");
+        assert!(text.contains("gdnsd is missing: is not here."), "{text}");
+        assert!(text.contains("Budget missed: at most 1.03 x the echo floor: 1.500."), "{text}");
+        let lines: Vec<_> = text.lines().skip(2).take(4).map(str::len).collect();
+        assert!(lines.windows(2).all(|pair| pair[0] == pair[1]), "{text}");
+    }
+
+    #[test]
+    fn markdown_has_as_many_cells_in_every_line() {
+        let text = Table::of(&measured("hits-10k", Outcome::Load(rounds()))).markdown();
+        let cells: Vec<_> =
+            text.lines().filter(|line| line.starts_with('|')).map(|line| line.matches('|').count()).collect();
+        assert_eq!(cells, [12; 6], "{text}");
+        assert!(text.starts_with("| server | queries/s |"));
+        assert!(text.contains("\n\n3 rounds of 1 s. gdnsd is missing"), "{text}");
     }
 
     #[test]
     fn the_json_has_every_round() {
-        let json = json(&[measurement()]);
-        let ours = &json["scenarios"][0]["servers"][1];
+        let json = json(&measured("hits-10k", Outcome::Load(rounds())));
+        let ours = &json["servers"][1];
         assert_eq!(ours["rounds"].as_array().map(Vec::len), Some(3));
         assert_eq!(ours["rounds"][2]["wrong"], 2);
-        assert_eq!(ours["ratio_to_knot"], Value::Null);
+        assert_eq!(ours["base"], "NSD");
+        assert!(ours["ratio_to_echo"]["interval_95"][0].is_f64());
+        assert_eq!(json["budget_met"], false);
+        assert_eq!(json["absent"][0]["reason"], "is not here");
+    }
+
+    #[test]
+    fn budgets_of_loading_and_resting_are_judged() {
+        let loaded = |seconds, megabytes| {
+            verdict(&measured("start-1m", Outcome::Start(starts(seconds, megabytes, None)))).unwrap()
+        };
+        assert!(loaded(0.4, 100).met);
+        assert!(!loaded(0.6, 100).met && !loaded(0.4, 120).met);
+        let rested = |seconds, megabytes, rest| {
+            verdict(&measured("rest", Outcome::Rest(starts(seconds, megabytes, Some(rest))))).unwrap()
+        };
+        assert!(rested(0.03, 10, 0.0).met);
+        assert!(!rested(0.06, 10, 0.0).met && !rested(0.03, 21, 0.0).met && !rested(0.03, 10, 0.002).met);
+        assert!(rested(0.03, 10, 0.0).text.contains("30.0 ms, 10.0 MB and 0.00 %"));
     }
 }

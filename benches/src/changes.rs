@@ -1,0 +1,150 @@
+//! Changes of records in a zone of [`ZonePlan`], in process.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use dns_server::dns_core::{Name, RecordType, Rrset};
+use dns_server::store::{Source, Store};
+use serde::Serialize;
+
+use crate::zone::{Kind, ZonePlan};
+
+/// A prime, so that every host is changed once before one is changed again.
+const STRIDE: u64 = 2_654_435_761;
+/// A changer that is so late, because its process was stopped or has too much to do, does not make up for it.
+const LATE: Duration = Duration::from_millis(20);
+
+/// Changes the address of one host after another, each to another one than it has.
+pub struct Changer<'s> {
+    store: &'s Store,
+    plan: ZonePlan,
+    /// Indices of names with one address.
+    hosts: Vec<u32>,
+    made: u64,
+}
+
+/// How long changes took until readers saw them.
+#[derive(Clone, Debug, Serialize)]
+pub struct Latency {
+    /// How many there were.
+    pub changes: u64,
+    /// Half of them took no longer, in microseconds.
+    pub median_micros: f64,
+    /// 99 of 100 took no longer.
+    pub p99_micros: f64,
+    /// None took longer.
+    pub max_micros: f64,
+    /// One after another, from one thread.
+    pub changes_per_second: f64,
+}
+
+impl<'s> Changer<'s> {
+    /// For a store that has the zone of the plan.
+    pub fn new(store: &'s Store, plan: ZonePlan) -> Self {
+        let hosts = (0..plan.names).filter(|index| Kind::of(*index) == Kind::Host).collect();
+        Self { store, plan, hosts, made: 0 }
+    }
+
+    /// Changes the next host; returns how long the store took until it was published.
+    ///
+    /// # Errors
+    ///
+    /// If the store refuses it, or readers do not see it.
+    pub fn change(&mut self) -> Result<Duration> {
+        let place = self.made.wrapping_mul(STRIDE) % self.hosts.len() as u64;
+        let owner: Name = self.plan.owner(self.hosts[place as usize]).parse()?;
+        let address = (self.made as u32).to_be_bytes(); // of any 2^32 in a row, no two are alike
+        let rrset = Rrset::new(owner.clone(), RecordType::A, 300, [address])?;
+        let begin = Instant::now();
+        self.store.update(&Source::Api, rrset, None).with_context(|| format!("changing {owner}"))?;
+        let took = begin.elapsed();
+        self.made += 1;
+        let catalog = self.store.snapshot();
+        let zone = catalog.default_view().and_then(|view| view.zone_of(&owner)?.zone());
+        let rrset = zone.and_then(|zone| zone.node_of(&owner)?.rrset(RecordType::A));
+        ensure!(rrset.is_some_and(|rrset| rrset.records.ends_with(&address)), "{owner} has not changed");
+        Ok(took)
+    }
+
+    /// Changes so many records per second, evenly, until the time is over.
+    ///
+    /// # Errors
+    ///
+    /// As for [`change`](Self::change).
+    pub fn run(&mut self, per_second: u32, time: Duration) -> Result<()> {
+        let Some(pause) = Duration::from_secs(1).checked_div(per_second) else {
+            return Ok(());
+        };
+        let (start, mut next) = (Instant::now(), Instant::now());
+        loop {
+            let now = Instant::now();
+            if now.duration_since(start) >= time {
+                return Ok(());
+            }
+            if now.duration_since(next) > LATE {
+                next = now;
+            }
+            // Timers are late by some 50 us: at high rates several changes are due after one sleep.
+            thread::sleep(next.saturating_duration_since(now));
+            self.change()?;
+            next += pause;
+        }
+    }
+
+    /// Makes so many changes one after another.
+    ///
+    /// # Errors
+    ///
+    /// As for [`change`](Self::change), or there are no changes.
+    pub fn time(&mut self, changes: u32) -> Result<Latency> {
+        ensure!(changes > 0, "no changes to time");
+        let begin = Instant::now();
+        let mut times = (0..changes).map(|_| self.change()).collect::<Result<Vec<_>>>()?;
+        let seconds = begin.elapsed().as_secs_f64();
+        times.sort_unstable();
+        let micros = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e6;
+        Ok(Latency {
+            changes: u64::from(changes),
+            median_micros: micros(0.5),
+            p99_micros: micros(0.99),
+            max_micros: micros(1.0),
+            changes_per_second: f64::from(changes) / seconds,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use dns_server::Server;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_change_is_seen_and_no_host_is_changed_twice_in_a_row() {
+        let plan = ZonePlan { names: 100 };
+        let mut text = Vec::new();
+        plan.write(&mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        let server = Server::builder()
+            .listen("127.0.0.1:0".parse().unwrap())
+            .zone_text("bench.test".parse().unwrap(), text)
+            .strict()
+            .build()
+            .await
+            .unwrap();
+        let mut changer = Changer::new(server.store(), plan);
+        assert_eq!(changer.hosts.len(), 50);
+        let places: HashSet<_> = (0..50_u64).map(|made| made.wrapping_mul(STRIDE) % 50).collect();
+        assert_eq!(places.len(), 50);
+        let latency = changer.time(120).unwrap();
+        assert_eq!(latency.changes, 120);
+        assert!(latency.median_micros <= latency.p99_micros && latency.p99_micros <= latency.max_micros);
+        assert!(changer.time(0).is_err());
+        changer.run(0, Duration::from_mins(1)).unwrap();
+        changer.run(1000, Duration::from_millis(20)).unwrap();
+        assert!(changer.made > 120);
+    }
+}
