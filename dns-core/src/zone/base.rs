@@ -101,6 +101,12 @@ fn entry(hash: u64, place: u32) -> [u8; SLOT_OCTETS] {
 }
 
 impl TablePart<'_> {
+    /// Writes the zeros that are there already, so that the thread that fills the part gets memory of its own at once
+    /// instead of with the first write to each page that it has read.
+    pub(super) fn touch(&mut self) {
+        self.slots.fill(FREE);
+    }
+
     /// Enters a node, unless all slots from its own to the end of the part are taken: it must then be
     /// [linked](Table::link) when all parts are filled.
     pub(super) fn link(&mut self, hash: u64, place: u32) -> bool {

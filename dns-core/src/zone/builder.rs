@@ -45,7 +45,7 @@ pub struct ZoneBuilder {
 /// Octets that records may take in all; those of one part have offsets of 32 bits.
 const OCTETS_MAX: usize = u32::MAX as usize;
 /// Octets of zone file from which on a zone is given one more part: the names of one then stay in a core's cache.
-const PART_OCTETS: usize = 1 << 20;
+const PART_OCTETS: usize = 2 << 20;
 /// More parts than this cost more than they save.
 const BITS_MAX: u32 = 8;
 

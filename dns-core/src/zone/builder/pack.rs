@@ -101,6 +101,7 @@ impl Packing {
         mut table: TablePart<'_>,
     ) -> PackedPart {
         let mut part = PackedPart { is_overfull: partition.is_overfull, ..PackedPart::default() };
+        table.touch();
         let mut records = Vec::new();
         for node in &partition.nodes {
             partition.collect(node, &mut records);

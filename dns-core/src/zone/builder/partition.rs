@@ -67,7 +67,7 @@ impl Partition {
         let mut partition = Self {
             buffer,
             nodes: Vec::with_capacity(owners + 1),
-            table: vec![0; (2 * (owners + 1)).next_power_of_two()],
+            table: free_slots((2 * (owners + 1)).next_power_of_two()),
             outbox: vec![Vec::new(); 1 << whole.bits],
             below_apex: 0,
             wildcard_below_apex: false,
@@ -219,7 +219,7 @@ impl Partition {
 
     fn grow(&mut self) {
         let mask = self.table.len() * 4 - 1;
-        self.table = vec![0; mask + 1];
+        self.table = free_slots(mask + 1);
         for (index, node) in self.nodes.iter().enumerate() {
             let mut slot = slot_of(node.hash, mask);
             while self.table[slot] != 0 {
@@ -243,6 +243,14 @@ impl Partition {
 /// The lower bits of the hash choose the part, beginning with the highest of them; all names here have those in common.
 fn slot_of(hash: u64, mask: usize) -> usize {
     (hash >> 32) as usize & mask
+}
+
+/// So many zeros that have been written.
+///
+/// Zeros that the system gives are pages that all share until somebody writes to them: as slots are read first, each page
+/// would be mapped twice, and each time the second one interrupts the cores of the other threads.
+fn free_slots(slots: usize) -> Vec<u32> {
+    std::iter::repeat_n(0, slots).collect()
 }
 
 impl Scratch {
