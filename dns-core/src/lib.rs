@@ -3,7 +3,8 @@
 //! Meet [`Name`], a domain name in canonical form; [`Rrset`], the unit in which records are kept; and
 //! [`Zone`](crate::zone::Zone), an immutable zone that answers a look-up in one probe.
 //!
-//! No sockets, no clock, no locks, no files: bytes come in, values go out.
+//! No sockets, no clock, no files: bytes come in, values go out. No locks either, but for the queue from which the threads
+//! that make one zone take their work.
 
 mod catalog;
 mod change;
@@ -13,6 +14,7 @@ pub mod rdata;
 pub mod record;
 mod rrset;
 mod rtype;
+mod share;
 mod sys;
 mod text;
 pub mod trie;

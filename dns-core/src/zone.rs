@@ -9,6 +9,7 @@ mod builder;
 mod edit;
 mod fault;
 mod node;
+mod region;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +19,7 @@ use base::Base;
 use node::{Flags, NodePacker};
 
 pub use self::base::{NSEC3_HASH_OCTETS, Nsec3Match};
-pub use self::builder::{Built, ZoneBuilder};
+pub use self::builder::{Batch, Built, ZoneBuilder};
 pub use self::edit::{Fold, Folded, ZoneEdit};
 pub use self::fault::{Place, ZoneFault, ZoneFaultKind};
 pub use self::node::{Node, PackedRrset, RECORD_HEADER_OCTETS, Records, Rrsets, SourceTag};
@@ -251,6 +252,18 @@ impl Shape {
         }
         self.redirects[labels] += 1;
         self.redirect_depths |= 1 << labels.min(LABELS_MAX);
+    }
+
+    /// Takes what was found in another part of the zone.
+    fn merge(&mut self, other: &Self) {
+        self.redirects.resize(self.redirects.len().max(other.redirects.len()), 0);
+        for (count, more) in self.redirects.iter_mut().zip(&other.redirects) {
+            *count += more;
+        }
+        self.redirect_depths |= other.redirect_depths;
+        self.depth_max = self.depth_max.max(other.depth_max);
+        self.names_beyond_base += other.names_beyond_base;
+        self.records += other.records;
     }
 
     fn remove_redirect(&mut self, labels: usize) {

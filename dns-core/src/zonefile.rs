@@ -2,6 +2,7 @@
 //!
 //! [`read`] hands each record to a function as it comes by, and returns a [`Report`]; [`write`](fn@write) makes a tidy file of
 //! records, and what it writes reads back equal; [`format`](fn@format) does both.
+//! [`read_in_parts`] reads large files with several threads.
 //! No file is opened here: whoever reads decides what `$INCLUDE` may reach.
 //!
 //! Read are `$ORIGIN`, `$INCLUDE`, `$TTL` ([RFC 2308, section 4]), BIND's `$GENERATE`, TTLs with units, and unknown types
@@ -26,6 +27,7 @@
 mod directive;
 mod error;
 mod generate;
+mod parts;
 mod read;
 mod scan;
 mod ttl;
@@ -34,6 +36,7 @@ mod write;
 pub use self::{
     error::{Cause, Doubt, Report, Word, ZoneFileError, ZoneFileWarning},
     generate::GENERATED_MAX,
+    parts::read_in_parts,
     read::{INCLUDE_DEPTH_MAX, INCLUDES_MAX, Include, Options, ZoneRecord, no_includes, read},
     scan::ENTRY_OCTETS_MAX,
     write::{FormatError, Record, format, write},

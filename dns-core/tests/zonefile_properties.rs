@@ -1,8 +1,9 @@
 //! What holds for every zone file, and for every list of records.
 
 use std::fmt::Write as _;
+use std::num::NonZeroUsize;
 
-use dns_core::zonefile::{self, ENTRY_OCTETS_MAX, Options, Record, Report};
+use dns_core::zonefile::{self, ENTRY_OCTETS_MAX, Options, Record, Report, ZoneRecord};
 use dns_core::{Name, RecordType, TTL_MAX};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -17,9 +18,22 @@ fn read(text: &[u8], origin: Option<Name>) -> (Vec<Row>, Report) {
         "a" => Ok(("a".to_owned(), text.to_vec())),
         _ => Err("no such file".to_owned()),
     };
-    let report = zonefile::read("zone", text, &options, &mut include, |record| {
-        rows.push((record.owner.to_vec(), record.ttl, record.rtype, record.rdata.to_vec()));
-    });
+    let row =
+        |record: ZoneRecord<'_>| (record.owner.to_vec(), record.ttl, record.rtype, record.rdata.to_vec());
+    let report = zonefile::read("zone", text, &options, &mut include, |record| rows.push(row(record)));
+    // In parts it is the same, however small they are.
+    let options = Options { part_octets_min: 8, ..options };
+    let (in_parts, parts) = zonefile::read_in_parts(
+        "zone",
+        text,
+        &options,
+        &mut include,
+        NonZeroUsize::new(2).unwrap(),
+        |_octets| Vec::new(),
+        |rows: &mut Vec<Row>, record| rows.push(row(record)),
+    );
+    assert_eq!(parts.concat(), rows);
+    assert_eq!(in_parts.to_string(), report.to_string());
     (rows, report)
 }
 

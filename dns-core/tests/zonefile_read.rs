@@ -1,6 +1,7 @@
 //! What zone files mean, by topic.
 
 use std::fmt::Write as _;
+use std::num::NonZeroUsize;
 
 use dns_core::rdata;
 use dns_core::zonefile::{self, Options, ZoneRecord};
@@ -28,7 +29,32 @@ fn read_with(text: &[u8], options: &Options) -> Vec<String> {
     let mut lines = Vec::new();
     let report = zonefile::read("zone", text, options, &mut include, |record| lines.push(line(&record)));
     lines.extend(report.to_string().lines().map(str::to_owned));
+    for threads in [2, 5] {
+        assert_eq!(read_in_parts(text, options, &mut include, threads), lines, "{threads} threads");
+    }
     lines
+}
+
+/// As `zonefile::read` does, but in as many parts as there can be.
+fn read_in_parts(
+    text: &[u8],
+    options: &Options,
+    include: &mut zonefile::Include<'_>,
+    threads: usize,
+) -> Vec<String> {
+    let options = Options { part_octets_min: 1, ..options.clone() };
+    let threads = NonZeroUsize::new(threads).unwrap();
+    let (report, parts) = zonefile::read_in_parts(
+        "zone",
+        text,
+        &options,
+        include,
+        threads,
+        |_octets| Vec::new(),
+        |lines: &mut Vec<_>, record| lines.push(line(&record)),
+    );
+    let report = report.to_string();
+    parts.into_iter().flatten().chain(report.lines().map(str::to_owned)).collect()
 }
 
 fn line(record: &ZoneRecord<'_>) -> String {
@@ -259,6 +285,67 @@ fn records_know_their_file_and_place() {
     assert_eq!(report.files.iter().map(|file| &**file).collect::<Vec<_>>(), ["zone", "inc"]);
     assert_eq!(places, ["0:1:1", "1:2:1", "1:3:1", "1:2:1", "1:3:1", "0:5:3"]);
     assert!(report.is_ok(), "{report}");
+}
+
+/// What stands in one part may depend on what stands before; then the parts are read in order after all.
+#[test]
+fn parts_are_read_as_the_whole_is() {
+    let records = |range: std::ops::Range<u32>| {
+        range.fold(String::new(), |text, number| text + &format!("h{number} A 192.0.2.{}\n", number % 256))
+    };
+    let (head, tail) = (records(0..50), records(50..100));
+    let options = Options { origin: Some("example.org".parse().unwrap()), ..Options::default() };
+    let lines = |text: String| read_with(text.as_bytes(), &options);
+    assert_eq!(lines(format!("$TTL 60\n{head}{tail}")).len(), 100);
+    assert_eq!(lines(format!("\u{feff}$TTL 60\n{head}{tail}")).len(), 100);
+    assert_eq!(
+        lines(format!("h 60 A 192.0.2.1\n{head}h 120 A 192.0.2.2\n{tail}"))[60],
+        "h58.example.org. 120 A 192.0.2.58"
+    );
+    assert_eq!(
+        lines(format!("$TTL 60\n{head}( $ORIGIN sub )\n{tail}"))[99],
+        "h99.sub.example.org. 60 A 192.0.2.99"
+    );
+    assert_eq!(
+        lines(format!("$TTL 60\n{head}$ORIGIN sub\n{tail}"))[99],
+        "h99.sub.example.org. 60 A 192.0.2.99"
+    );
+    let text = format!("$TTL 60\n{head}t TXT (\n{}) ; end\n{tail}", "word ; h A 192.0.2.1\n".repeat(50));
+    assert_eq!(lines(text).len(), 101);
+    assert_eq!(
+        lines(format!("$TTL 60\n{head}h A 192.0.2\n{tail}h A\n"))[100],
+        "zone:52:5: A: '192.0.2' is not an IPv4 address"
+    );
+    assert!(lines(format!("{head}$TTL 60\n{tail}"))[50].starts_with("zone:1:1: "));
+    // Lines that all go on with the owner before offer no place to cut.
+    assert_eq!(lines(format!("$TTL 60\na A 192.0.2.1\n{}", " A 192.0.2.2\n".repeat(100))).len(), 101);
+}
+
+/// The parts are read at once, or else nothing would be gained; what is remarkable makes one of them.
+#[test]
+fn files_are_cut_into_parts() {
+    let text = "h 60 A 192.0.2.1\n".repeat(100);
+    let count = |text: &str, threads| {
+        let options = Options {
+            origin: Some("example.org".parse().unwrap()),
+            part_octets_min: 100,
+            ..Options::default()
+        };
+        let threads = NonZeroUsize::new(threads).unwrap();
+        let no_includes = &mut zonefile::no_includes;
+        let collect = |records: &mut usize, _record: ZoneRecord<'_>| *records += 1;
+        let (report, parts) =
+            zonefile::read_in_parts("zone", text.as_bytes(), &options, no_includes, threads, |_| 0, collect);
+        assert!(report.is_ok(), "{report}");
+        parts.into_iter().filter(|records| *records > 0).collect::<Vec<usize>>()
+    };
+    assert_eq!(count(&text, 1), [100]);
+    assert_eq!(count(&text[..170], 2), [10]);
+    let parts = count(&text, 2);
+    assert_eq!((parts.len(), parts.iter().sum::<usize>()), (8, 100), "{parts:?}");
+    assert_eq!(count(&format!("{text}$TTL 5\n"), 2), [100]);
+    let parts = count(&format!("{text}( $TTL 5 )\n"), 2);
+    assert_eq!(parts, [100]);
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! From a file to a zone.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use dns_core::Name;
-use dns_core::zone::{Built, Place, SourceTag, ZoneBuilder};
-use dns_core::zonefile::{self, Report};
+use dns_core::zone::{Batch, Built, Place, SourceTag, ZoneBuilder};
+use dns_core::zonefile::{self, Report, ZoneRecord};
 use thiserror::Error;
 
 use crate::disk::Disk;
+use crate::spread::cores;
 
 /// A zone that was read from a file.
 pub struct Loaded {
@@ -55,34 +57,48 @@ pub enum LoadError {
 /// # Errors
 /// The file cannot be read, or its content is no zone; then all faults are listed, not the first alone.
 pub fn load_zone(path: &Path, apex: &Name) -> Result<Loaded, LoadError> {
-    read_zone(path, apex, &mut Disk::default())
+    read_zone(path, apex, &mut Disk::default(), cores())
 }
 
-/// As [`load_zone`]; what was read, or should have been, is remembered.
-pub(crate) fn read_zone(path: &Path, apex: &Name, disk: &mut Disk) -> Result<Loaded, LoadError> {
+/// As [`load_zone`], on at most so many threads; what was read, or should have been, is remembered.
+pub(crate) fn read_zone(
+    path: &Path,
+    apex: &Name,
+    disk: &mut Disk,
+    threads: NonZeroUsize,
+) -> Result<Loaded, LoadError> {
     let octets = disk.read(path)?;
-    load(&path.display().to_string(), Some(path), &octets, apex, disk)
+    load(&path.display().to_string(), Some(path), octets, apex, disk, threads)
 }
 
 /// Makes a zone of the text of a zone file, which cannot include others.
 pub fn load_text(label: &str, text: &str, apex: &Name) -> Result<Loaded, LoadError> {
-    load(label, None, text.as_bytes(), apex, &mut Disk::default())
+    load(label, None, text, apex, &mut Disk::default(), cores())
 }
 
+/// Frees the octets once they are read, before the zone is packed.
 fn load(
     label: &str,
     path: Option<&Path>,
-    octets: &[u8],
+    octets: impl AsRef<[u8]>,
     apex: &Name,
     disk: &mut Disk,
+    threads: NonZeroUsize,
 ) -> Result<Loaded, LoadError> {
     let options = zonefile::Options { origin: Some(apex.clone()), ..zonefile::Options::default() };
-    let mut builder = ZoneBuilder::new(apex.clone());
+    let mut builder = ZoneBuilder::for_file_of(apex.clone(), octets.as_ref().len());
     let mut include = confined_include(path, disk);
-    let report = zonefile::read(label, octets, &options, &mut include, |record| {
+    let add = |batch: &mut Batch, record: ZoneRecord<'_>| {
         let place = Place { file: record.file, line: record.position.line };
-        builder.add(record.owner, record.rtype, record.ttl, record.rdata, SourceTag::default(), place);
-    });
+        batch.add(record.owner, record.rtype, record.ttl, record.rdata, SourceTag::default(), place);
+    };
+    let batch = |octets| builder.batch(octets);
+    let (report, batches) =
+        zonefile::read_in_parts(label, octets.as_ref(), &options, &mut include, threads, batch, add);
+    drop(octets);
+    for batch in batches {
+        builder.append(batch);
+    }
     let mut messages: Vec<String> = report.errors.iter().map(ToString::to_string).collect();
     if report.errors_omitted > 0 {
         messages.push(format!("{label}: {} more errors are not listed", report.errors_omitted));
@@ -92,7 +108,7 @@ fn load(
         0 => format!("{label}: {fault}"),
         line => format!("{}:{line}: {fault}", file_label(&report, fault.place.file, label)),
     };
-    match builder.finish() {
+    match builder.finish_on(threads) {
         Ok(built) if messages.is_empty() => {
             warnings.extend(built.warnings.iter().map(at));
             let files = report.files.iter().map(|file| PathBuf::from(&**file)).collect();

@@ -10,7 +10,7 @@ use dns_store::{Source, Store, StoreError, ZoneOptions};
 use crate::disk::Disk;
 use crate::folder::{FolderReport, ZoneFolder};
 use crate::load::{LoadError, Loaded, read_zone};
-use crate::spread::Spreading;
+use crate::spread::{Spreading, cores_for_each};
 
 /// A zone and the file it is in.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -174,9 +174,11 @@ impl ZoneFiles {
 
     /// Reads zones with all cores, and puts them into the store one by one while the next ones are being read.
     fn load(&mut self, zones: Vec<ZoneFile>, report: &mut SyncReport) {
+        // Few zones are read one by one, each by all cores if it is large.
+        let threads = cores_for_each(zones.len().min(READ_AHEAD));
         let read = |zone: ZoneFile| {
             let mut disk = Disk::default();
-            let loaded = read_zone(&zone.path, &zone.apex, &mut disk);
+            let loaded = read_zone(&zone.path, &zone.apex, &mut disk, threads);
             (zone, disk, loaded)
         };
         if zones.len() == 1 {

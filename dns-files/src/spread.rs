@@ -22,7 +22,7 @@ impl<'s, R: Send + 's> Spreading<'s, R> {
         mut items: Vec<T>,
         work: &'s (impl Fn(T) -> R + Sync),
     ) -> Self {
-        let threads = available_parallelism().map_or(1, NonZeroUsize::get);
+        let threads = cores().get();
         let share = items.len().div_ceil(threads).max(WORTH_A_THREAD);
         let mut parts = Vec::with_capacity(threads);
         while !items.is_empty() {
@@ -37,6 +37,17 @@ impl<'s, R: Send + 's> Spreading<'s, R> {
     pub fn finish(self) -> Vec<R> {
         self.0.into_iter().flat_map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     }
+}
+
+/// How many threads this process can run at once.
+pub(crate) fn cores() -> NonZeroUsize {
+    available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// How many threads each of so many items may have to itself while they are worked on, so that no core has two.
+pub(crate) fn cores_for_each(items: usize) -> NonZeroUsize {
+    let at_once = items.div_ceil(WORTH_A_THREAD).max(1);
+    NonZeroUsize::new(cores().get() / at_once).unwrap_or(NonZeroUsize::MIN)
 }
 
 /// Items that a thread has to be given for it to be worth starting: reading so many small files takes a millisecond.

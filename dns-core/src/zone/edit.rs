@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::base::Base;
+use super::base::{ALIGNMENT, Base, BaseWriter};
 use super::node::{Flags, Node, NodePacker, SourceTag};
 use super::{Authority, Packed, Zone, ZoneFaultKind, hash_of};
 use crate::trie::Trie;
@@ -226,31 +226,20 @@ impl Fold {
     /// `None` if the zone has outgrown the 16 GiB that one base can have; it is right without being folded.
     pub fn run(self) -> Option<Folded> {
         let zone = &self.zone;
-        let octets = zone.base.octets() + zone.folding.iter().map(|octets| octets.len()).sum::<usize>();
-        let mut base = Base::with_capacity(zone.name_count(), octets);
-        let mut nsec = Vec::new();
+        // Untouched memory costs nothing, so that the old base and all changes have room side by side.
+        let changes = zone.folding.iter().map(|octets| octets.len().next_multiple_of(ALIGNMENT));
+        let octets = zone.base.arena_octets() + changes.sum::<usize>();
+        let mut base = BaseWriter::with_room(zone.name_count(), octets);
         for node in zone.nodes() {
-            let arena = base.arena();
-            let offset = arena.len();
-            arena.extend_from_slice(node.packed());
-            base.link(hash_of(node.name()), offset);
-            if node.rrset(RecordType::NSEC).is_some() {
-                nsec.push(offset);
-            }
+            base.name(hash_of(node.name()), &node);
         }
         for (hash, node) in zone.base.nsec3_entries() {
-            let arena = base.arena();
-            let offset = arena.len();
-            arena.extend_from_slice(node.packed());
-            base.link_nsec3(hash, offset);
+            base.nsec3(hash, &node);
         }
         for node in zone.base.unused_nsec3_nodes() {
-            let arena = base.arena();
-            let offset = arena.len();
-            arena.extend_from_slice(node.packed());
-            base.link_unused_nsec3(offset);
+            base.unused_nsec3(&node);
         }
-        base.seal(nsec);
-        (!base.is_overfull()).then_some(Folded { base, old: self.zone.base, changes: self.zone.folding })
+        let base = base.finish()?;
+        Some(Folded { base, old: self.zone.base, changes: self.zone.folding })
     }
 }

@@ -1,5 +1,6 @@
 //! What is wrong with the records of a zone, and where.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use thiserror::Error;
@@ -143,49 +144,102 @@ impl ZoneFaultKind {
                 | Self::MoreWarnings(_)
         )
     }
+
+    /// The name that it is about, where there is one.
+    fn owner(&self) -> Option<&Name> {
+        match self {
+            Self::NoSoa(owner)
+            | Self::ManySoas(owner)
+            | Self::SoaBelowApex(owner)
+            | Self::MalformedSoa(owner)
+            | Self::NoApexNs(owner)
+            | Self::OutOfZone { owner, .. }
+            | Self::CnameAndOther { owner, .. }
+            | Self::ManyAliases { owner, .. }
+            | Self::TooLarge { owner, .. }
+            | Self::MetaType { owner, .. }
+            | Self::TtlDiffers { owner, .. }
+            | Self::Duplicate { owner, .. }
+            | Self::OrphanSignature { owner, .. } => Some(owner),
+            Self::ZoneTooLarge(_) | Self::MoreErrors(_) | Self::MoreWarnings(_) => None,
+        }
+    }
 }
 
 /// Faults as they are noticed: warnings and errors are counted apart, so that no number of warnings hides an error.
+///
+/// What is listed depends only on the faults, in whichever order the parts of a zone are looked at: the first ones by
+/// place, and by owner where there are several at one place or none has one.
 #[derive(Default)]
 pub(super) struct Faults {
-    errors: Vec<ZoneFault>,
-    errors_omitted: usize,
-    warnings: Vec<ZoneFault>,
-    warnings_omitted: usize,
+    errors: Listed,
+    warnings: Listed,
+}
+
+/// The first faults, and how many others there are.
+#[derive(Default)]
+struct Listed {
+    /// Twice as many as are listed at most, so that sorting out the first ones is rare.
+    faults: Vec<ZoneFault>,
+    omitted: usize,
 }
 
 impl Faults {
     pub(super) fn push(&mut self, place: Place, kind: ZoneFaultKind) {
-        let (listed, omitted) = if kind.is_warning() {
-            (&mut self.warnings, &mut self.warnings_omitted)
-        } else {
-            (&mut self.errors, &mut self.errors_omitted)
-        };
-        if listed.len() < LISTED_MAX {
-            listed.push(ZoneFault { place, kind });
-        } else {
-            *omitted += 1;
+        let listed = if kind.is_warning() { &mut self.warnings } else { &mut self.errors };
+        listed.push(ZoneFault { place, kind });
+    }
+
+    /// Adds those of another part.
+    pub(super) fn merge(&mut self, other: Self) {
+        for (listed, other) in [(&mut self.errors, other.errors), (&mut self.warnings, other.warnings)] {
+            listed.omitted += other.omitted;
+            for fault in other.faults {
+                listed.push(fault);
+            }
         }
     }
 
     /// Some fault keeps the zone from being served.
     pub(super) fn has_errors(&self) -> bool {
-        !self.errors.is_empty()
+        !self.errors.faults.is_empty()
     }
 
     /// All that are listed, in the order of their places; what is not listed is told at the end.
-    pub(super) fn into_sorted(self) -> Vec<ZoneFault> {
-        let mut faults = self.errors;
-        faults.extend(self.warnings);
-        faults.sort_by_key(|fault| fault.place);
+    pub(super) fn into_sorted(mut self) -> Vec<ZoneFault> {
+        self.errors.keep_first();
+        self.warnings.keep_first();
+        let mut faults = self.errors.faults;
+        faults.extend(self.warnings.faults);
+        faults.sort_by(in_order);
         let more = [
-            (self.errors_omitted, ZoneFaultKind::MoreErrors(self.errors_omitted)),
-            (self.warnings_omitted, ZoneFaultKind::MoreWarnings(self.warnings_omitted)),
+            (self.errors.omitted, ZoneFaultKind::MoreErrors(self.errors.omitted)),
+            (self.warnings.omitted, ZoneFaultKind::MoreWarnings(self.warnings.omitted)),
         ];
         let more = more.into_iter().filter(|(omitted, _)| *omitted > 0);
         faults.extend(more.map(|(_, kind)| ZoneFault { place: Place::default(), kind }));
         faults
     }
+}
+
+impl Listed {
+    fn push(&mut self, fault: ZoneFault) {
+        self.faults.push(fault);
+        if self.faults.len() == 2 * LISTED_MAX {
+            self.keep_first();
+        }
+    }
+
+    fn keep_first(&mut self) {
+        self.faults.sort_by(in_order);
+        self.omitted += self.faults.len().saturating_sub(LISTED_MAX);
+        self.faults.truncate(LISTED_MAX);
+    }
+}
+
+/// By place, then by owner; those of one owner stay in the order in which they were noticed.
+fn in_order(left: &ZoneFault, right: &ZoneFault) -> Ordering {
+    left.place.cmp(&right.place).then_with(|| left.kind.owner().cmp(&right.kind.owner()))
 }
 
 /// Errors that are listed, and warnings as many; a zone with more has made its point.

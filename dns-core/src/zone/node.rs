@@ -34,6 +34,17 @@ const POINTER: u16 = 0xc000;
 /// A distance from the first octet of the RRset.
 const FROM_RRSET: u16 = 0x8000;
 
+/// The most octets that a node takes besides its records, with what rounding up to a multiple of four adds.
+pub(super) fn packed_name_octets_max(name_octets: usize) -> usize {
+    HEADER_OCTETS + name_octets + 3
+}
+
+/// The most octets that a record adds to a node: an RRset of its own, and its RDATA, of which two names at most are
+/// compressed. A pointer with its patch takes the place of three octets or more.
+pub(super) fn packed_record_octets_max(rdata_octets: usize) -> usize {
+    ENTRY_OCTETS + RECORD_HEADER_OCTETS + rdata_octets + 2
+}
+
 /// What a node is, beyond its RRsets.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Flags(pub(super) u8);

@@ -26,11 +26,13 @@ pub struct Options {
     pub default_ttl: Option<u32>,
     /// How many errors are kept; the rest is counted.
     pub errors_max: usize,
+    /// The fewest octets that are worth another thread where [several](super::read_in_parts) read a file.
+    pub part_octets_min: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { origin: None, default_ttl: None, errors_max: 1_000 }
+        Self { origin: None, default_ttl: None, errors_max: 1_000, part_octets_min: 64 << 10 }
     }
 }
 
@@ -73,21 +75,10 @@ pub fn read<S>(file: &str, octets: &[u8], options: &Options, include: &mut Inclu
 where
     S: FnMut(ZoneRecord<'_>),
 {
-    let mut reader = Reader {
-        options,
-        include,
-        sink,
-        report: Report::default(),
-        default_ttl: None,
-        last_ttl: None,
-        no_ttl_reported: false,
-        rdata: Vec::new(),
-        open: Vec::new(),
-        included: 0,
-    };
+    let mut reader = Reader::new(options, include, sink);
     let origin = options.origin.as_ref().map(|origin| origin.as_wire().to_vec());
     reader.read_file(file.into(), octets, origin);
-    reader.report
+    reader.into_report()
 }
 
 /// An entry, or a part of one, that was refused; it stands where the position says.
@@ -102,6 +93,8 @@ pub(super) struct Reader<'r, 'i, S> {
     pub default_ttl: Option<u32>,
     last_ttl: Option<u32>,
     no_ttl_reported: bool,
+    /// There was a directive.
+    directed: bool,
     rdata: Vec<u8>,
     /// The files that are being read, each included by the one before.
     pub open: Vec<Arc<str>>,
@@ -136,38 +129,80 @@ pub(super) struct Fields {
     pub position: Position,
 }
 
-impl<S: FnMut(ZoneRecord<'_>)> Reader<'_, '_, S> {
-    pub(super) fn read_file(&mut self, name: Arc<str>, octets: &[u8], origin: Option<Vec<u8>>) {
-        let mut file = File {
-            index: self.file_index(&name),
-            name: Arc::clone(&name),
-            origin,
-            last_owner: LastOwner::None,
-            owner: Vec::with_capacity(NAME_OCTETS_MAX),
-        };
-        self.open.push(name);
-        let mut scanner = Scanner::new(octets);
-        let mut tokens = Vec::new();
-        while let Some(entry) = scanner.next(&mut tokens) {
-            let done = match entry {
-                Err(error) => {
-                    file.last_owner = LastOwner::Unknown;
-                    Err((error.position, error.cause))
-                }
-                Ok(entry) => match tokens.split_first() {
-                    Some((first, arguments))
-                        if !entry.owner_blank && !first.quoted && first.raw.starts_with(b"$") =>
-                    {
-                        self.directive(&mut file, first, arguments)
-                    }
-                    _ => self.record(&mut file, &entry, &tokens),
-                },
-            };
-            if let Err(failure) = done {
-                self.fail(&file, failure);
-            }
+impl<'r, 'i, S: FnMut(ZoneRecord<'_>)> Reader<'r, 'i, S> {
+    pub(super) fn new(options: &'r Options, include: &'r mut Include<'i>, sink: S) -> Self {
+        Self {
+            options,
+            include,
+            sink,
+            report: Report::default(),
+            default_ttl: None,
+            last_ttl: None,
+            no_ttl_reported: false,
+            directed: false,
+            rdata: Vec::new(),
+            open: Vec::new(),
+            included: 0,
         }
+    }
+
+    pub(super) fn into_report(self) -> Report {
+        self.report
+    }
+
+    pub(super) fn has_errors(&self) -> bool {
+        !self.report.is_ok()
+    }
+
+    /// Something was met that is more than records: errors, warnings, directives.
+    #[inline]
+    pub(super) fn is_remarkable(&self) -> bool {
+        self.directed || self.has_errors() || !self.report.warnings.is_empty()
+    }
+
+    pub(super) fn read_file(&mut self, name: Arc<str>, octets: &[u8], origin: Option<Vec<u8>>) {
+        let mut file = self.open_file(name, origin);
+        let (mut scanner, mut tokens) = (Scanner::new(octets), Vec::new());
+        while self.read_entry(&mut file, &mut scanner, &mut tokens) {}
         self.open.pop();
+    }
+
+    /// Begins with a file; it is [open](Self::open) until somebody says otherwise.
+    pub(super) fn open_file(&mut self, name: Arc<str>, origin: Option<Vec<u8>>) -> File {
+        let index = self.file_index(&name);
+        self.open.push(Arc::clone(&name));
+        let owner = Vec::with_capacity(NAME_OCTETS_MAX);
+        File { index, name, origin, last_owner: LastOwner::None, owner }
+    }
+
+    /// Reads the next entry of a file; `false` at the end. `tokens` is room for its words.
+    #[inline]
+    pub(super) fn read_entry<'a>(
+        &mut self,
+        file: &mut File,
+        scanner: &mut Scanner<'a>,
+        tokens: &mut Vec<Token<'a>>,
+    ) -> bool {
+        let Some(entry) = scanner.next(tokens) else { return false };
+        let done = match entry {
+            Err(error) => {
+                file.last_owner = LastOwner::Unknown;
+                Err((error.position, error.cause))
+            }
+            Ok(entry) => match tokens.split_first() {
+                Some((first, arguments))
+                    if !entry.owner_blank && !first.quoted && first.raw.starts_with(b"$") =>
+                {
+                    self.directed = true;
+                    self.directive(file, first, arguments)
+                }
+                _ => self.record(file, &entry, tokens),
+            },
+        };
+        if let Err(failure) = done {
+            self.fail(file, failure);
+        }
+        true
     }
 
     /// The index of a file in the report; one that is included twice has one.
@@ -264,6 +299,17 @@ impl<S: FnMut(ZoneRecord<'_>)> Reader<'_, '_, S> {
 }
 
 impl File {
+    /// The same file, to be read from another line on.
+    pub(super) fn for_part(&self) -> Self {
+        Self {
+            index: self.index,
+            name: Arc::clone(&self.name),
+            origin: self.origin.clone(),
+            last_owner: LastOwner::None,
+            owner: Vec::with_capacity(NAME_OCTETS_MAX),
+        }
+    }
+
     fn set_owner(&mut self, token: &Token<'_>) -> Result<(), Failure> {
         self.last_owner = LastOwner::Unknown;
         if token.quoted {

@@ -50,6 +50,16 @@ impl<'a> Scanner<'a> {
         Self { octets, cursor: Cursor { at, line: 1, line_at: at } }
     }
 
+    /// Begins at a line in the midst of a file, whose number is given.
+    pub fn at_line(octets: &'a [u8], line: u32) -> Self {
+        Self { octets, cursor: Cursor { at: 0, line, line_at: 0 } }
+    }
+
+    /// Where the next entry will be looked for, which is where a line begins or the end, and the number of that line.
+    pub fn next_line(&self) -> (usize, u32) {
+        (self.cursor.at, self.cursor.line)
+    }
+
     /// Fills `tokens` with the words of the next entry that has any; `None` at the end of the file.
     pub fn next(&mut self, tokens: &mut Vec<Token<'a>>) -> Option<Result<Entry, ScanError>> {
         tokens.clear();
@@ -232,7 +242,12 @@ impl From<Pending> for ScanError {
     }
 }
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// A line that begins with this octet begins with a word.
+pub(super) fn begins_word(octet: u8) -> bool {
+    matches!(CLASSES[usize::from(octet)], WORD | ESCAPE)
+}
+
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 const WORD: u8 = 0;
 const BLANK: u8 = 1;

@@ -1,6 +1,8 @@
 //! Zone files, as operators and other servers write them.
 
-use dns_core::zonefile::{self, Options, Record, Report};
+use std::num::NonZeroUsize;
+
+use dns_core::zonefile::{self, Options, Record, Report, ZoneRecord};
 use dns_core::{Name, RecordType, rdata};
 
 /// Owner, TTL, type and RDATA.
@@ -15,6 +17,7 @@ pub fn run(data: &[u8]) {
     let options = Options { origin: "example.org".parse().ok(), ..Options::default() };
     let (rows, report) = read(data, &options);
     check_places(data, &report);
+    check_parts(data, &options, &rows, &report);
     for (owner, _, rtype, octets) in &rows {
         let name = Name::from_wire(owner);
         assert_eq!(name.as_ref().map(Name::as_wire), Ok(&owner[..]));
@@ -31,19 +34,42 @@ pub fn run(data: &[u8]) {
 }
 
 fn read(text: &[u8], options: &Options) -> (Vec<Row>, Report) {
+    let mut rows = Vec::new();
+    let mut include = include_once(text);
+    let report = zonefile::read("zone", text, options, &mut include, |record| rows.push(row(record)));
+    (rows, report)
+}
+
+/// Reading in parts, of as few octets as can be, tells what reading in order does.
+fn check_parts(text: &[u8], options: &Options, rows: &[Row], report: &Report) {
+    let options = Options { part_octets_min: 1, ..options.clone() };
+    let mut include = include_once(text);
+    let (in_parts, parts) = zonefile::read_in_parts(
+        "zone",
+        text,
+        &options,
+        &mut include,
+        NonZeroUsize::MIN.saturating_add(2),
+        |_octets| Vec::new(),
+        |rows: &mut Vec<Row>, record| rows.push(row(record)),
+    );
+    assert_eq!(parts.concat(), rows);
+    assert_eq!(in_parts.to_string(), report.to_string());
+}
+
+fn row(record: ZoneRecord<'_>) -> Row {
+    (record.owner.to_vec(), record.ttl, record.rtype, record.rdata.to_vec())
+}
+
+fn include_once(text: &[u8]) -> impl FnMut(&str, &str) -> Result<(String, Vec<u8>), String> {
     let mut included = false;
-    let mut include = |path: &str, _from: &str| {
+    move |path, _from| {
         if std::mem::replace(&mut included, true) {
             Err("included already".to_owned())
         } else {
             Ok((format!("{path} included"), text.to_vec()))
         }
-    };
-    let mut rows = Vec::new();
-    let report = zonefile::read("zone", text, options, &mut include, |record| {
-        rows.push((record.owner.to_vec(), record.ttl, record.rtype, record.rdata.to_vec()));
-    });
-    (rows, report)
+    }
 }
 
 fn sorted(mut rows: Vec<Row>) -> Vec<Row> {
