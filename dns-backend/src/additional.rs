@@ -26,14 +26,13 @@ pub(crate) fn add_targets(
         return;
     }
     let mut hosts = Hosts::new(answerer, place, rrset, copy_at, mentioned);
-    if hosts.add(reply, |_| true, Standing::Ours).is_err() {
-        return;
-    }
     // Addresses below a cut are glue: good for NS records of the apex, no authority for anything else.
-    if rrset.rtype == RecordType::NS && place.zone.redirect_depths() != 0 {
-        // What does not fit is left out: it is not required.
-        let _ = hosts.add(reply, |_| true, Standing::Glue);
-    }
+    hosts.glue_wanted = rrset.rtype == RecordType::NS;
+    // What does not fit is left out: it is not required.
+    let _ = hosts
+        .read(None, reply)
+        .and_then(|()| hosts.add(Standing::Ours, reply))
+        .and_then(|()| hosts.add(Standing::Glue, reply));
 }
 
 /// Adds the addresses of the servers of a child zone. Those that cannot be found otherwise, because they lie in the child
@@ -49,18 +48,14 @@ pub(crate) fn add_glue(
     mentioned: &mut HashedName,
     reply: &mut Reply<'_>,
 ) {
-    let is_in_domain = |name: &[u8]| is_at_or_below(name, cut.name());
     let mut hosts = Hosts::new(answerer, place, ns, copy_at, mentioned);
-    hosts.required = true;
-    if hosts.add(reply, is_in_domain, Standing::Glue).is_err() {
+    hosts.glue_wanted = true;
+    if hosts.read(Some(cut), reply).is_err() {
         return reply.mark_truncated();
     }
-    hosts.required = false;
     // With minimal responses, sibling glue stays: without it the servers may not be found.
-    if hosts.add(reply, |name| !is_in_domain(name), Standing::Glue).is_ok()
-        && !answerer.policy.minimal_responses
-    {
-        let _ = hosts.add(reply, |_| true, Standing::Ours);
+    if hosts.add(Standing::Glue, reply).is_ok() && !answerer.policy.minimal_responses {
+        let _ = hosts.add(Standing::Ours, reply);
     }
 }
 
@@ -99,11 +94,20 @@ struct Hosts<'a, 'z> {
     /// Where the RRset stands in the message, as [`Reply::put`] tells.
     copy_at: usize,
     mentioned: &'a mut HashedName,
-    /// Where the nodes of hosts stand that have their addresses already.
-    seen: [usize; HOSTS_MAX],
+    /// Addresses of hosts below a cut are of use.
+    glue_wanted: bool,
+    /// Hosts that the zone has, each once, in the order of the records.
+    known: [Option<Host<'z>>; HOSTS_MAX],
     count: usize,
-    /// All hosts must have their addresses, not just the first ones.
-    required: bool,
+}
+
+/// A host that the zone has.
+#[derive(Clone, Copy)]
+struct Host<'z> {
+    node: Node<'z>,
+    standing: Standing,
+    /// Where its name stands in the message.
+    at: usize,
 }
 
 impl<'a, 'z> Hosts<'a, 'z> {
@@ -122,21 +126,17 @@ impl<'a, 'z> Hosts<'a, 'z> {
             records: rrset.count,
             copy_at,
             mentioned,
-            seen: [0; HOSTS_MAX],
+            glue_wanted: false,
+            known: [None; HOSTS_MAX],
             count: 0,
-            required: false,
         }
     }
 
-    /// Adds the addresses of the hosts whose names pass `wanted` and to which the zone stands so.
+    /// Finds the hosts, each looked up once. The addresses of those in the child zone that begins at `cut` are written at once, as
+    /// they come first and all of them are required.
     ///
     /// The records are read where they stand in the message: there, names may have been compressed or not.
-    fn add(
-        &mut self,
-        reply: &mut Reply<'_>,
-        wanted: impl Fn(&[u8]) -> bool,
-        standing: Standing,
-    ) -> Result<(), Full> {
+    fn read(&mut self, cut: Option<Node<'_>>, reply: &mut Reply<'_>) -> Result<(), Full> {
         let mut record_at = self.copy_at;
         for _ in 0..self.records {
             let message = reply.written();
@@ -145,15 +145,43 @@ impl<'a, 'z> Hosts<'a, 'z> {
             };
             let rdata_at = record_at + RECORD_HEADER_OCTETS;
             let rdata_end = rdata_at + usize::from(u16::from_be_bytes([rdlength[0], rdlength[1]]));
-            let host_at = self.host_at(message, record_at, rdata_end);
-            if let Some(host_at) = host_at {
-                self.add_host(reply, host_at, &wanted, standing)?;
+            if let Some(host_at) = self.host_at(message, record_at, rdata_end)
+                && let Some(host) = self.find(host_at, message)
+            {
+                if cut.is_some_and(|cut| is_at_or_below(host.node.name(), cut.name())) {
+                    self.put(host, reply)?;
+                } else if self.count < HOSTS_MAX && !self.knows(&host) {
+                    self.known[self.count] = Some(host);
+                    self.count += 1;
+                }
             }
             // The owner of the next record: a pointer, or in full where pointers do not reach.
             let Some(after_owner) = reply.written().get(rdata_end..).and_then(skip_name) else {
                 return Ok(());
             };
             record_at = reply.written().len() - after_owner.len() - 2;
+        }
+        Ok(())
+    }
+
+    fn knows(&self, host: &Host<'_>) -> bool {
+        let mut known = self.known[..self.count].iter().flatten();
+        known.any(|known| std::ptr::eq(known.node.name(), host.node.name()))
+    }
+
+    /// Adds the addresses of the hosts found to which the zone stands so.
+    fn add(&self, standing: Standing, reply: &mut Reply<'_>) -> Result<(), Full> {
+        let mut hosts = self.known[..self.count].iter().flatten();
+        hosts.try_for_each(|host| if host.standing == standing { self.put(*host, reply) } else { Ok(()) })
+    }
+
+    fn put(&self, host: Host<'_>, reply: &mut Reply<'_>) -> Result<(), Full> {
+        let signatures = self.answerer.dnssec_ok && host.standing == Standing::Ours;
+        for rtype in [RecordType::A, RecordType::AAAA] {
+            if let Some(addresses) = host.node.rrset(rtype) {
+                let owner = Owner::At(host.at);
+                reply.put(Section::Additional, &addresses, owner, self.place.origin, signatures)?;
+            }
         }
         Ok(())
     }
@@ -176,65 +204,37 @@ impl<'a, 'z> Hosts<'a, 'z> {
         }
     }
 
-    fn add_host(
-        &mut self,
-        reply: &mut Reply<'_>,
-        host_at: usize,
-        wanted: impl Fn(&[u8]) -> bool,
-        standing: Standing,
-    ) -> Result<(), Full> {
-        let mut wire = [0u8; NAME_OCTETS_MAX];
-        let Some(name) = read_name(reply.written(), host_at, &mut wire) else { return Ok(()) };
-        // The root is no host: an SRV record (RFC 2782), and an alias by SVCB, say with it that there is none.
-        if name.len() == 1 || !is_at_or_below(name, self.place.origin.apex) || !wanted(name) {
-            return Ok(());
-        }
-        let Some((node, _)) = self.find(name).filter(|(_, found)| *found == standing) else {
-            return Ok(());
-        };
-        let identity = node.name().as_ptr() as usize;
-        if self.seen[..self.count].contains(&identity) {
-            return Ok(());
-        }
-        match self.seen.get_mut(self.count) {
-            Some(free) => *free = identity,
-            None if self.required => {}
-            None => return Ok(()),
-        }
-        self.count = (self.count + 1).min(HOSTS_MAX);
-        let signatures = self.answerer.dnssec_ok && standing == Standing::Ours;
-        for rtype in [RecordType::A, RecordType::AAAA] {
-            if let Some(addresses) = node.rrset(rtype) {
-                reply.put(
-                    Section::Additional,
-                    &addresses,
-                    Owner::At(host_at),
-                    self.place.origin,
-                    signatures,
-                )?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The node of a host, unless a DNAME record hides it ([RFC 6672, section 2.4]).
+    /// The host whose name stands at `at` in the message, unless a DNAME record hides it ([RFC 6672, section 2.4]).
     ///
     /// [RFC 6672, section 2.4]: https://www.rfc-editor.org/rfc/rfc6672#section-2.4
-    fn find(&mut self, name: &[u8]) -> Option<(Node<'z>, Standing)> {
-        let zone = self.place.zone;
+    fn find(&mut self, at: usize, message: &[u8]) -> Option<Host<'z>> {
+        let mut wire = [0u8; NAME_OCTETS_MAX];
+        let name = read_name(message, at, &mut wire)?;
+        // The root is no host: an SRV record (RFC 2782), and an alias by SVCB, say with it that there is none.
+        if name.len() == 1 {
+            return None;
+        }
         self.mentioned.read(name).ok()?;
-        let host = &*self.mentioned;
+        let (zone, host) = (self.place.zone, &*self.mentioned);
+        let apex = zone.apex();
+        if host.labels() < apex.label_count() || host.suffix(apex.label_count()) != apex.as_wire() {
+            return None;
+        }
         let node = zone.node(host.hash(host.labels()), host.wire())?;
+        let mut standing = if node.is_zone_cut() { Standing::Glue } else { Standing::Ours };
         let mut above = zone.redirect_depths() & !(u128::MAX << host.labels());
         while above != 0 {
             let depth = above.trailing_zeros() as usize;
             above &= above - 1;
             match zone.node(host.hash(depth), host.suffix(depth)) {
-                Some(ancestor) if ancestor.is_zone_cut() => return Some((node, Standing::Glue)),
+                Some(ancestor) if ancestor.is_zone_cut() => {
+                    standing = Standing::Glue;
+                    break;
+                }
                 Some(ancestor) if ancestor.has_dname() => return None,
                 _ => {}
             }
         }
-        Some((node, if node.is_zone_cut() { Standing::Glue } else { Standing::Ours }))
+        (standing == Standing::Ours || self.glue_wanted).then_some(Host { node, standing, at })
     }
 }

@@ -566,27 +566,28 @@ pub(crate) fn read_name<'n>(
     at: usize,
     name: &'n mut [u8; NAME_OCTETS_MAX],
 ) -> Option<&'n [u8]> {
-    let (mut at, mut octets) = (at, 0);
+    let (mut start, mut octets) = (at, 0);
+    // Labels are copied in runs: from one pointer to the next.
     loop {
-        match *message.get(at)? {
-            0 => {
-                *name.get_mut(octets)? = 0;
-                return Some(&name[..=octets]);
+        let mut end = start;
+        let last = loop {
+            match *message.get(end)? {
+                label @ 1..=63 => end += 1 + usize::from(label),
+                last => break last,
             }
-            label @ 1..=63 => {
-                let end = at + 1 + usize::from(label);
-                name.get_mut(octets..octets + end - at)?.copy_from_slice(message.get(at..end)?);
-                octets += end - at;
-                at = end;
-            }
-            high => {
-                let target = usize::from(u16::from_be_bytes([high & 0x3f, *message.get(at + 1)?]));
-                if high < 0xc0 || target >= at {
-                    return None;
-                }
-                at = target;
-            }
+        };
+        // The root label ends the name and belongs to it.
+        let run = message.get(start..end + usize::from(last == 0))?;
+        name.get_mut(octets..octets + run.len())?.copy_from_slice(run);
+        octets += run.len();
+        if last == 0 {
+            return Some(&name[..octets]);
         }
+        let target = usize::from(u16::from_be_bytes([last & 0x3f, *message.get(end + 1)?]));
+        if last < 0xc0 || target >= start {
+            return None;
+        }
+        start = target;
     }
 }
 

@@ -24,7 +24,11 @@ use crate::{
 const SLOTS: usize = Batch::BATCH_MAX;
 /// Buffers begin this far apart. A multiple of 4096 would put the beginnings of all of them, which is what gets
 /// used, into the same few lines of the processor's cache.
-const STRIDE: usize = 4096 + 128;
+const STRIDE: usize = UdpConfig::REQUEST_OCTETS_MAX.next_multiple_of(LINE) + LINE;
+/// Octets of a line of the processor's cache, at whose beginnings replies begin.
+const LINE: usize = 64;
+/// No place in the replies.
+const NOWHERE: u32 = u32::MAX;
 
 /// Requests as `recvmmsg` got them, and their replies for `sendmmsg`; everything is allocated once.
 pub(crate) struct Batch {
@@ -48,6 +52,12 @@ pub(crate) struct Batch {
     listener: usize,
     /// Octets of the reply to each of them; 0 for silence.
     reply_octets: [u16; SLOTS],
+    /// Where in `replies` each of them has its reply, once it has been asked for.
+    reply_at: [u32; SLOTS],
+    /// The request whose reply was asked for last and not yet sent: room is kept for the longest one.
+    open: Option<usize>,
+    /// Where in `replies` room begins that nobody has.
+    free: usize,
 }
 
 /// Of a client, as the kernel writes and reads it.
@@ -90,6 +100,7 @@ impl Batch {
             } else {
                 self.slots[self.len] = slot as u8;
                 self.reply_octets[self.len] = 0;
+                self.reply_at[self.len] = NOWHERE;
                 self.len += 1;
             }
         }
@@ -106,7 +117,10 @@ impl Batch {
             }
             let slot = usize::from(self.slots[index]);
             let request = self.incoming.get(slot).msg_hdr;
-            let part = iovec { iov_base: self.replies.pointer(slot * STRIDE).cast(), iov_len: octets as _ };
+            let part = iovec {
+                iov_base: self.replies.pointer(self.reply_at[index] as usize).cast(),
+                iov_len: octets as _,
+            };
             self.outgoing_parts.set(count, part);
             let mut header = no_message();
             header.msg_name = request.msg_name;
@@ -154,7 +168,7 @@ impl Datagrams for Batch {
         let no_part = iovec { iov_base: ptr::null_mut(), iov_len: 0 };
         let mut batch = Self {
             requests: Array::new(0, SLOTS * STRIDE),
-            replies: Array::new(0, SLOTS * STRIDE),
+            replies: Array::new(0, SLOTS * config.reply_octets_max.next_multiple_of(LINE)),
             reply_octets_max: config.reply_octets_max,
             clients: Array::new(nobody, SLOTS),
             controls: destination_wanted.then(|| Array::new(Control([0; 64]), SLOTS)),
@@ -167,6 +181,9 @@ impl Datagrams for Batch {
             len: 0,
             listener: 0,
             reply_octets: [0; SLOTS],
+            reply_at: [NOWHERE; SLOTS],
+            open: None,
+            free: 0,
         };
         for slot in 0..SLOTS {
             let base = batch.requests.pointer(slot * STRIDE).cast();
@@ -183,6 +200,8 @@ impl Datagrams for Batch {
         self.prepare(self.used);
         self.used = 0;
         self.len = 0;
+        self.open = None;
+        self.free = 0;
         let flags = if wait { libc::MSG_WAITFORONE } else { libc::MSG_DONTWAIT };
         // SAFETY: there are `SLOTS` headers, and all they point to is owned by `self` and borrowed by nobody.
         let count = unsafe {
@@ -251,11 +270,20 @@ impl Packets for Batch {
         self.requests.slice(slot * STRIDE, self.incoming.get(slot).msg_len as usize)
     }
 
+    /// Replies stand one behind the other, so that the common short ones share a few pages, and cache lines that the last batch
+    /// has left warm.
     fn exchange(&mut self, index: usize) -> (&[u8], &mut [u8]) {
         let slot = usize::from(self.slots[..self.len][index]);
+        if self.reply_at[index] == NOWHERE {
+            if self.open.is_some() {
+                self.free += self.reply_octets_max.next_multiple_of(LINE);
+            }
+            self.open = Some(index);
+            self.reply_at[index] = self.free as u32;
+        }
         let octets = self.incoming.get(slot).msg_len as usize;
         let request = self.requests.slice(slot * STRIDE, octets);
-        (request, self.replies.slice_mut(slot * STRIDE, self.reply_octets_max))
+        (request, self.replies.slice_mut(self.reply_at[index] as usize, self.reply_octets_max))
     }
 
     fn client(&self, index: usize) -> SocketAddr {
@@ -273,6 +301,10 @@ impl Packets for Batch {
     fn send(&mut self, index: usize, octets: usize) {
         assert!(octets <= self.reply_octets_max, "a reply of {octets} octets is longer than its buffer");
         self.reply_octets[..self.len][index] = octets as u16;
+        if self.open == Some(index) {
+            self.open = None;
+            self.free += octets.next_multiple_of(LINE);
+        }
     }
 }
 
