@@ -5,8 +5,9 @@
 //! was measured when it was set, and whoever makes a query dearer than that hears so from `cargo xtask count`.
 //!
 //! A change that is worth its price raises the limits it breaks, and says in its commit why. One that makes queries cheaper
-//! lowers them, so that what was gained cannot be lost unnoticed: `cargo xtask count` prints what was measured beside each
-//! limit. Other compilers emit other instructions: these limits were set with Rust 1.95 on x86-64 with AVX2.
+//! lowers them, so that what was gained cannot be lost unnoticed. `cargo xtask count` shows what was counted beside each limit,
+//! `cargo xtask count --set` writes limits 3 % above that into this file. Other compilers emit other instructions: the limits
+//! are for Rust 1.95 on x86-64 with AVX2, which decides how the C library copies and compares.
 #![allow(missing_docs, reason = "the macros of gungraun make public items")]
 
 use std::hint::black_box;
