@@ -74,3 +74,59 @@ impl Rig {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use dns_core::{RecordType, ResponseCode};
+
+    use super::*;
+
+    fn rig(expected: Told) -> Rig {
+        let mut asked = Asked::default();
+        asked.push("www.example.", RecordType::A, Told::whole(ResponseCode::NOERROR, 1, 0));
+        asked.push("none.example.", RecordType::A, expected);
+        let store =
+            zones::store_of("example.", "$TTL 300\n@ SOA ns h 1 2 3 4 5\n@ NS ns.test.\nwww A 192.0.2.1\n");
+        Rig::new(&store, Guard::open(), Transport::Udp, asked)
+    }
+
+    #[test]
+    fn a_wrong_answer_is_found_and_told() {
+        let right = Told::whole(ResponseCode::NXDOMAIN, 0, 1);
+        assert_eq!(rig(right).check(), Ok(()));
+        let wrong = [
+            Told { rcode: ResponseCode::NOERROR, ..right },
+            Told { answers: 1, ..right },
+            Told { authorities: 0, ..right },
+            Told { truncated: true, ..right },
+        ];
+        for wrong in wrong {
+            let error = rig(wrong).check().unwrap_err();
+            assert!(error.starts_with("question 1: expected "), "{error}");
+        }
+    }
+
+    #[test]
+    fn questions_fill_whole_batches_and_begin_anew() {
+        let mut rig = rig(Told::whole(ResponseCode::NXDOMAIN, 0, 1));
+        assert_eq!(rig.questions(), Rig::BATCH);
+        rig.answer_batches(3);
+        assert_eq!(rig.exchanges.place(1), 1);
+        assert_eq!(Told::read(rig.exchanges.reply(63)).map(|told| told.rcode), Some(ResponseCode::NXDOMAIN));
+    }
+
+    #[test]
+    fn cookies_are_valid() {
+        let mut rig = Case::Cookie.rig();
+        // Some seconds later; a server cookie that was made then would tell another time.
+        rig.answer_batches(500);
+        for slot in 0..Rig::BATCH {
+            let option = rig.exchanges.asked().packet(rig.exchanges.place(slot));
+            let option = &option[option.len() - COOKIE_OPTION_OCTETS..];
+            assert!(rig.exchanges.reply(slot).ends_with(option), "slot {slot}");
+        }
+    }
+
+    /// Head, client cookie, server cookie.
+    const COOKIE_OPTION_OCTETS: usize = 4 + 8 + 16;
+}

@@ -22,6 +22,17 @@ const QUERIES: u64 = 100 * 64;
 /// Where less than this part of a limit is used, what was gained could be lost unnoticed.
 const SLACK_PERCENT: u64 = 90;
 
+/// How far above what was counted a limit is set: counts wander by less than one percent.
+const MARGIN_PERCENT: u64 = 3;
+
+/// What `cargo xtask count` takes.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Sets all limits anew, 3 % above what is counted now.
+    #[arg(long)]
+    set: bool,
+}
+
 /// A case with its limit, in instructions per query.
 #[derive(Debug, Eq, PartialEq)]
 struct Limit {
@@ -30,11 +41,27 @@ struct Limit {
 }
 
 /// Provides the tools, counts, and shows what was counted; fails if a limit is exceeded.
-pub fn run() -> Result<()> {
+pub fn run(args: &Args) -> Result<()> {
     if !peers::VALGRIND.missing().is_empty() && peers::can_install() {
         peers::install(&[peers::VALGRIND])?;
     }
-    count(&provide_runner(true)?)
+    let runner = provide_runner(true)?;
+    if !args.set {
+        return count(&runner);
+    }
+    // What an earlier run has left must not be taken for what this one counts.
+    let folder = results();
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    // Limits that are exceeded are the reason for setting them; every other failure leaves nothing counted.
+    let outcome = count(&runner);
+    let source = read_source()?;
+    if limits(&source).iter().any(|limit| counted(&limit.case).is_none()) {
+        return outcome.and(Err(anyhow!("not every case was counted")));
+    }
+    fs::write(shell::root().join(SOURCE), with_limits(&source, counted))
+        .with_context(|| format!("cannot write {SOURCE}"))
 }
 
 /// Counts with tools that were provided; fails if a limit is exceeded.
@@ -43,8 +70,7 @@ pub fn count(runner: &Path) -> Result<()> {
     command.args(["bench", "--package", "jw238dns-benches", "--bench", BENCHMARK]);
     command.args(["--", "--save-summary=json"]).env("GUNGRAUN_RUNNER", runner);
     let outcome = shell::run(&mut command);
-    let source = shell::root().join(SOURCE);
-    let source = fs::read_to_string(&source).with_context(|| format!("cannot read {SOURCE}"))?;
+    let source = read_source()?;
     println!("{:<24} {:>12} {:>10}", "instructions per query", "counted", "limit");
     for limit in limits(&source) {
         if let Some(counted) = counted(&limit.case) {
@@ -81,22 +107,58 @@ fn is_right_version(runner: &Path) -> bool {
     })
 }
 
-/// The cases of the benchmark's source, each a line such as `#[bench::hit(..., config = at_most(1_763))]`.
+fn read_source() -> Result<String> {
+    fs::read_to_string(shell::root().join(SOURCE)).with_context(|| format!("cannot read {SOURCE}"))
+}
+
+/// The cases of the benchmark's source.
 fn limits(source: &str) -> Vec<Limit> {
-    let limit = |line: &str| {
-        let (case, rest) = line.trim().strip_prefix("#[bench::")?.split_once('(')?;
-        let (_, limit) = rest.split_once("at_most(")?;
-        let (limit, _) = limit.split_once(')')?;
+    let limit = |line| {
+        let (case, limit) = case_and_limit(line)?;
         Some(Limit { case: case.to_owned(), instructions: limit.replace('_', "").parse().ok()? })
     };
     source.lines().filter_map(limit).collect()
 }
 
+/// What a line such as `#[bench::hit(..., config = at_most(1_763))]` says: `hit` and `1_763`.
+fn case_and_limit(line: &str) -> Option<(&str, &str)> {
+    let (case, rest) = line.trim().strip_prefix("#[bench::")?.split_once('(')?;
+    let (_, limit) = rest.split_once("at_most(")?;
+    Some((case, limit.split_once(')')?.0))
+}
+
+/// The source with limits a margin above these counts; where there is no count, the limit stays.
+fn with_limits(source: &str, counted: impl Fn(&str) -> Option<u64>) -> String {
+    let changed = |line: &str| {
+        let (case, old) = case_and_limit(line)?;
+        let limit = (counted(case)? * (100 + MARGIN_PERCENT)).div_ceil(100 * QUERIES);
+        Some(line.replace(&format!("at_most({old})"), &format!("at_most({})", grouped(limit))))
+    };
+    source.split_inclusive('\n').map(|line| changed(line).unwrap_or_else(|| line.to_owned())).collect()
+}
+
+/// As numbers are written in the source: `18_578`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push('_');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
 /// Instructions that were counted in a case the last time it ran; `None` if it never did.
 fn counted(case: &str) -> Option<u64> {
-    let folder = shell::target_folder().join("gungraun/jw238dns-benches").join(BENCHMARK);
-    let summary = folder.join(format!("answers/answer.{case}/summary.json"));
+    let summary = results().join(format!("answers/answer.{case}/summary.json"));
     instructions(&fs::read_to_string(summary).ok()?).ok()
+}
+
+/// Where gungraun puts what it found.
+fn results() -> PathBuf {
+    shell::target_folder().join("gungraun/jw238dns-benches").join(BENCHMARK)
 }
 
 /// The number of instructions in a summary as gungraun writes it.
@@ -129,6 +191,16 @@ mod tests {
                       #[bench::chain(args = (Case::Chain), config = at_most(18_578))]\nfn at_most(i: u64) {}\n";
         let limit = |case: &str, instructions| Limit { case: case.to_owned(), instructions };
         assert_eq!(limits(source), [limit("hit", 1_763), limit("chain", 18_578)]);
+    }
+
+    #[test]
+    fn limits_are_set_a_margin_above_what_was_counted() {
+        let source =
+            "//! at_most\n#[bench::hit(config = at_most(9))]\n#[bench::any(config = at_most(7))]\nrest";
+        let set = with_limits(source, |case| (case == "hit").then_some(1_000 * QUERIES + 1));
+        assert_eq!(set, source.replace("at_most(9)", "at_most(1_031)"));
+        assert_eq!(limits(&set)[0].instructions, 1_031);
+        assert_eq!([999, 1_000, 1_234_567].map(grouped), ["999", "1_000", "1_234_567"]);
     }
 
     #[test]

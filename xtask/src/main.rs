@@ -35,7 +35,7 @@ enum Command {
     /// Measures ours against the echo floor and other servers, side by side.
     Bench(bench::Args),
     /// Counts the instructions of answers under valgrind; fails if any kind of answer takes more than its limit.
-    Count,
+    Count(count::Args),
     /// Attacks ours, Knot and NSD on loopback, and writes down what legitimate clients still get.
     Hostile(hostile::Args),
 }
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Shuttle => shuttle::run(),
         Command::Bench(args) => bench::run(&args),
-        Command::Count => count::run(),
+        Command::Count(args) => count::run(&args),
         Command::Hostile(args) => hostile::run(&args),
     };
     match result {

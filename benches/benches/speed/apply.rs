@@ -21,10 +21,14 @@ pub fn bench(criterion: &mut Criterion) {
         let store = LazyCell::new(|| fixture::generated(plan));
         for (count, name) in COUNTS {
             group.throughput(Throughput::Elements(u64::from(count)));
+            let mut changes = None;
             group.bench_function(format!("{name}/{size}"), |bencher| {
-                let mut changes = Changes { plan, next: 0 };
-                apply(&store, &changes.take(count));
-                check(&store, plan);
+                let changes = changes.get_or_insert_with(|| {
+                    let mut changes = Changes { plan, next: 0 };
+                    apply(&store, &changes.take(count));
+                    check(&store, plan);
+                    changes
+                });
                 bencher.iter_batched_ref(
                     || changes.take(count),
                     |changes| apply(&store, changes),

@@ -1,7 +1,8 @@
 //! Benchmarks by the clock: `cargo bench --bench speed`, or only some of them with `-- answer/` and the like.
 //!
 //! Each asserts once that what it measures does what it should, then measures it. Names are `area/case`; sizes are names in
-//! the zone. The instructions of `answer/*` are counted in `answers_count.rs`.
+//! the zone. Criterion calls what it measures anew for each sample, so whatever is put up for a benchmark is kept outside, and
+//! made when it is first asked for: most runs ask for few. The instructions of `answer/*` are counted in `answers_count.rs`.
 
 mod answer;
 mod apply;
