@@ -8,7 +8,7 @@ use std::{
 };
 
 use common::*;
-use dns_frontend::UdpEngine;
+use dns_frontend::{UdpConfig, UdpEngine};
 use socket2::{Domain, Protocol, Socket, Type};
 
 const ENGINES: [UdpEngine; 2] = [UdpEngine::Batched, UdpEngine::Single];
@@ -19,7 +19,7 @@ fn queries_are_answered_over_both_address_families() {
         for address in ["127.0.0.1", "::1"] {
             let server = Server::start(with_engine(engine, address));
             let client = udp_client(address);
-            for octets in [12, 17, 512, 4096] {
+            for octets in [12, 17, 512, UdpConfig::REQUEST_OCTETS_MAX] {
                 let request = message(octets as u16, octets, b"");
                 client.send_to(&request, server.address()).unwrap();
                 assert_eq!(receive(&client), (echoed(&request), server.address()), "{engine:?}");
@@ -114,7 +114,7 @@ fn oversize_requests_are_dropped_and_counted() {
     for engine in ENGINES {
         let server = Server::start(with_engine(engine, "127.0.0.1"));
         let client = udp_client("127.0.0.1");
-        for octets in [4097, 9000, 60_000] {
+        for octets in [UdpConfig::REQUEST_OCTETS_MAX + 1, 9000, 60_000] {
             client.send_to(&message(1, octets, b""), server.address()).unwrap();
         }
         client.send_to(&message(2, 12, b""), server.address()).unwrap();
