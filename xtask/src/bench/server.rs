@@ -46,6 +46,8 @@ impl Server {
         let site = Site { kind: entrant.kind, setup: entrant.setup, address, programs, folder: &own, zones };
         let mut command = site.command()?;
         let output = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
+        // What a server leaves where it runs goes with the folder.
+        command.current_dir(&own);
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let start = Instant::now();
         let process = Process::start(&mut command)?;
