@@ -3,7 +3,7 @@
 //! Times on a shared machine wander, so servers take turns within each round and only ratios within a round are
 //! compared. What counts is the CPU time a server needs per query; queries per second depend on the load as well.
 //!
-//! `bench/scenario.rs` is the table of what is measured; `bench/entrant.rs` says who, `bench/config.rs` how each is set up.
+//! A whole run with five rounds takes an hour. `bench/scenarios.rs` is the table of what is measured; `bench/entrant.rs` says who, `bench/config.rs` how each is set up.
 
 mod config;
 mod entrant;
@@ -22,6 +22,7 @@ mod zones;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
@@ -101,6 +102,8 @@ pub fn run(args: &Args) -> Result<()> {
         }
         return Ok(());
     }
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    ensure!(cores >= 2, "a server and the load need a core each, and there is one");
     // A page that lacks a place for a table is a mistake to know before an hour of measuring, not after.
     let page = args.markdown.as_deref().map(|file| Page::read(file, &chosen)).transpose()?;
     provide(&kinds);
@@ -129,8 +132,9 @@ pub fn run(args: &Args) -> Result<()> {
         fs::write(file, serde_json::to_string_pretty(&json)? + "\n")
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
+    println!("{}", table::summary(&all).text("Budgets"));
     if let Some(page) = page {
-        page.write(&machine, &all)?;
+        page.write(&machine, &all, words.is_empty() && args.servers.is_empty())?;
     }
     if !run.failures.is_empty() {
         bail!("{}", run.failures.join("\n"));

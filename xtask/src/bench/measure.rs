@@ -35,6 +35,8 @@ pub struct Sample {
     pub load: Load,
     /// CPU time of the server's processes.
     pub cpu: Times,
+    /// Changes of the zone that were published meanwhile.
+    pub changes: u32,
 }
 
 impl Sample {
@@ -165,13 +167,14 @@ fn ask(server: &Server, programs: &Path, names: u32, seconds: u32) -> Result<Sam
         command.arg("--tcp");
     }
     server.resume();
-    let before = server.times()?;
+    let (serial, before) = (server.serial()?, server.times()?);
     let output = command.stderr(Stdio::inherit()).output().context("cannot start load")?;
     let cpu = server.times()?.since(before);
+    let changes = server.serial()?.wrapping_sub(serial);
     server.pause();
     ensure!(output.status.success(), "load on {label}: {}", output.status);
     let load = serde_json::from_slice(&output.stdout).context("the report of load")?;
-    Ok(Sample { load, cpu })
+    Ok(Sample { load, cpu, changes })
 }
 
 #[cfg(test)]
@@ -193,7 +196,7 @@ pub mod tests {
             ..Load::default()
         };
         let total = micros * (answered + wrong) as f64 / 1e6;
-        Sample { load, cpu: Times { user: total / 3.0, system: total * 2.0 / 3.0 } }
+        Sample { load, cpu: Times { user: total / 3.0, system: total * 2.0 / 3.0 }, changes: 0 }
     }
 
     /// A row of samples.
