@@ -108,7 +108,7 @@ pub fn run(args: &Args) -> Result<()> {
     let page = args.markdown.as_deref().map(|file| Page::read(file, &chosen)).transpose()?;
     provide(&kinds);
     let programs = build()?;
-    let machine = Machine::look(&kinds);
+    let machine = Machine::look();
     println!("{}", machine.text());
 
     let folder = tempfile::tempdir().context("cannot make a folder for zones and configurations")?;

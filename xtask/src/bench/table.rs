@@ -237,9 +237,9 @@ fn of_rounds(rounds: &Rounds) -> Table {
             |seconds: fn(&Sample) -> f64| decimals(row.median(|sample| sample.micros(seconds(sample))), 3);
         let mut cells = vec![
             row.entrant.label.to_owned(),
-            decimals(row.median(|sample| Some(sample.load.queries_per_second)), 0),
-            row.sum(|sample| sample.load.lost).to_string(),
-            row.sum(|sample| sample.load.wrong).to_string(),
+            row.median(|sample| Some(sample.load.queries_per_second)).map_or_else(dash, grouped),
+            grouped(row.sum(|sample| sample.load.lost) as f64),
+            grouped(row.sum(|sample| sample.load.wrong) as f64),
             micros(|sample| sample.cpu.total()),
             micros(|sample| sample.cpu.user),
             micros(|sample| sample.cpu.system),
@@ -304,11 +304,11 @@ fn of_rest(starts: &[Starts]) -> Table {
 fn of_latency(latency: &Latency) -> Table {
     let header = words(&["changes", "median, us", "99 %, us", "most, us", "changes/s"]);
     let row = vec![
-        latency.changes.to_string(),
+        grouped(latency.changes as f64),
         decimals(Some(latency.median_micros), 1),
         decimals(Some(latency.p99_micros), 1),
         decimals(Some(latency.max_micros), 0),
-        decimals(Some(latency.changes_per_second), 0),
+        grouped(latency.changes_per_second),
     ];
     Table { header, rows: vec![row], notes: Vec::new() }
 }
@@ -341,6 +341,19 @@ fn ratio(ratio: Ratio) -> String {
 
 fn decimals(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(dash, |value| format!("{value:.digits$}"))
+}
+
+/// A whole number with a comma before every three digits.
+fn grouped(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 fn percent(share: Option<f64>) -> String {
@@ -395,7 +408,7 @@ mod tests {
             table.rows[1],
             [
                 "jw238dns",
-                "1000",
+                "1,000",
                 "0",
                 "2",
                 "1.500",
@@ -413,6 +426,12 @@ mod tests {
         assert!(text.contains("Budget missed: at most 1.03 x the echo floor; it is 1.500."), "{text}");
         let lines: Vec<_> = text.lines().skip(2).take(4).map(str::len).collect();
         assert!(lines.windows(2).all(|pair| pair[0] == pair[1]), "{text}");
+    }
+
+    #[test]
+    fn long_numbers_are_grouped() {
+        let shown: Vec<_> = [0.0, 999.4, 1000.0, 12_345.6, 1_234_567.0].into_iter().map(grouped).collect();
+        assert_eq!(shown, ["0", "999", "1,000", "12,346", "1,234,567"]);
     }
 
     #[test]
