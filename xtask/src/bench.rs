@@ -132,7 +132,10 @@ pub fn run(args: &Args) -> Result<()> {
         fs::write(file, serde_json::to_string_pretty(&json)? + "\n")
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    println!("{}", table::summary(&all).text("Budgets"));
+    let summary = table::summary(&all);
+    if !summary.rows.is_empty() {
+        println!("{}", summary.text("Budgets"));
+    }
     if let Some(page) = page {
         page.write(&machine, &all, words.is_empty() && args.servers.is_empty())?;
     }
@@ -181,7 +184,7 @@ impl Run<'_> {
         Ok(Measured { scenario, outcome, absent })
     }
 
-    /// Starts everybody who takes part; who cannot is absent, and fails the run in the end.
+    /// Starts everybody who takes part, and warms them up; who cannot is absent, and fails the run in the end.
     fn start_all(
         &mut self,
         scenario: &Scenario,
@@ -191,7 +194,12 @@ impl Run<'_> {
         let mut servers = Vec::new();
         for entrant in scenario.entrants(&self.kinds) {
             eprintln!("{}: starting {}", scenario.id, entrant.label);
-            match Server::start(entrant, &self.programs, self.folder, Some(zones)) {
+            let server = Server::start(entrant, &self.programs, self.folder, Some(zones));
+            let warm = |server: Server| {
+                measure::warm(&server, &self.programs, zones.names)?;
+                Ok(server)
+            };
+            match server.and_then(warm) {
                 Ok(server) => servers.push(server),
                 Err(error) => self.miss(scenario, entrant, &error, absent),
             }
