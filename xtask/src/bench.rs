@@ -3,7 +3,7 @@
 //! Times on a shared machine wander, so servers take turns within each round and only ratios within a round are
 //! compared. What counts is the CPU time a server needs per query; queries per second depend on the load as well.
 //!
-//! `bench/scenario.rs` is the table of what is measured; `bench/entrant.rs` says who, `bench/config.rs` how each is set up.
+//! A whole run with five rounds takes an hour. `bench/scenarios.rs` is the table of what is measured; `bench/entrant.rs` says who, `bench/config.rs` how each is set up.
 
 mod config;
 mod entrant;
@@ -22,6 +22,7 @@ mod zones;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
@@ -101,11 +102,13 @@ pub fn run(args: &Args) -> Result<()> {
         }
         return Ok(());
     }
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    ensure!(cores >= 2, "a server and the load need a core each, and there is one");
     // A page that lacks a place for a table is a mistake to know before an hour of measuring, not after.
     let page = args.markdown.as_deref().map(|file| Page::read(file, &chosen)).transpose()?;
     provide(&kinds);
     let programs = build()?;
-    let machine = Machine::look(&kinds);
+    let machine = Machine::look();
     println!("{}", machine.text());
 
     let folder = tempfile::tempdir().context("cannot make a folder for zones and configurations")?;
@@ -129,8 +132,12 @@ pub fn run(args: &Args) -> Result<()> {
         fs::write(file, serde_json::to_string_pretty(&json)? + "\n")
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
+    let summary = table::summary(&all);
+    if !summary.rows.is_empty() {
+        println!("{}", summary.text("Budgets"));
+    }
     if let Some(page) = page {
-        page.write(&machine, &all)?;
+        page.write(&machine, &all, words.is_empty() && args.servers.is_empty())?;
     }
     if !run.failures.is_empty() {
         bail!("{}", run.failures.join("\n"));
@@ -177,7 +184,7 @@ impl Run<'_> {
         Ok(Measured { scenario, outcome, absent })
     }
 
-    /// Starts everybody who takes part; who cannot is absent, and fails the run in the end.
+    /// Starts everybody who takes part, and warms them up; who cannot is absent, and fails the run in the end.
     fn start_all(
         &mut self,
         scenario: &Scenario,
@@ -187,7 +194,12 @@ impl Run<'_> {
         let mut servers = Vec::new();
         for entrant in scenario.entrants(&self.kinds) {
             eprintln!("{}: starting {}", scenario.id, entrant.label);
-            match Server::start(entrant, &self.programs, self.folder, Some(zones)) {
+            let server = Server::start(entrant, &self.programs, self.folder, Some(zones));
+            let warm = |server: Server| {
+                measure::warm(&server, &self.programs, zones.names)?;
+                Ok(server)
+            };
+            match server.and_then(warm) {
                 Ok(server) => servers.push(server),
                 Err(error) => self.miss(scenario, entrant, &error, absent),
             }

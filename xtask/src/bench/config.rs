@@ -67,9 +67,6 @@ impl Site<'_> {
         command.args(["serve", "--listen", &self.address.to_string()]);
         if self.zones.is_some() {
             command.arg("--config").arg(self.write("config.yaml", &self.ours_config()?)?);
-        } else {
-            // Debian's place for a configuration is not for us.
-            command.current_dir(self.folder);
         }
         Ok(command)
     }
@@ -415,7 +412,7 @@ mod tests {
         for entry in fs::read_dir(&own).unwrap() {
             let path = entry.unwrap().path();
             if path.is_file() {
-                text += &fs::read_to_string(path).unwrap();
+                text += &String::from_utf8_lossy(&fs::read(path).unwrap());
             } else {
                 let names = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name());
                 text += &names.map(|name| name.into_string().unwrap()).collect::<Vec<_>>().join(" ");

@@ -18,11 +18,11 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Looks at this one.
-    pub fn look(kinds: &[Kind]) -> Self {
+    /// Looks at this one, and at all peers: tables of earlier runs may stand beside those of this one.
+    pub fn look() -> Self {
         let read = |file| fs::read_to_string(file).unwrap_or_default();
         let mut versions = vec![("jw238dns", commit())];
-        for kind in kinds.iter().copied().filter(|kind| kind.is_peer()) {
+        for kind in Kind::ALL.into_iter().filter(|kind| kind.is_peer()) {
             if let Some(peer) = peers::bench_peer(kind.word()) {
                 versions.push((kind.name(), package_version(peer.package)));
             }

@@ -35,6 +35,8 @@ pub struct Sample {
     pub load: Load,
     /// CPU time of the server's processes.
     pub cpu: Times,
+    /// Changes of the zone that were published meanwhile.
+    pub changes: u32,
 }
 
 impl Sample {
@@ -128,7 +130,20 @@ impl Rounds {
     }
 }
 
-/// Asks every server in every round, after a second each to warm up. Another one begins each round, so that nobody always
+/// Every server is warm after so many seconds, or when it was asked for every name, and no fewer than this many times.
+const WARM_SECONDS: u32 = 10;
+const WARM_QUESTIONS: u32 = 100_000;
+
+/// Asks a server for a while, so that its caches of answers are filled.
+///
+/// # Errors
+///
+/// It cannot be asked: it closes connections, gives no cookies, has ended.
+pub fn warm(server: &Server, programs: &Path, names: u32) -> Result<()> {
+    ask(server, programs, names, (WARM_SECONDS, u64::from(names.max(WARM_QUESTIONS)))).map(drop)
+}
+
+/// Asks every server in every round. Another one begins each round, so that nobody always
 /// has the same place in it.
 pub fn measure(
     servers: &[Server],
@@ -137,23 +152,20 @@ pub fn measure(
     (base, metric): (Base, Metric),
 ) -> Result<Rounds> {
     ensure!(!servers.is_empty(), "no server to measure");
-    for server in servers {
-        ask(server, programs, names, 1)?;
-    }
     let mut rows: Vec<_> =
         servers.iter().map(|server| Row { entrant: server.entrant, samples: Vec::new() }).collect();
     for round in 0..rounds {
         eprintln!("round {} of {rounds}", round + 1);
         for turn in 0..servers.len() {
             let index = (turn + round as usize) % servers.len();
-            rows[index].samples.push(ask(&servers[index], programs, names, seconds)?);
+            rows[index].samples.push(ask(&servers[index], programs, names, (seconds, u64::MAX))?);
         }
     }
     Ok(Rounds { rows, base, metric, seconds })
 }
 
-/// Runs the load generator once.
-fn ask(server: &Server, programs: &Path, names: u32, seconds: u32) -> Result<Sample> {
+/// Runs the load generator once, for so many seconds and questions at most.
+fn ask(server: &Server, programs: &Path, names: u32, (seconds, questions): (u32, u64)) -> Result<Sample> {
     let Entrant { kind, label, asking, .. } = server.entrant;
     let mut command = process::pinned(asking.cores, &programs.join("load"));
     command.args(["--target", &server.address.to_string(), "--check", kind.check()]);
@@ -161,17 +173,19 @@ fn ask(server: &Server, programs: &Path, names: u32, seconds: u32) -> Result<Sam
     command.args(["--sockets", &asking.sockets.to_string()]);
     command.args(["--outstanding", &asking.outstanding.to_string()]);
     command.args(["--flood", &asking.flood.to_string(), "--seconds", &seconds.to_string()]);
+    command.args(["--queries", &questions.to_string()]);
     if asking.tcp {
         command.arg("--tcp");
     }
     server.resume();
-    let before = server.times()?;
+    let (serial, before) = (server.serial()?, server.times()?);
     let output = command.stderr(Stdio::inherit()).output().context("cannot start load")?;
     let cpu = server.times()?.since(before);
+    let changes = server.serial()?.wrapping_sub(serial);
     server.pause();
     ensure!(output.status.success(), "load on {label}: {}", output.status);
     let load = serde_json::from_slice(&output.stdout).context("the report of load")?;
-    Ok(Sample { load, cpu })
+    Ok(Sample { load, cpu, changes })
 }
 
 #[cfg(test)]
@@ -193,7 +207,7 @@ pub mod tests {
             ..Load::default()
         };
         let total = micros * (answered + wrong) as f64 / 1e6;
-        Sample { load, cpu: Times { user: total / 3.0, system: total * 2.0 / 3.0 } }
+        Sample { load, cpu: Times { user: total / 3.0, system: total * 2.0 / 3.0 }, changes: 0 }
     }
 
     /// A row of samples.

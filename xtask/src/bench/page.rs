@@ -8,10 +8,12 @@ use anyhow::{Context, Result, ensure};
 use super::Measured;
 use super::machine::Machine;
 use super::scenario::Scenario;
-use super::table::Table;
+use super::table::{self, Table};
 
 /// Where the machine and the versions are told.
 const MACHINE: &str = "machine";
+/// Where all budgets stand together.
+const SUMMARY: &str = "summary";
 
 /// A Markdown file with a place for every table of a run.
 pub struct Page {
@@ -26,7 +28,7 @@ impl Page {
     /// It cannot be read, or lacks the place of a scenario.
     pub fn read(file: &Path, scenarios: &[&Scenario]) -> Result<Self> {
         let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-        let ids = scenarios.iter().map(|scenario| scenario.id).chain([MACHINE]);
+        let ids = scenarios.iter().map(|scenario| scenario.id).chain([MACHINE, SUMMARY]);
         let missing: Vec<_> = ids.filter(|id| place(&text, id).is_none()).collect();
         ensure!(
             missing.is_empty(),
@@ -37,9 +39,13 @@ impl Page {
         Ok(Self { file: file.to_owned(), text })
     }
 
-    /// Replaces the tables of these scenarios, and leaves everything else as it is.
-    pub fn write(mut self, machine: &Machine, all: &[Measured]) -> Result<()> {
+    /// Replaces the tables of these scenarios, and leaves everything else as it is. The summary is replaced only by that of
+    /// a run of everything.
+    pub fn write(mut self, machine: &Machine, all: &[Measured], everything: bool) -> Result<()> {
         self.put(MACHINE, &format!("{}\n", machine.text()));
+        if everything {
+            self.put(SUMMARY, &table::summary(all).markdown());
+        }
         for measured in all {
             self.put(measured.scenario.id, &Table::of(measured).markdown());
         }

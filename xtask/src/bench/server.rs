@@ -32,6 +32,7 @@ pub struct Server {
     pub address: SocketAddr,
     /// From the start of the process to its first right answer (for many zones, to the last of those asked for).
     pub started_in: Duration,
+    apex: Option<String>,
     process: Process,
     /// The process and those it has started.
     family: Vec<u32>,
@@ -46,10 +47,14 @@ impl Server {
         let site = Site { kind: entrant.kind, setup: entrant.setup, address, programs, folder: &own, zones };
         let mut command = site.command()?;
         let output = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
+        // What a server leaves where it runs goes with the folder.
+        command.current_dir(&own);
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let start = Instant::now();
         let process = Process::start(&mut command)?;
-        let mut server = Self { entrant, address, started_in: Duration::ZERO, process, family: Vec::new() };
+        let apex = zones.and_then(|zones| zones.apexes.first().cloned());
+        let started_in = Duration::ZERO;
+        let mut server = Self { entrant, address, started_in, apex, process, family: Vec::new() };
         server.wait(zones, start).with_context(|| {
             let text = fs::read(&log).unwrap_or_default();
             let text = String::from_utf8_lossy(&text);
@@ -74,6 +79,15 @@ impl Server {
         if self.entrant.kind == Kind::Changes {
             self.process.pause();
         }
+    }
+
+    /// Serial of its zone, for those that change it; 0 for others.
+    pub fn serial(&self) -> Result<u32> {
+        let (Kind::Changes, Some(apex)) = (self.entrant.kind, &self.apex) else {
+            return Ok(0);
+        };
+        let reply = self.ask(&probe(apex))?.context("no answer for the SOA record")?;
+        serial(&probe(apex), &reply).context("an answer without an SOA record")
     }
 
     /// CPU time it has used.
@@ -113,13 +127,18 @@ impl Server {
     }
 
     fn answers(&self, probe: &[u8]) -> Result<bool> {
+        Ok(self.ask(probe)?.is_some_and(|reply| is_answer(self.entrant.kind, probe, &reply)))
+    }
+
+    /// What comes back within a while, if anything does.
+    fn ask(&self, probe: &[u8]) -> Result<Option<Vec<u8>>> {
         // A fresh socket each time: answers and errors of earlier questions do not matter.
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         socket.connect(self.address)?;
         socket.set_read_timeout(Some(ANSWER_PATIENCE))?;
         let mut reply = [0; 4096];
         let received = socket.send(probe).and_then(|_| socket.recv(&mut reply));
-        Ok(received.is_ok_and(|octets| is_answer(self.entrant.kind, probe, &reply[..octets])))
+        Ok(received.ok().map(|octets| reply[..octets].to_vec()))
     }
 }
 
@@ -142,6 +161,15 @@ fn is_answer(kind: Kind, probe: &[u8], reply: &[u8]) -> bool {
     let (rcode, answers) = (header[3] & 0x0F, u16::from_be_bytes([header[6], header[7]]));
     let response = header[..2] == probe[..2] && header[2] & 0x80 != 0 && rcode == 0;
     response && (kind == Kind::Echo || (header[2] & 0x04 != 0 && answers == 1))
+}
+
+/// The serial in the SOA record that is the first answer to the probe, whose owner is a pointer to the question.
+fn serial(probe: &[u8], reply: &[u8]) -> Option<u32> {
+    let (head, rest) = reply.get(probe.len()..)?.split_first_chunk::<12>()?;
+    let rdata = rest.get(..usize::from(u16::from_be_bytes([head[10], head[11]])))?;
+    // Behind the two names stand five numbers of four octets, the serial first.
+    let numbers = rdata.last_chunk::<20>().filter(|_| head[..4] == *b"\xC0\x0C\0\x06")?;
+    numbers.first_chunk().map(|serial| u32::from_be_bytes(*serial))
 }
 
 /// A loopback port that is free for both UDP and TCP.
@@ -178,6 +206,19 @@ mod tests {
         reply[3] = 5;
         assert!(!is_answer(Kind::Ours, &probe, &reply));
         assert!(!is_answer(Kind::Ours, &probe, &[]));
+    }
+
+    #[test]
+    fn serials_are_read_from_soa_records_only() {
+        let probe = probe("bench.test");
+        let mut reply = probe.clone();
+        reply.extend(b"\xC0\x0C\0\x06\0\x01\0\0\x01\x2C\0\x18\xC0\x0C\xC0\x0C\0\0\x01\x02");
+        reply.extend([9; 16]);
+        assert_eq!(serial(&probe, &reply), Some(0x102));
+        assert_eq!(serial(&probe, &reply[..reply.len() - 1]), None);
+        assert_eq!(serial(&probe, &probe), None);
+        reply[probe.len() + 3] = 2;
+        assert_eq!(serial(&probe, &reply), None);
     }
 
     #[test]

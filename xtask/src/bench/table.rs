@@ -43,7 +43,7 @@ impl Table {
         if !measured.scenario.remark.is_empty() {
             table.notes.push(measured.scenario.remark.to_owned());
         }
-        table.notes.extend(verdict(measured).map(|verdict| verdict.text));
+        table.notes.extend(verdict(measured).map(|verdict| verdict.text()));
         table
     }
 
@@ -89,23 +89,49 @@ impl Table {
     }
 }
 
+/// Every budget of a run, and what became of it.
+pub fn summary(all: &[Measured]) -> Table {
+    let header = words(&["scenario", "budget", "measured", ""]);
+    let row = |measured: &Measured| {
+        let verdict = verdict(measured)?;
+        let met = if verdict.met { "met" } else { "missed" };
+        Some(vec![measured.scenario.title.to_owned(), verdict.budget, verdict.measured, met.to_owned()])
+    };
+    Table { header, rows: all.iter().filter_map(row).collect(), notes: Vec::new() }
+}
+
 /// Whether ours stayed within its budget.
 pub struct Verdict {
     pub met: bool,
-    pub text: String,
+    pub budget: String,
+    pub measured: String,
+}
+
+impl Verdict {
+    fn new(met: bool, budget: String, measured: String) -> Self {
+        Self { met, budget, measured }
+    }
+
+    fn text(&self) -> String {
+        format!(
+            "Budget {}: {}; it is {}.",
+            if self.met { "met" } else { "missed" },
+            self.budget,
+            self.measured
+        )
+    }
 }
 
 /// What has become of the budget; `None` if there is none, or nothing to judge it by.
 pub fn verdict(measured: &Measured) -> Option<Verdict> {
-    let budget = measured.scenario.budget?;
-    let (met, text) = match (budget, &measured.outcome) {
+    Some(match (measured.scenario.budget?, &measured.outcome) {
         (Budget::ToEcho(most), Outcome::Load(rounds)) => {
             let ratio = rounds.row(Kind::Ours)?.over(rounds.row(Kind::Echo)?, Metric::Cpu)?.median;
-            (ratio <= most, format!("at most {most:.2} x the echo floor: {ratio:.3}"))
+            Verdict::new(ratio <= most, format!("at most {most:.2} x the echo floor"), format!("{ratio:.3}"))
         }
         (Budget::To(kind, most), Outcome::Load(rounds)) => {
             let ratio = rounds.row(Kind::Ours)?.over(rounds.row(kind)?, Metric::Cpu)?.median;
-            (ratio <= most, format!("at most {most:.2} x {}: {ratio:.3}", kind.name()))
+            Verdict::new(ratio <= most, format!("at most {most:.2} x {}", kind.name()), format!("{ratio:.3}"))
         }
         (Budget::ToFirst(label, limit), Outcome::Load(rounds)) => {
             let row = rounds.rows.iter().find(|row| row.entrant.label == label)?;
@@ -115,41 +141,40 @@ pub fn verdict(measured: &Measured) -> Option<Verdict> {
                 Metric::Cpu => (ratio <= limit, "at most"),
                 Metric::Rate => (ratio >= limit, "at least"),
             };
-            (met, format!("{label}, {bound} {limit:.2} x {}: {ratio:.3}", first.entrant.label))
+            let budget = format!("{label}: {bound} {limit:.2} x {}", first.entrant.label);
+            Verdict::new(met, budget, format!("{ratio:.3}"))
         }
         (Budget::Start { seconds, octets }, Outcome::Start(starts)) => {
             let ours = starts.iter().find(|starts| starts.entrant.kind == Kind::Ours)?;
-            let (took, memory) =
-                (ours.median(|start| start.seconds)?, ours.median(|start| start.memory.proportional as f64)?);
-            let text = format!(
-                "at most {seconds} s and {} MB: {took:.2} s and {} MB",
-                megabytes(octets as f64),
-                megabytes(memory)
-            );
-            (took <= seconds && memory <= octets as f64, text)
+            let took = ours.median(|start| start.seconds)?;
+            let memory = ours.median(|start| start.memory.proportional as f64)?;
+            Verdict::new(
+                took <= seconds && memory <= octets as f64,
+                format!("at most {seconds} s and {} MB", megabytes(octets as f64)),
+                format!("{took:.2} s and {} MB", megabytes(memory)),
+            )
         }
         (Budget::Rest { seconds, octets, cpu }, Outcome::Rest(starts)) => {
             let ours = starts.first()?;
             let took = ours.median(|start| start.seconds)?;
             let memory = ours.median(|start| start.memory.resident as f64)?;
             let used = ours.median(|start| start.rest.unwrap_or(0.0))?;
-            let text = format!(
-                "at most {:.0} ms, {} MB and {:.1} % of a core: {:.1} ms, {} MB and {:.2} %",
-                seconds * 1e3,
-                megabytes(octets as f64),
-                cpu * 100.0,
-                took * 1e3,
-                megabytes(memory),
-                used * 100.0
-            );
-            (took <= seconds && memory <= octets as f64 && used <= cpu, text)
+            let text = |seconds: f64, octets: f64, cpu: f64| {
+                format!("{:.0} ms, {} MB, {:.2} % of a core", seconds * 1e3, megabytes(octets), cpu * 100.0)
+            };
+            Verdict::new(
+                took <= seconds && memory <= octets as f64 && used <= cpu,
+                format!("at most {}", text(seconds, octets as f64, cpu)),
+                text(took, memory, used),
+            )
         }
-        (Budget::Latency(most), Outcome::Latency(latency)) => {
-            (latency.median_micros <= most, format!("at most {most} us: {:.1}", latency.median_micros))
-        }
+        (Budget::Latency(most), Outcome::Latency(latency)) => Verdict::new(
+            latency.median_micros <= most,
+            format!("at most {most} us"),
+            format!("{:.1}", latency.median_micros),
+        ),
         _ => return None,
-    };
-    Some(Verdict { met, text: format!("Budget {}: {text}.", if met { "met" } else { "missed" }) })
+    })
 }
 
 /// Everything that was measured, for programs.
@@ -212,9 +237,9 @@ fn of_rounds(rounds: &Rounds) -> Table {
             |seconds: fn(&Sample) -> f64| decimals(row.median(|sample| sample.micros(seconds(sample))), 3);
         let mut cells = vec![
             row.entrant.label.to_owned(),
-            decimals(row.median(|sample| Some(sample.load.queries_per_second)), 0),
-            row.sum(|sample| sample.load.lost).to_string(),
-            row.sum(|sample| sample.load.wrong).to_string(),
+            row.median(|sample| Some(sample.load.queries_per_second)).map_or_else(dash, grouped),
+            grouped(row.sum(|sample| sample.load.lost) as f64),
+            grouped(row.sum(|sample| sample.load.wrong) as f64),
             micros(|sample| sample.cpu.total()),
             micros(|sample| sample.cpu.user),
             micros(|sample| sample.cpu.system),
@@ -227,8 +252,16 @@ fn of_rounds(rounds: &Rounds) -> Table {
         cells
     };
     let count = rounds.rows.first().map_or(0, |row| row.samples.len());
-    let notes = vec![format!("{count} rounds of {} s.", rounds.seconds)];
+    let mut notes = vec![format!("{count} rounds of {} s.", rounds.seconds)];
+    notes.extend(rounds.rows.iter().filter_map(changed));
     Table { header, rows: rounds.rows.iter().map(row).collect(), notes }
+}
+
+/// How many changes were really made, where some were to be.
+fn changed(row: &Row) -> Option<String> {
+    let asked = row.entrant.setup.changes_per_second;
+    let made = row.median(|sample| Some(f64::from(sample.changes) / sample.load.seconds))?;
+    (asked > 0).then(|| format!("Of {asked} changes per second {made:.0} were published."))
 }
 
 fn of_starts(starts: &[Starts]) -> Table {
@@ -271,11 +304,11 @@ fn of_rest(starts: &[Starts]) -> Table {
 fn of_latency(latency: &Latency) -> Table {
     let header = words(&["changes", "median, us", "99 %, us", "most, us", "changes/s"]);
     let row = vec![
-        latency.changes.to_string(),
+        grouped(latency.changes as f64),
         decimals(Some(latency.median_micros), 1),
         decimals(Some(latency.p99_micros), 1),
         decimals(Some(latency.max_micros), 0),
-        decimals(Some(latency.changes_per_second), 0),
+        grouped(latency.changes_per_second),
     ];
     Table { header, rows: vec![row], notes: Vec::new() }
 }
@@ -308,6 +341,19 @@ fn ratio(ratio: Ratio) -> String {
 
 fn decimals(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(dash, |value| format!("{value:.digits$}"))
+}
+
+/// A whole number with a comma before every three digits.
+fn grouped(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 fn percent(share: Option<f64>) -> String {
@@ -362,7 +408,7 @@ mod tests {
             table.rows[1],
             [
                 "jw238dns",
-                "1000",
+                "1,000",
                 "0",
                 "2",
                 "1.500",
@@ -377,9 +423,25 @@ mod tests {
         let text = table.text("title");
         assert!(text.starts_with("\ntitle\nserver"), "{text}");
         assert!(text.contains("gdnsd is missing: is not here."), "{text}");
-        assert!(text.contains("Budget missed: at most 1.03 x the echo floor: 1.500."), "{text}");
+        assert!(text.contains("Budget missed: at most 1.03 x the echo floor; it is 1.500."), "{text}");
         let lines: Vec<_> = text.lines().skip(2).take(4).map(str::len).collect();
         assert!(lines.windows(2).all(|pair| pair[0] == pair[1]), "{text}");
+    }
+
+    #[test]
+    fn long_numbers_are_grouped() {
+        let shown: Vec<_> = [0.0, 999.4, 1000.0, 12_345.6, 1_234_567.0].into_iter().map(grouped).collect();
+        assert_eq!(shown, ["0", "999", "1,000", "12,346", "1,234,567"]);
+    }
+
+    #[test]
+    fn what_was_really_changed_is_told() {
+        let mut rounds = rounds();
+        rounds.rows[1].entrant.setup.changes_per_second = 1000;
+        rounds.rows[1].samples.iter_mut().for_each(|sample| sample.changes = 990);
+        let table = Table::of(&measured("changes-10k", Outcome::Load(rounds)));
+        assert!(table.notes.iter().any(|note| note.contains("Of 1000 changes per second 990")), "{table:?}");
+        assert_eq!(table.notes.iter().filter(|note| note.contains("changes per second")).count(), 1);
     }
 
     #[test]
@@ -416,6 +478,16 @@ mod tests {
         };
         assert!(rested(0.03, 10, 0.0).met);
         assert!(!rested(0.06, 10, 0.0).met && !rested(0.03, 21, 0.0).met && !rested(0.03, 10, 0.002).met);
-        assert!(rested(0.03, 10, 0.0).text.contains("30.0 ms, 10.0 MB and 0.00 %"));
+        assert_eq!(rested(0.03, 10, 0.0).measured, "30 ms, 10.0 MB, 0.00 % of a core");
+
+        let all = [
+            measured("hits-10k", Outcome::Load(rounds())),
+            measured("edns-10k", Outcome::Load(rounds())),
+            measured("rest", Outcome::Rest(starts(0.03, 10, Some(0.0)))),
+        ];
+        let summary = summary(&all);
+        assert_eq!(summary.rows.len(), 2, "{summary:?}");
+        assert_eq!(summary.rows[0][1..], ["at most 1.03 x the echo floor", "1.500", "missed"]);
+        assert_eq!(summary.rows[1][3], "met");
     }
 }
