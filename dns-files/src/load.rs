@@ -203,6 +203,40 @@ mod tests {
         );
     }
 
+    /// Large enough for several threads, whose shares end in the midst of names that have several records.
+    #[test]
+    fn a_large_file_is_a_zone_and_its_faults_have_their_lines() {
+        let mut hosts = String::new();
+        for host in (0..10_000).chain(0..10_000) {
+            let text = "h# 300 A 192.0.2.1\n 300 A 192.0.2.2\nx.y.h# 300 AAAA 2001:db8::1\n";
+            hosts.push_str(&text.replace('#', &format!("{host}")));
+        }
+        let wrong = format!("{APEX}{hosts}h7 300 CNAME @\n");
+        let folder = folder(&[("good.zone", &format!("{APEX}{hosts}")), ("wrong.zone", &wrong)]);
+        let apex: Name = "example.org".parse().unwrap();
+        for threads in [1, 3] {
+            let threads = NonZeroUsize::new(threads).unwrap();
+            let read =
+                |name: &str| read_zone(&folder.path().join(name), &apex, &mut Disk::default(), threads);
+            let loaded = read("good.zone").unwrap();
+            let zone = &loaded.built.zone;
+            assert_eq!((zone.name_count(), zone.record_count()), (1 + 3 * 10_000, 2 + 3 * 10_000));
+            // Each name comes twice: 30,000 records too many, of which 1,000 are listed.
+            assert_eq!(loaded.warnings.len(), 1_001);
+            let first = format!(
+                "{}/good.zone:30003: h0.example.org. has the same A record twice",
+                folder.path().display()
+            );
+            assert_eq!(loaded.warnings[0], first);
+            let error = read("wrong.zone").err().unwrap().to_string();
+            assert_eq!(error.lines().count(), 1, "{error}");
+            assert!(
+                error.ends_with("/wrong.zone:60003: h7.example.org. has a CNAME record beside A"),
+                "{error}"
+            );
+        }
+    }
+
     #[test]
     fn every_fault_is_told_with_its_line() {
         let folder = folder(&[

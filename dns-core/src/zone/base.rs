@@ -30,7 +30,7 @@ pub(super) struct Base {
     nsec3_unused: Vec<u32>,
 }
 
-/// Slots of eight octets, little-endian. Upper half: upper half of the hash; lower half: the [`Place`](place) of the node; 0: free.
+/// Slots of eight octets, little-endian. Upper half: upper half of the hash; lower half: where the node stands ([`place`]); 0: free.
 #[derive(Default)]
 pub(super) struct Table(Region);
 

@@ -18,6 +18,8 @@
 //!
 //! [RFC 3597, section 4]: https://www.rfc-editor.org/rfc/rfc3597#section-4
 
+use std::ops::Range;
+
 use crate::rdata;
 use crate::{Class, Name, RecordType, Rrset, RrsetError};
 
@@ -440,8 +442,10 @@ pub(super) struct NodePacker {
     plain_octets: usize,
     signatures_at: Option<usize>,
     patches: Vec<u16>,
-    /// Names and their ends that stand in this RRset uncompressed: offset from its first octet, and the octets.
-    suffixes: Vec<(u16, Vec<u8>)>,
+    /// Names and their ends that stand in this RRset uncompressed: offset from its first octet, and where in `names` it is.
+    suffixes: Vec<(u16, Range<usize>)>,
+    /// Names that later ones of the RRset may end with.
+    names: Vec<u8>,
     flags: Flags,
 }
 
@@ -457,6 +461,7 @@ impl NodePacker {
             signatures_at: None,
             patches: Vec::new(),
             suffixes: Vec::new(),
+            names: Vec::new(),
             flags: Flags::default(),
         }
     }
@@ -517,7 +522,7 @@ impl NodePacker {
             RecordType::DNAME => self.flags.set(Flags::DNAME, true),
             _ => {}
         }
-        self.suffixes.clear();
+        self.forget_names();
         self.records = 0;
         self.rrset_at = self.data.len();
         Ok(())
@@ -541,7 +546,7 @@ impl NodePacker {
         self.directory.clear();
         self.data.clear();
         self.patches.clear();
-        self.suffixes.clear();
+        self.forget_names();
         (self.rrset_at, self.records, self.plain_octets, self.signatures_at) = (0, 0, 0, None);
         self.flags = Flags::default();
     }
@@ -583,17 +588,28 @@ impl NodePacker {
         if crate::name::is_at_or_below(&self.apex, wire) {
             return Some(POINTER | (self.apex.len() - wire.len()) as u16);
         }
-        let known = self.suffixes.iter().find(|(_, known)| known.eq_ignore_ascii_case(wire));
-        known.map(|&(offset, _)| FROM_RRSET | offset)
+        let is_same = |known: &Range<usize>| self.names[known.clone()].eq_ignore_ascii_case(wire);
+        let known = self.suffixes.iter().find(|(_, known)| is_same(known));
+        known.map(|(offset, _)| FROM_RRSET | offset)
+    }
+
+    fn forget_names(&mut self) {
+        self.suffixes.clear();
+        self.names.clear();
     }
 
     /// Notes the name and its ends down to `end`, which are about to be written.
     fn remember(&mut self, wire: &[u8], end: usize) {
+        if end == 0 || self.suffixes.len() == SUFFIXES_MAX {
+            return;
+        }
+        let name_at = self.names.len();
+        self.names.extend_from_slice(wire);
         let mut at = 0;
         while at < end {
             let offset = self.data.len() - self.rrset_at + at;
             if offset < usize::from(!POINTER) && self.suffixes.len() < SUFFIXES_MAX {
-                self.suffixes.push((offset as u16, wire[at..].to_vec()));
+                self.suffixes.push((offset as u16, name_at + at..self.names.len()));
             }
             at += 1 + usize::from(wire[at]);
         }

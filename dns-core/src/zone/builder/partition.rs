@@ -63,11 +63,12 @@ struct Note;
 impl Partition {
     /// Puts the records of the part with this number together by owner.
     pub fn new(whole: Whole<'_>, scratch: &mut Scratch, number: usize, buffer: Buffer) -> Self {
-        let owners = buffer.owners;
+        // Some names above the owners come on top; what is not needed of a large allocation is never written.
+        let names = buffer.owners + buffer.owners / 8 + 1;
         let mut partition = Self {
             buffer,
-            nodes: Vec::with_capacity(owners + 1),
-            table: free_slots((2 * (owners + 1)).next_power_of_two()),
+            nodes: Vec::with_capacity(names),
+            table: free_slots((names * 3 / 2).next_power_of_two()),
             outbox: vec![Vec::new(); 1 << whole.bits],
             below_apex: 0,
             wildcard_below_apex: false,
@@ -211,14 +212,14 @@ impl Partition {
             flags: Flags::default(),
             nsec3,
         });
-        if self.nodes.len() * 2 > self.table.len() {
+        if self.nodes.len() * 4 > self.table.len() * 3 {
             self.grow();
         }
         index
     }
 
     fn grow(&mut self) {
-        let mask = self.table.len() * 4 - 1;
+        let mask = self.table.len() * 2 - 1;
         self.table = free_slots(mask + 1);
         for (index, node) in self.nodes.iter().enumerate() {
             let mut slot = slot_of(node.hash, mask);
