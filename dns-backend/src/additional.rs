@@ -1,7 +1,7 @@
 //! Addresses that save the client a question.
 
 use dns_core::RecordType;
-use dns_core::name::{HashedName, NAME_OCTETS_MAX, is_at_or_below};
+use dns_core::name::{HashedName, NAME_OCTETS_MAX};
 use dns_core::rdata;
 use dns_core::zone::{Node, PackedRrset, RECORD_HEADER_OCTETS};
 
@@ -137,6 +137,8 @@ impl<'a, 'z> Hosts<'a, 'z> {
     ///
     /// The records are read where they stand in the message: there, names may have been compressed or not.
     fn read(&mut self, cut: Option<Node<'_>>, reply: &mut Reply<'_>) -> Result<(), Full> {
+        let cut = cut.map(|cut| (cut.name(), labels_of(cut.name())));
+        let mut wire = [0u8; NAME_OCTETS_MAX];
         let mut record_at = self.copy_at;
         for _ in 0..self.records {
             let message = reply.written();
@@ -146,9 +148,9 @@ impl<'a, 'z> Hosts<'a, 'z> {
             let rdata_at = record_at + RECORD_HEADER_OCTETS;
             let rdata_end = rdata_at + usize::from(u16::from_be_bytes([rdlength[0], rdlength[1]]));
             if let Some(host_at) = self.host_at(message, record_at, rdata_end)
-                && let Some(host) = self.find(host_at, message)
+                && let Some(host) = self.find(host_at, message, &mut wire)
             {
-                if cut.is_some_and(|cut| is_at_or_below(host.node.name(), cut.name())) {
+                if cut.is_some_and(|(cut, labels)| self.is_mentioned_below(cut, labels)) {
                     self.put(host, reply)?;
                 } else if self.count < HOSTS_MAX && !self.knows(&host) {
                     self.known[self.count] = Some(host);
@@ -162,6 +164,12 @@ impl<'a, 'z> Hosts<'a, 'z> {
             record_at = reply.written().len() - after_owner.len() - 2;
         }
         Ok(())
+    }
+
+    /// The name that was read last is at or below this one, which has so many labels.
+    #[inline]
+    fn is_mentioned_below(&self, ancestor: &[u8], labels: usize) -> bool {
+        self.mentioned.labels() >= labels && self.mentioned.suffix(labels) == ancestor
     }
 
     fn knows(&self, host: &Host<'_>) -> bool {
@@ -207,19 +215,18 @@ impl<'a, 'z> Hosts<'a, 'z> {
     /// The host whose name stands at `at` in the message, unless a DNAME record hides it ([RFC 6672, section 2.4]).
     ///
     /// [RFC 6672, section 2.4]: https://www.rfc-editor.org/rfc/rfc6672#section-2.4
-    fn find(&mut self, at: usize, message: &[u8]) -> Option<Host<'z>> {
-        let mut wire = [0u8; NAME_OCTETS_MAX];
-        let name = read_name(message, at, &mut wire)?;
+    fn find(&mut self, at: usize, message: &[u8], wire: &mut [u8; NAME_OCTETS_MAX]) -> Option<Host<'z>> {
+        let name = read_name(message, at, wire)?;
         // The root is no host: an SRV record (RFC 2782), and an alias by SVCB, say with it that there is none.
         if name.len() == 1 {
             return None;
         }
         self.mentioned.read(name).ok()?;
-        let (zone, host) = (self.place.zone, &*self.mentioned);
-        let apex = zone.apex();
-        if host.labels() < apex.label_count() || host.suffix(apex.label_count()) != apex.as_wire() {
+        let zone = self.place.zone;
+        if !self.is_mentioned_below(zone.apex().as_wire(), zone.apex().label_count()) {
             return None;
         }
+        let host = &*self.mentioned;
         let node = zone.node(host.hash(host.labels()), host.wire())?;
         let mut standing = if node.is_zone_cut() { Standing::Glue } else { Standing::Ours };
         let mut above = zone.redirect_depths() & !(u128::MAX << host.labels());
@@ -237,4 +244,14 @@ impl<'a, 'z> Hosts<'a, 'z> {
         }
         (standing == Standing::Ours || self.glue_wanted).then_some(Host { node, standing, at })
     }
+}
+
+/// How many labels a name has, the root not counted.
+fn labels_of(name: &[u8]) -> usize {
+    let (mut at, mut labels) = (0, 0);
+    while name[at] != 0 {
+        at += 1 + usize::from(name[at]);
+        labels += 1;
+    }
+    labels
 }

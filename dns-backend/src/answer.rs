@@ -89,7 +89,7 @@ impl<'c> Answerer<'c> {
         let apex_at = HEADER_OCTETS + qname.offset(zone.apex().label_count());
         let origin = Origin { apex: zone.apex().as_wire(), apex_at: Some(apex_at as u16) };
         let current = Current { name: qname, at: HEADER_OCTETS, is_first: true };
-        self.begin(Place { zone, origin }, current, scratch, reply);
+        self.begin(entry, Place { zone, origin }, current, scratch, reply);
     }
 
     /// Answers under the name of the question as if it had been another one. Signatures and proofs are left out: they are
@@ -110,7 +110,7 @@ impl<'c> Answerer<'c> {
         let apex_at = find_suffix(reply.written(), HEADER_OCTETS, name, zone.apex().label_count());
         let origin = Origin { apex: zone.apex().as_wire(), apex_at };
         let current = Current { name, at: HEADER_OCTETS, is_first: false };
-        answerer.begin(Place { zone, origin }, current, scratch, reply);
+        answerer.begin(entry, Place { zone, origin }, current, scratch, reply);
     }
 
     /// Says that there is nothing, whatever there is. Proofs are left out: what is there cannot be proven not to be.
@@ -164,11 +164,20 @@ impl<'c> Answerer<'c> {
     }
 
     #[inline]
-    fn begin(&self, place: Place<'c>, current: Current<'_>, scratch: &mut Scratch, reply: &mut Reply<'_>) {
+    fn begin(
+        &self,
+        entry: Option<&'c ZoneEntry>,
+        place: Place<'c>,
+        current: Current<'_>,
+        scratch: &mut Scratch,
+        reply: &mut Reply<'_>,
+    ) {
         reply.set_authoritative(true);
         let done = match self.step(place, current, &[], &mut scratch.mentioned, reply) {
             Ok(Step::Done) => Ok(()),
-            Ok(Step::Alias { target_at, owed }) => self.follow(current.name, target_at, owed, scratch, reply),
+            Ok(Step::Alias { target_at, owed }) => {
+                self.follow(entry, current.name, target_at, owed, scratch, reply)
+            }
             Err(full) => Err(full),
         };
         if done == Err(Full) {
@@ -181,6 +190,7 @@ impl<'c> Answerer<'c> {
     #[inline(never)]
     fn follow(
         &self,
+        mut entry: Option<&'c ZoneEntry>,
         qname: &HashedName,
         target_at: usize,
         owed: Option<Owed<'c>>,
@@ -199,8 +209,8 @@ impl<'c> Answerer<'c> {
             depth = 0;
         }
         let mut at = target_at;
+        let mut wire = [0u8; NAME_OCTETS_MAX];
         for followed in 1..=depth {
-            let mut wire = [0u8; NAME_OCTETS_MAX];
             let is_name =
                 read_name(reply.written(), at, &mut wire).is_some_and(|name| target.read(name).is_ok());
             let hash = target.hash(target.labels());
@@ -208,7 +218,7 @@ impl<'c> Answerer<'c> {
                 break;
             }
             visited[followed] = hash;
-            let entry = find_zone(self.scope, target, self.qtype);
+            entry = find_zone_from(entry, self.scope, target, self.qtype);
             // What the client may not ask for it is not told by a detour either.
             let zone = match entry.filter(|entry| entry.admits(self.client)).map(|entry| &entry.state) {
                 None => break,
@@ -478,6 +488,20 @@ pub(crate) fn check_qtype(qtype: RecordType) -> Result<(), ResponseCode> {
         // RFC 9824, section 3.5, for NXNAME; the rest are no types of questions.
         qtype if qtype.is_meta() || qtype.0 == 0 => Err(ResponseCode::FORMERR),
         _ => Ok(()),
+    }
+}
+
+/// As [`find_zone`], beginning with a zone of the same view, which mostly is the one: that of the question before, or of the alias.
+#[inline]
+pub(crate) fn find_zone_from<'c>(
+    last: Option<&'c ZoneEntry>,
+    scope: Scope<'c>,
+    name: &HashedName,
+    qtype: RecordType,
+) -> Option<&'c ZoneEntry> {
+    match last {
+        Some(last) if qtype != RecordType::DS && scope.is_plainly_in(last, name, name.labels()) => Some(last),
+        _ => find_zone(scope, name, qtype),
     }
 }
 

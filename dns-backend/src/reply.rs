@@ -311,30 +311,25 @@ impl<'b> Reply<'b> {
         if end > self.limit {
             return Err(Full);
         }
-        if let Owner::At(HEADER_OCTETS) = owner {
-            self.buffer[copy_at..middle].copy_from_slice(records);
+        // The first two octets of the first record are its owner, which is there already if it was written out.
+        self.buffer[copy_at + 2..middle].copy_from_slice(&records[2..]);
+        if !with_signatures.is_empty() {
             self.buffer[middle..end].copy_from_slice(with_signatures);
-        } else {
-            // The first two octets of the first record are its owner, which is there already if it was written out.
-            self.buffer[copy_at + 2..middle].copy_from_slice(&records[2..]);
-            self.buffer[middle..end].copy_from_slice(with_signatures);
-            let owner_at = match owner {
-                Owner::At(at) => self.pointer_target(at),
-                Owner::Name(_) => self.pointer_target(start),
-            };
-            if owner_at >= POINTER_REACH {
-                return self.put_expanded(section, rrset, owner, origin, signatures);
+        }
+        let (owner_at, mut at) = match owner {
+            Owner::At(at) => (self.pointer_target(at), copy_at),
+            Owner::Name(_) => {
+                (self.pointer_target(start), copy_at + Records::new(records).next().map_or(0, <[u8]>::len))
             }
-            let pointer = (POINTER | owner_at as u16).to_be_bytes();
-            let mut at = copy_at;
-            if let Owner::Name(_) = owner {
-                at += Records::new(records).next().map_or(0, <[u8]>::len);
-            }
-            while at < end {
-                self.buffer[at..at + 2].copy_from_slice(&pointer);
-                at += RECORD_HEADER_OCTETS
-                    + usize::from(u16::from_be_bytes([self.buffer[at + 10], self.buffer[at + 11]]));
-            }
+        };
+        if owner_at >= POINTER_REACH {
+            return self.put_expanded(section, rrset, owner, origin, signatures);
+        }
+        let pointer = (POINTER | owner_at as u16).to_be_bytes();
+        let written = &mut self.buffer[..end];
+        while let Some(header) = written[at..].first_chunk_mut::<RECORD_HEADER_OCTETS>() {
+            header[..2].copy_from_slice(&pointer);
+            at += RECORD_HEADER_OCTETS + usize::from(u16::from_be_bytes([header[10], header[11]]));
         }
         if rrset.has_patches() {
             let patched = origin

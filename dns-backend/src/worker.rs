@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Cache};
 use dns_core::zone::Zone;
-use dns_core::{Catalog, Class, RecordType, ZoneEntry};
+use dns_core::{Catalog, Class, ZoneEntry};
 
-use crate::answer::find_zone;
+use crate::answer::find_zone_from;
 use crate::desk::{Batch, Case, Desk, Shared};
 use crate::guard::Guard;
 use crate::log::{Exchange, LogWriter};
@@ -113,15 +113,8 @@ fn zone_of<'c>(
         return None;
     }
     let scope = catalog.scope_at(query.view)?;
-    let (name, labels) = (&query.qname, query.qname.labels());
-    if let Some((view, entry)) = *last
-        && view == query.view
-        && query.qtype() != RecordType::DS
-        && scope.is_plainly_in(entry, name, labels)
-    {
-        return Some(entry);
-    }
-    let entry = find_zone(scope, name, query.qtype())?;
+    let before = last.filter(|(view, _)| *view == query.view).map(|(_, entry)| entry);
+    let entry = find_zone_from(before, scope, &query.qname, query.qtype())?;
     *last = Some((query.view, entry));
     Some(entry)
 }
