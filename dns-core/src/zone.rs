@@ -9,6 +9,7 @@ mod builder;
 mod edit;
 mod fault;
 mod node;
+mod order;
 mod region;
 #[cfg(test)]
 mod tests;

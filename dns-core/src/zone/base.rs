@@ -1,9 +1,9 @@
 //! The packed part of a zone: all nodes in one allocation, found through one table.
 
 use super::node::Node;
+use super::order::CanonicalOrder;
 use super::region::Region;
-use crate::RecordType;
-use crate::name::canonical_cmp;
+use crate::{Name, RecordType};
 
 /// Nodes begin at multiples of this, so that a table slot reaches 16 GiB with 32 bits.
 pub(super) const ALIGNMENT: usize = 4;
@@ -22,8 +22,8 @@ pub(super) struct Base {
     arena_used: usize,
     table: Table,
     names: usize,
-    /// Where the nodes with NSEC records stand, in canonical order of their names.
-    nsec: Vec<u32>,
+    /// Where the nodes with NSEC records stand.
+    nsec: CanonicalOrder,
     /// The NSEC3 records of the chain in use, by hash. Their owners are no names of the zone, so the table does not have them.
     nsec3: Vec<([u8; NSEC3_HASH_OCTETS], u32)>,
     /// NSEC3 records of other chains: part of the zone, but of no answer.
@@ -149,18 +149,20 @@ impl Base {
     }
 
     /// A base of nodes that stand in the arena and are linked in the table.
-    pub(super) fn new(arena: Region, arena_used: usize, table: Table, names: usize, orders: Orders) -> Self {
+    pub(super) fn new(
+        apex: &Name,
+        arena: Region,
+        arena_used: usize,
+        table: Table,
+        names: usize,
+        orders: Orders,
+    ) -> Self {
         let arena = arena.shrunk_to(arena_used);
         let Orders { nsec, mut nsec3, nsec3_unused } = orders;
         nsec3.sort_unstable();
-        let mut base =
-            Self { arena, arena_used, table, names, nsec: Vec::new(), nsec3: Vec::new(), nsec3_unused };
-        let mut nsec = nsec;
-        nsec.sort_by(|&left, &right| canonical_cmp(base.node(left).name(), base.node(right).name()));
-        nsec.shrink_to_fit();
         nsec3.shrink_to_fit();
-        (base.nsec, base.nsec3) = (nsec, nsec3);
-        base
+        let nsec = CanonicalOrder::new(apex.as_wire().len(), &nsec, |place| node_in(&arena, place).name());
+        Self { arena, arena_used, table, names, nsec, nsec3, nsec3_unused }
     }
 
     #[inline]
@@ -213,7 +215,7 @@ impl Base {
 
     #[inline]
     fn node(&self, place: u32) -> Node<'_> {
-        Node::new(&self.arena[place as usize * ALIGNMENT..])
+        node_in(&self.arena, place)
     }
 
     pub(super) fn names(&self) -> usize {
@@ -229,7 +231,8 @@ impl Base {
     pub(super) fn octets(&self) -> usize {
         self.arena_used
             + self.table.0.len()
-            + (self.nsec.len() + self.nsec3_unused.len()) * 4
+            + self.nsec.len() * CanonicalOrder::ENTRY_OCTETS
+            + self.nsec3_unused.len() * 4
             + self.nsec3.len() * 24
     }
 
@@ -256,9 +259,7 @@ impl Base {
 
     /// The node with the last NSEC record at or before `name` in canonical order.
     pub(super) fn nsec_at_or_before(&self, name: &[u8]) -> Option<Node<'_>> {
-        let after = self.nsec.partition_point(|&place| canonical_cmp(self.node(place).name(), name).is_le());
-        // The first name of the order is the apex, and nothing in the zone sorts before it.
-        self.nsec.get(after.checked_sub(1)?).map(|&place| self.node(place))
+        self.nsec.at_or_before(name, |place| self.node(place).name()).map(|place| self.node(place))
     }
 
     /// The node with the NSEC3 record of this hash, or else the one that covers it.
@@ -315,8 +316,8 @@ impl BaseWriter {
     }
 
     /// The base; `None` if it would be larger than 32 bits can reach.
-    pub(super) fn finish(self) -> Option<Base> {
-        let base = || Base::new(self.arena, self.used, self.table, self.names, self.orders);
+    pub(super) fn finish(self, apex: &Name) -> Option<Base> {
+        let base = || Base::new(apex, self.arena, self.used, self.table, self.names, self.orders);
         (!self.is_overfull).then(base)
     }
 
@@ -332,6 +333,11 @@ impl BaseWriter {
         self.used = (at + octets.len()).next_multiple_of(ALIGNMENT);
         Some(place)
     }
+}
+
+#[inline]
+fn node_in(arena: &[u8], place: u32) -> Node<'_> {
+    Node::new(&arena[place as usize * ALIGNMENT..])
 }
 
 /// The offset of a node in units of [`ALIGNMENT`]; `None` beyond what 32 bits can say.

@@ -168,7 +168,8 @@ impl ZoneBuilder {
         if faults.has_errors() {
             return Err(faults.into_sorted());
         }
-        match Zone::from_base(apex, Base::new(arena, used, table, names, orders), shape) {
+        let base = Base::new(&apex, arena, used, table, names, orders);
+        match Zone::from_base(apex, base, shape) {
             Ok(zone) => Ok(Built { zone, warnings: faults.into_sorted() }),
             Err(kind) => {
                 faults.push(Place::default(), kind);

@@ -239,7 +239,7 @@ impl Fold {
         for node in zone.base.unused_nsec3_nodes() {
             base.unused_nsec3(&node);
         }
-        let base = base.finish()?;
+        let base = base.finish(zone.apex())?;
         Some(Folded { base, old: self.zone.base, changes: self.zone.folding })
     }
 }
