@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Cache};
 use dns_core::zone::Zone;
-use dns_core::{Catalog, Class, ZoneEntry};
+use dns_core::{Catalog, Class, View, ZoneEntry};
 
 use crate::answer::find_zone_from;
 use crate::desk::{Batch, Case, Desk, Shared};
@@ -54,12 +54,20 @@ impl<R: CatalogReader> Responder for Worker<R> {
         let found = &mut [Ok(None); BATCH_MAX][..count];
         // Pass one: read the questions, and ask for the table slots.
         let mut last = None;
+        let has_large_view = catalog.views().iter().any(|view| view.is_large());
         for (index, (query, found)) in queries.iter_mut().zip(&mut *found).enumerate() {
             query.view = catalog.view_at(batch.listener, || packets.client(index).ip());
-            *found = query.read(packets.request(index)).map(|()| zone_of(catalog, query, &mut last));
+            *found = match query.read(packets.request(index)) {
+                Ok(()) if has_large_view => Ok(None),
+                Ok(()) => Ok(zone_of(catalog, query, &mut last)),
+                Err(error) => Err(error),
+            };
             if let Some(zone) = zone_in(found) {
                 zone.prefetch_slot(query.qname.hash(query.qname.labels()));
             }
+        }
+        if has_large_view {
+            find_among_many(catalog, queries, found);
         }
         // Pass two: ask for the nodes that the slots lead to. A lone query would only wait for itself.
         if count > 1 {
@@ -100,6 +108,31 @@ impl<R: CatalogReader> Responder for Worker<R> {
 
 /// What has become of a question so far: the zone that answers it, if we have one, or what is wrong with it.
 type Found<'c> = Result<Option<&'c ZoneEntry>, RequestError>;
+
+/// Finds the zones of all questions that could be read, where they are too many for the processor's cache: what one look-up waits
+/// for is fetched while others go on, read by read.
+#[inline(never)]
+fn find_among_many<'c>(catalog: &'c Catalog, queries: &[Query], found: &mut [Found<'c>]) {
+    for step in 0..View::READS_MAX {
+        for query in queries {
+            if let Some(view) = catalog.view_in(query.view) {
+                view.prefetch(&query.qname, step);
+            }
+        }
+    }
+    let mut last = None;
+    for (query, found) in queries.iter().zip(&mut *found).filter(|(_, found)| found.is_ok()) {
+        *found = Ok(zone_of(catalog, query, &mut last));
+        if let Some(zone) = zone_in(found) {
+            zone.prefetch_base();
+        }
+    }
+    for (query, found) in queries.iter().zip(&*found) {
+        if let Some(zone) = zone_in(found) {
+            zone.prefetch_slot(query.qname.hash(query.qname.labels()));
+        }
+    }
+}
 
 /// The zone that answers a question; none for classes other than IN. `last` is the zone of the question before, and the place of
 /// the view that it was found in: mostly it is the next one's, too.

@@ -43,6 +43,12 @@ impl Catalog {
         self.views.first().map(|view| &**view)
     }
 
+    /// The view at this place.
+    #[inline]
+    pub fn view_in(&self, place: usize) -> Option<&View> {
+        self.views.get(place).map(|view| &**view)
+    }
+
     /// The view of a name.
     pub fn view(&self, name: &str) -> Option<&View> {
         self.views.iter().map(|view| &**view).find(|view| view.name() == name)

@@ -79,6 +79,32 @@ impl<V> Trie<V> {
         }
     }
 
+    /// Asks for what looking this hash up reads in its `step`-th read from memory, given that it has been asked for those before;
+    /// hands `arrived` a value that has been reached. Whoever has many hashes to look up asks for the first read of all of them,
+    /// then for the second: that way they wait for memory together.
+    #[inline]
+    pub fn prefetch(&self, hash: u64, step: u32, arrived: impl Fn(&V)) {
+        let Some(mut branch) = self.root.as_deref() else { return };
+        let mut rest = hash;
+        for _ in 0..step / 2 {
+            let (bit, index) = branch.place(rest);
+            if branch.bitmap & bit == 0 {
+                return;
+            }
+            match &branch.children[index] {
+                Child::Branch(next) => branch = next,
+                Child::Leaf(_, value) => return arrived(value),
+                Child::Bucket(..) => return,
+            }
+            rest >>= LEVEL_BITS;
+        }
+        if step.is_multiple_of(2) {
+            crate::sys::prefetch(std::slice::from_ref(branch), 0);
+        } else {
+            crate::sys::prefetch(&branch.children, branch.place(rest).1);
+        }
+    }
+
     /// All values, in an order that means nothing.
     pub fn iter(&self) -> Iter<'_, V> {
         Iter {

@@ -132,6 +132,13 @@ impl Zone {
         self.node_of(&self.apex).unwrap_or_else(|| Node::new(&self.authority.negative))
     }
 
+    /// Asks the processor to fetch what every look-up reads before anything else.
+    #[inline]
+    pub fn prefetch_base(&self) {
+        crate::sys::prefetch_whole(&*self.base);
+        crate::sys::prefetch_whole(&*self.shape);
+    }
+
     /// Asks the processor to fetch what a look-up of this hash reads first.
     #[inline]
     pub fn prefetch_slot(&self, hash: u64) {

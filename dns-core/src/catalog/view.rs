@@ -95,6 +95,26 @@ impl View {
         self.depth_bits & (u128::MAX >> (127 - labels.min(127)))
     }
 
+    /// So many zones that finding one waits for memory: look-ups of a batch had better be [announced](Self::prefetch).
+    #[inline]
+    pub fn is_large(&self) -> bool {
+        self.zones.len() > 1000
+    }
+
+    /// Asks for what [`find`](Self::find) reads in its `step`-th read from memory, of [`READS_MAX`](Self::READS_MAX); the steps are
+    /// to be asked for in order.
+    #[inline]
+    pub fn prefetch(&self, name: &HashedName, step: u32) {
+        let depths = self.depths_up_to(name.labels());
+        if depths != 0 {
+            let depth = 127 - depths.leading_zeros() as usize;
+            self.zones.prefetch(name.hash(depth), step, |entry| crate::sys::prefetch_whole(&**entry));
+        }
+    }
+
+    /// Reads of a look-up among many zones; a billion of them need no more.
+    pub const READS_MAX: u32 = 12;
+
     /// The zone of this very name.
     pub fn zone(&self, apex: &Name) -> Option<&ZoneEntry> {
         self.zones.get(apex.hash64(), |entry| entry.apex == *apex).map(|entry| &**entry)
