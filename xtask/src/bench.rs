@@ -28,6 +28,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
 use self::entrant::{Entrant, Kind};
+use self::latency::Changed;
 use self::machine::Machine;
 use self::page::Page;
 use self::scenario::{Scenario, Work};
@@ -56,7 +57,8 @@ pub struct Args {
     /// Lists the scenarios, and measures nothing.
     #[arg(long)]
     list: bool,
-    /// Rounds; each asks every server once. Starts are repeated as often.
+    /// Rounds; each asks every server once. Starts are repeated as often, and updates are sent for as long as all rounds
+    /// together.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
     /// How long a server is asked in a round.
@@ -177,8 +179,9 @@ impl Run<'_> {
                 Outcome::Start(self.starts(scenario, Some(&zones), &mut absent))
             }
             Work::Rest => Outcome::Rest(self.starts(scenario, None, &mut absent)),
-            Work::Latency => {
-                Outcome::Latency(latency::measure(&self.programs, &maker.make(scenario.shape)?)?)
+            Work::Latency { .. } => {
+                let zones = maker.make(scenario.shape)?;
+                Outcome::Latency(self.changes(scenario, &zones, &mut absent))
             }
         };
         Ok(Measured { scenario, outcome, absent })
@@ -229,6 +232,25 @@ impl Run<'_> {
                     },
                     Err(error) => self.miss(scenario, entrant, &error, absent),
                 }
+            }
+        }
+        all
+    }
+
+    /// Has records changed by one after another.
+    fn changes(
+        &mut self,
+        scenario: &Scenario,
+        zones: &Zones,
+        absent: &mut Vec<(String, String)>,
+    ) -> Vec<Changed> {
+        let seconds = self.args.rounds * self.args.seconds;
+        let mut all = Vec::new();
+        for entrant in scenario.entrants(&self.kinds) {
+            eprintln!("{}: changing records of {}", scenario.id, entrant.label);
+            match latency::measure(entrant, &self.programs, self.folder, zones, seconds) {
+                Ok(latency) => all.push(Changed { entrant, latency }),
+                Err(error) => self.miss(scenario, entrant, &error, absent),
             }
         }
         all
