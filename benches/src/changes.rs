@@ -1,4 +1,4 @@
-//! Changes of records in a zone of [`ZonePlan`], in process.
+//! Changes of records in a zone of [`ZonePlan`]: which they are, how long they take, and making them in process.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,12 +15,17 @@ const STRIDE: u64 = 2_654_435_761;
 /// A changer that is so late, because its process was stopped or has too much to do, does not make up for it.
 const LATE: Duration = Duration::from_millis(20);
 
+/// The names with one address, in an order that helps no cache.
+pub struct Hosts {
+    plan: ZonePlan,
+    /// Indices of the names.
+    indices: Vec<u32>,
+}
+
 /// Changes the address of one host after another, each to another one than it has.
 pub struct Changer<'s> {
     store: &'s Store,
-    plan: ZonePlan,
-    /// Indices of names with one address.
-    hosts: Vec<u32>,
+    hosts: Hosts,
     made: u64,
 }
 
@@ -35,15 +40,52 @@ pub struct Latency {
     pub p99_micros: f64,
     /// None took longer.
     pub max_micros: f64,
-    /// One after another, from one thread.
+    /// One after another, each as soon as the one before is done.
     pub changes_per_second: f64,
+}
+
+impl Hosts {
+    /// Those of this zone.
+    pub fn new(plan: ZonePlan) -> Self {
+        let indices = (0..plan.names).filter(|index| Kind::of(*index) == Kind::Host).collect();
+        Self { plan, indices }
+    }
+
+    /// The host that change number `made` is for, and its new address.
+    ///
+    /// # Errors
+    ///
+    /// If the plan's name were none; they all are.
+    pub fn change(&self, made: u64) -> Result<(Name, [u8; 4])> {
+        let place = made.wrapping_mul(STRIDE) % self.indices.len() as u64;
+        let owner = self.plan.owner(self.indices[place as usize]).parse()?;
+        Ok((owner, (made as u32).to_be_bytes())) // of any 2^32 in a row, no two are alike
+    }
+}
+
+impl Latency {
+    /// Of changes that took so long, at this rate; `None` if there were none.
+    pub fn of(mut times: Vec<Duration>, changes_per_second: f64) -> Option<Self> {
+        times.sort_unstable();
+        // The time that at least so many per cent did not exceed: of a few, 99 % are all.
+        let micros = |percent: usize| {
+            let place = (times.len() * percent).div_ceil(100).checked_sub(1)?;
+            Some(times.get(place)?.as_secs_f64() * 1e6)
+        };
+        Some(Self {
+            changes: times.len() as u64,
+            median_micros: micros(50)?,
+            p99_micros: micros(99)?,
+            max_micros: micros(100)?,
+            changes_per_second,
+        })
+    }
 }
 
 impl<'s> Changer<'s> {
     /// For a store that has the zone of the plan.
     pub fn new(store: &'s Store, plan: ZonePlan) -> Self {
-        let hosts = (0..plan.names).filter(|index| Kind::of(*index) == Kind::Host).collect();
-        Self { store, plan, hosts, made: 0 }
+        Self { store, hosts: Hosts::new(plan), made: 0 }
     }
 
     /// Changes the next host; returns how long the store took until it was published.
@@ -52,9 +94,7 @@ impl<'s> Changer<'s> {
     ///
     /// If the store refuses it, or readers do not see it.
     pub fn change(&mut self) -> Result<Duration> {
-        let place = self.made.wrapping_mul(STRIDE) % self.hosts.len() as u64;
-        let owner: Name = self.plan.owner(self.hosts[place as usize]).parse()?;
-        let address = (self.made as u32).to_be_bytes(); // of any 2^32 in a row, no two are alike
+        let (owner, address) = self.hosts.change(self.made)?;
         let rrset = Rrset::new(owner.clone(), RecordType::A, 300, [address])?;
         let begin = Instant::now();
         self.store.update(&Source::Api, rrset, None).with_context(|| format!("changing {owner}"))?;
@@ -98,19 +138,10 @@ impl<'s> Changer<'s> {
     ///
     /// As for [`change`](Self::change), or there are no changes.
     pub fn time(&mut self, changes: u32) -> Result<Latency> {
-        ensure!(changes > 0, "no changes to time");
         let begin = Instant::now();
-        let mut times = (0..changes).map(|_| self.change()).collect::<Result<Vec<_>>>()?;
-        let seconds = begin.elapsed().as_secs_f64();
-        times.sort_unstable();
-        let micros = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e6;
-        Ok(Latency {
-            changes: u64::from(changes),
-            median_micros: micros(0.5),
-            p99_micros: micros(0.99),
-            max_micros: micros(1.0),
-            changes_per_second: f64::from(changes) / seconds,
-        })
+        let times = (0..changes).map(|_| self.change()).collect::<Result<Vec<_>>>()?;
+        let per_second = f64::from(changes) / begin.elapsed().as_secs_f64();
+        Latency::of(times, per_second).context("no changes to time")
     }
 }
 
@@ -121,6 +152,20 @@ mod tests {
     use dns_server::Server;
 
     use super::*;
+
+    #[test]
+    fn shares_of_few_changes_are_whole_changes() {
+        let of = |count: u64| {
+            let times = (1..=count).rev().map(Duration::from_micros).collect();
+            let latency = Latency::of(times, 1.0)?;
+            let micros = [latency.median_micros, latency.p99_micros, latency.max_micros];
+            Some(micros.map(|micros| micros.round() as u64))
+        };
+        assert_eq!(of(0), None);
+        assert_eq!(of(1), Some([1, 1, 1]));
+        assert_eq!(of(3), Some([2, 3, 3]));
+        assert_eq!(of(1000), Some([500, 990, 1000]));
+    }
 
     #[tokio::test]
     async fn every_change_is_seen_and_no_host_is_changed_twice_in_a_row() {
@@ -136,7 +181,7 @@ mod tests {
             .await
             .unwrap();
         let mut changer = Changer::new(server.store(), plan);
-        assert_eq!(changer.hosts.len(), 50);
+        assert_eq!(changer.hosts.indices.len(), 50);
         let places: HashSet<_> = (0..50_u64).map(|made| made.wrapping_mul(STRIDE) % 50).collect();
         assert_eq!(places.len(), 50);
         let latency = changer.time(120).unwrap();

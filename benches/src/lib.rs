@@ -4,7 +4,7 @@
 //! [`Questions`](questions::Questions), packets to ask it with and what the answers must say; and
 //! [`load::udp`] and [`load::tcp`], which ask and count. Everything stays on loopback and ends after a stated time.
 //!
-//! Driven by `cargo xtask bench`; the programs are `echo`, `load` and `zone`.
+//! Driven by `cargo xtask bench`; the programs are `echo`, `load`, `zone`, `changes` and `update`.
 
 pub mod changes;
 pub mod echo;
@@ -14,4 +14,5 @@ pub mod load;
 pub mod questions;
 pub mod random;
 pub mod sys;
+pub mod update;
 pub mod zone;

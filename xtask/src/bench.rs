@@ -28,6 +28,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
 use self::entrant::{Entrant, Kind};
+use self::latency::Changed;
 use self::machine::Machine;
 use self::page::Page;
 use self::scenario::{Scenario, Work};
@@ -44,19 +45,27 @@ const LOAD_CORE: &str = "1";
 /// For what may use both.
 const BOTH_CORES: &str = "0,1";
 
+/// What whoever has never run it should know.
+const AFTER_HELP: &str = "A whole run takes an hour; --quick is for a first look. Servers run on core 0 and the load on \
+                          core 1, so both should have nothing else to do. As root on Debian, peers that are missing \
+                          are installed first; those that cannot be had are named below the tables. \
+                          docs/benchmarks.md says more.";
+
 /// What `cargo xtask bench` takes.
 #[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// One scenario with one peer, within a minute.
+    /// One scenario with the echo floor, ours and one peer, within a minute.
     #[arg(long, conflicts_with_all = ["scenarios", "servers"])]
     quick: bool,
     /// Only scenarios whose id has one of these words in it; all but the slow ones without.
     #[arg(long = "scenario", value_name = "WORD", num_args = 1..)]
     scenarios: Vec<String>,
-    /// Lists the scenarios, and measures nothing.
+    /// Lists the scenarios (all, or those meant by --scenario), and measures nothing.
     #[arg(long)]
     list: bool,
-    /// Rounds; each asks every server once. Starts are repeated as often.
+    /// Rounds; each asks every server once. Starts are repeated as often, and updates are sent for as long as all rounds
+    /// together.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
     /// How long a server is asked in a round.
@@ -93,8 +102,7 @@ struct Run<'a> {
 /// Builds, installs and measures; fails if a server could not be measured or answered wrongly.
 pub fn run(args: &Args) -> Result<()> {
     let (words, kinds) = choice(args);
-    let chosen: Vec<&'static Scenario> =
-        scenarios::ALL.iter().filter(|scenario| scenario.is_meant(&words)).collect();
+    let chosen = chosen(&words, args.list);
     ensure!(!chosen.is_empty(), "no scenario has {} in its id; --list names them", words.join(" or "));
     if args.list {
         for scenario in chosen {
@@ -155,6 +163,12 @@ fn choice(args: &Args) -> (Vec<String>, Vec<Kind>) {
     (args.scenarios.clone(), kinds)
 }
 
+/// The scenarios that are meant by the words; without words, a list has the slow ones as well.
+fn chosen(words: &[String], list: bool) -> Vec<&'static Scenario> {
+    let all = list && words.is_empty();
+    scenarios::ALL.iter().filter(|scenario| all || scenario.is_meant(words)).collect()
+}
+
 impl Run<'_> {
     fn measure(&mut self, scenario: &'static Scenario, maker: &mut Maker<'_>) -> Result<Measured> {
         let reasons = scenario.absentees(&self.kinds).into_iter();
@@ -177,8 +191,9 @@ impl Run<'_> {
                 Outcome::Start(self.starts(scenario, Some(&zones), &mut absent))
             }
             Work::Rest => Outcome::Rest(self.starts(scenario, None, &mut absent)),
-            Work::Latency => {
-                Outcome::Latency(latency::measure(&self.programs, &maker.make(scenario.shape)?)?)
+            Work::Latency { .. } => {
+                let zones = maker.make(scenario.shape)?;
+                Outcome::Latency(self.changes(scenario, &zones, &mut absent))
             }
         };
         Ok(Measured { scenario, outcome, absent })
@@ -234,6 +249,25 @@ impl Run<'_> {
         all
     }
 
+    /// Has records changed by one after another.
+    fn changes(
+        &mut self,
+        scenario: &Scenario,
+        zones: &Zones,
+        absent: &mut Vec<(String, String)>,
+    ) -> Vec<Changed> {
+        let seconds = self.args.rounds * self.args.seconds;
+        let mut all = Vec::new();
+        for entrant in scenario.entrants(&self.kinds) {
+            eprintln!("{}: changing records of {}", scenario.id, entrant.label);
+            match latency::measure(entrant, &self.programs, self.folder, zones, seconds) {
+                Ok(latency) => all.push(Changed { entrant, latency }),
+                Err(error) => self.miss(scenario, entrant, &error, absent),
+            }
+        }
+        all
+    }
+
     fn miss(
         &mut self,
         scenario: &Scenario,
@@ -272,5 +306,20 @@ fn provide(kinds: &[Kind]) {
         } else if let Err(error) = peers::install(&[*peer]) {
             eprintln!("{}: {error:#}", peer.package);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_have_the_slow_scenarios_and_runs_only_where_they_are_asked_for() {
+        let slow = |words: &[String], list| chosen(words, list).iter().any(|scenario| scenario.slow);
+        assert!(slow(&[], true) && !slow(&[], false));
+        let words = ["zones-100k".to_owned()];
+        assert!(slow(&words, false) && slow(&words, true));
+        assert!(chosen(&["latency".to_owned()], true).iter().all(|scenario| scenario.id.contains("latency")));
+        assert!(chosen(&["nothing-like-it".to_owned()], true).is_empty());
     }
 }

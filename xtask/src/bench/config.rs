@@ -149,7 +149,7 @@ impl Site<'_> {
     statistics off
     queries-log-type 0
     allow-query any
-    allow-update none
+    allow-update {updates}
     allow-transfer none
     allow-notify none
     allow-control none
@@ -172,9 +172,12 @@ impl Site<'_> {
             port = self.address.port(),
             workers = self.setup.workers,
             first_core = self.setup.cores.split(',').next().unwrap_or_default(),
+            updates = if self.setup.updates { "127.0.0.1" } else { "none" },
         );
+        // Where it writes a zone, it takes even an absolute path for one below `datapath`.
+        let file = self.zone_file()?;
+        let file = file.strip_prefix(self.folder).unwrap_or(&file).display();
         for apex in &self.zones()?.apexes {
-            let file = self.zones()?.file.display();
             writeln!(text, "<zone>\n    type primary\n    domain {apex}\n    file \"{file}\"\n</zone>")?;
         }
         let file = self.write("yadifad.conf", &text)?;
@@ -228,7 +231,8 @@ remote-control:
         Ok(command)
     }
 
-    /// Without a journal and without checks, which cost it time when it starts.
+    /// Without checks and, where it takes no updates, without a journal, which cost it time when it starts. It never
+    /// writes zone files; by default it would write all of one after every update.
     fn knot(&self) -> Result<Command> {
         let mut text = format!(
             "server:
@@ -243,19 +247,25 @@ log:
     any: error
 database:
     storage: \"{folder}\"
+acl:
+  - id: local
+    address: 127.0.0.1
+    action: update
 template:
   - id: default
     storage: \"{folder}\"
     zonefile-sync: -1
     zonefile-load: whole
-    journal-content: none
+    journal-content: {journal}
     semantic-checks: off
-zone:
+{updates}zone:
 ",
             folder = self.folder.display(),
             ip = self.address.ip(),
             port = self.address.port(),
             workers = self.setup.workers,
+            journal = if self.setup.updates { "changes" } else { "none" },
+            updates = if self.setup.updates { "    acl: local\n" } else { "" },
         );
         for apex in &self.zones()?.apexes {
             writeln!(text, "  - domain: \"{apex}\"\n    file: \"{}\"", self.zones()?.file.display())?;
@@ -285,12 +295,11 @@ logging {{ channel errors {{ stderr; severity error; }}; category default {{ err
             port = self.address.port(),
             ip = self.address.ip(),
         );
+        let file = self.zone_file()?;
+        let file = file.display();
+        let updates = if self.setup.updates { "allow-update { 127.0.0.1; }; " } else { "" };
         for apex in &self.zones()?.apexes {
-            writeln!(
-                text,
-                "zone \"{apex}\" {{ type primary; file \"{}\"; }};",
-                self.zones()?.file.display()
-            )?;
+            writeln!(text, "zone \"{apex}\" {{ type primary; file \"{file}\"; {updates}}};")?;
         }
         let file = self.write("named.conf", &text)?;
         let mut command = self.installed("named")?;
@@ -364,6 +373,17 @@ bind-dnssec-db={folder}/dnssec.db
         run_quietly(command.arg(folder).args(words))
     }
 
+    /// The zone file; a copy for a server that takes updates: it may write them there, and has its journal beside it.
+    fn zone_file(&self) -> Result<PathBuf> {
+        let file = &self.zones()?.file;
+        if !self.setup.updates {
+            return Ok(file.clone());
+        }
+        let own = self.folder.join("own.zone");
+        fs::copy(file, &own).with_context(|| format!("cannot copy the zone to {}", own.display()))?;
+        Ok(own)
+    }
+
     fn zones(&self) -> Result<&Zones> {
         self.zones.context("only ours has a sample zone")
     }
@@ -390,7 +410,7 @@ mod tests {
     use super::*;
 
     /// The words of the command, and every file that was written.
-    fn written(kind: Kind, apexes: &[&str], limits: Limits) -> (String, String) {
+    fn written(kind: Kind, apexes: &[&str], setup: Setup) -> (String, String) {
         let folder = tempfile::tempdir().unwrap();
         let zone = folder.path().join("source.zone");
         fs::write(&zone, "records").unwrap();
@@ -400,7 +420,7 @@ mod tests {
         let zones = Zones { file: zone, apexes, names: 10, signed: false };
         let site = Site {
             kind,
-            setup: Setup { limits, ..Setup::ONE },
+            setup,
             address: "127.0.0.1:5399".parse().unwrap(),
             programs: Path::new("/programs"),
             folder: &own,
@@ -424,7 +444,7 @@ mod tests {
     #[test]
     fn every_server_is_told_every_zone_and_its_address() {
         for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Echo) {
-            let (words, text) = written(kind, &["a.test", "b.test"], Limits::Exempt);
+            let (words, text) = written(kind, &["a.test", "b.test"], Setup::ONE);
             for apex in ["a.test", "b.test"] {
                 assert!(text.contains(apex), "{kind:?}: {text}");
             }
@@ -434,7 +454,7 @@ mod tests {
 
     #[test]
     fn limits_are_in_force_where_they_are_measured() {
-        let config = |limits| written(Kind::Ours, &["a.test"], limits).1;
+        let config = |limits| written(Kind::Ours, &["a.test"], Setup { limits, ..Setup::ONE }).1;
         assert!(!config(Limits::Exempt).contains("rate_limit"));
         assert!(config(Limits::Unreached).contains("exempt: []"));
         assert!(config(Limits::Unreached).contains("answers: 10000000"));
@@ -442,8 +462,27 @@ mod tests {
     }
 
     #[test]
+    fn updates_are_taken_where_they_are_measured_and_spoil_no_zone_file_of_others() {
+        for (kind, allowed) in [
+            (Kind::Bind, "allow-update { 127.0.0.1; };"),
+            (Kind::Knot, "    acl: local"),
+            (Kind::Yadifa, "allow-update 127.0.0.1"),
+        ] {
+            let config = |updates| written(kind, &["a.test"], Setup { updates, ..Setup::ONE }).1;
+            assert!(config(true).contains(allowed) && !config(false).contains(allowed), "{kind:?}");
+            if kind != Kind::Knot {
+                assert!(config(true).contains("own.zone"), "{}", config(true));
+                assert!(config(false).contains("source.zone"), "{}", config(false));
+            }
+        }
+        let journal = |updates| written(Kind::Knot, &["a.test"], Setup { updates, ..Setup::ONE }).1;
+        assert!(journal(true).contains("journal-content: changes"));
+        assert!(journal(false).contains("journal-content: none"));
+    }
+
+    #[test]
     fn programs_run_on_their_cores() {
-        let (words, _) = written(Kind::Ours, &["a.test"], Limits::Exempt);
+        let (words, _) = written(Kind::Ours, &["a.test"], Setup::ONE);
         assert!(words.contains("\"--cpu-list\" \"0\""), "{words}");
     }
 }

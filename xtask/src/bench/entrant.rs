@@ -7,7 +7,7 @@ use clap::ValueEnum;
 pub enum Kind {
     /// Flips the QR bit: the floor.
     Echo,
-    /// `jw238dns`.
+    /// `jw238dns`, as a program and as a library.
     Ours,
     /// gdnsd.
     Gdnsd,
@@ -21,7 +21,8 @@ pub enum Kind {
     Bind,
     /// PowerDNS with the bind backend.
     Pdns,
-    /// Ours as a library, in a program that changes records while it answers.
+    /// Ours as a library, in a program that changes records. Whoever chooses [`Ours`](Self::Ours) gets both.
+    #[value(skip)]
     Changes,
 }
 
@@ -85,6 +86,8 @@ pub struct Setup {
     pub limits: Limits,
     /// Ours: settings of `backend`, as its configuration has them.
     pub backend: &'static str,
+    /// Peers: dynamic updates from loopback are taken, and kept on disk as each does by default.
+    pub updates: bool,
     /// The program of [`Kind::Changes`]: so many changes of one record per second.
     pub changes_per_second: u32,
 }
@@ -107,6 +110,7 @@ impl Setup {
         cores: super::SERVER_CORE,
         limits: Limits::Exempt,
         backend: "",
+        updates: false,
         changes_per_second: 0,
     };
 }

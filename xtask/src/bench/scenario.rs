@@ -37,8 +37,11 @@ pub enum Work {
     },
     /// Ours with its sample zone, without load.
     Rest,
-    /// The time until a change in process is seen by readers.
-    Latency,
+    /// The time until a change is seen: ours changes records in process, peers by dynamic updates.
+    Latency {
+        /// Those that do not take part, and why.
+        absent: &'static [(Kind, &'static str)],
+    },
 }
 
 /// Who takes part.
@@ -87,7 +90,7 @@ pub enum Budget {
     Start { seconds: f64, octets: u64 },
     /// Seconds to the first answer, octets resident, and share of a core.
     Rest { seconds: f64, octets: u64, cpu: f64 },
-    /// Median, in microseconds.
+    /// Median of ours, in microseconds.
     Latency(f64),
 }
 
@@ -123,6 +126,7 @@ impl Scenario {
                 Work::Load { lineup: Lineup::All { asking, ours, absent }, base, metric }
             }
             Work::Start { .. } => Work::Start { absent },
+            Work::Latency { .. } => Work::Latency { absent },
             other => other,
         };
         Self { work, ..self }
@@ -184,13 +188,28 @@ impl Scenario {
                 let setup = Setup { cores: BOTH_CORES, ..Setup::ONE };
                 vec![Entrant { setup, ..Entrant::plain(Kind::Ours, Asking::udp("hits")) }]
             }
-            Work::Latency => Vec::new(),
+            Work::Latency { .. } => self
+                .present(kinds)
+                .map(|kind| match kind {
+                    // It folds changes into its base in the background.
+                    Kind::Ours => Entrant {
+                        setup: Setup { cores: BOTH_CORES, ..Setup::ONE },
+                        ..Entrant::plain(Kind::Changes, Asking::udp("hits"))
+                    },
+                    peer => Entrant {
+                        setup: Setup { updates: true, ..Setup::ONE },
+                        ..Entrant::plain(peer, Asking::udp("hits"))
+                    },
+                })
+                .collect(),
         }
     }
 
     /// Those that do not take part, of these kinds, and why.
     pub fn absentees(&self, kinds: &[Kind]) -> Vec<(Kind, &'static str)> {
-        let (Work::Load { lineup: Lineup::All { absent, .. }, .. } | Work::Start { absent }) = self.work
+        let (Work::Load { lineup: Lineup::All { absent, .. }, .. }
+        | Work::Start { absent }
+        | Work::Latency { absent }) = self.work
         else {
             return Vec::new();
         };

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Measured;
 use super::entrant::Kind;
-use super::latency::Latency;
+use super::latency::Changed;
 use super::measure::{Rounds, Row, Sample};
 use super::process::Memory;
 use super::scenario::{Base, Budget, Metric};
@@ -27,7 +27,7 @@ pub enum Outcome {
     Load(Rounds),
     Start(Vec<Starts>),
     Rest(Vec<Starts>),
-    Latency(Latency),
+    Latency(Vec<Changed>),
 }
 
 impl Table {
@@ -37,7 +37,7 @@ impl Table {
             Outcome::Load(rounds) => of_rounds(rounds),
             Outcome::Start(starts) => of_starts(starts),
             Outcome::Rest(starts) => of_rest(starts),
-            Outcome::Latency(latency) => of_latency(latency),
+            Outcome::Latency(changed) => of_latency(changed),
         };
         table.notes.extend(measured.absent.iter().map(|(who, why)| format!("{who} is missing: {why}.")));
         if !measured.scenario.remark.is_empty() {
@@ -168,11 +168,11 @@ pub fn verdict(measured: &Measured) -> Option<Verdict> {
                 text(took, memory, used),
             )
         }
-        (Budget::Latency(most), Outcome::Latency(latency)) => Verdict::new(
-            latency.median_micros <= most,
-            format!("at most {most} us"),
-            format!("{:.1}", latency.median_micros),
-        ),
+        (Budget::Latency(most), Outcome::Latency(changed)) => {
+            let ours = changed.iter().find(|changed| changed.entrant.kind == Kind::Changes)?;
+            let median = ours.latency.median_micros;
+            Verdict::new(median <= most, format!("at most {most} us"), format!("{median:.1}"))
+        }
         _ => return None,
     })
 }
@@ -195,7 +195,10 @@ pub fn json(measured: &Measured) -> Value {
             let server = |starts: &Starts| json!({ "server": starts.entrant.label, "starts": starts.starts });
             starts.iter().map(server).collect()
         }
-        Outcome::Latency(latency) => json!([latency]),
+        Outcome::Latency(changed) => {
+            let server = |Changed { entrant, latency }: &Changed| json!({ "server": entrant.label, "latency": latency });
+            changed.iter().map(server).collect()
+        }
     };
     value
 }
@@ -301,16 +304,24 @@ fn of_rest(starts: &[Starts]) -> Table {
     Table { header, rows: starts.iter().map(row).collect(), notes: vec![counted(starts)] }
 }
 
-fn of_latency(latency: &Latency) -> Table {
-    let header = words(&["changes", "median, us", "99 %, us", "most, us", "changes/s"]);
-    let row = vec![
-        grouped(latency.changes as f64),
-        decimals(Some(latency.median_micros), 1),
-        decimals(Some(latency.p99_micros), 1),
-        decimals(Some(latency.max_micros), 0),
-        grouped(latency.changes_per_second),
-    ];
-    Table { header, rows: vec![row], notes: Vec::new() }
+fn of_latency(changed: &[Changed]) -> Table {
+    let header = words(&["server", "changes timed", "median, us", "99 %, us", "most, us", "changes/s"]);
+    let row = |Changed { entrant, latency }: &Changed| {
+        vec![
+            entrant.label.to_owned(),
+            grouped(latency.changes as f64),
+            decimals(Some(latency.median_micros), 1),
+            decimals(Some(latency.p99_micros), 1),
+            grouped(latency.max_micros),
+            rate(latency.changes_per_second),
+        ]
+    };
+    let put_off = changed.iter().filter(|changed| changed.latency.put_off > 0);
+    let note = |Changed { entrant, latency }: &Changed| {
+        let times = grouped(latency.put_off as f64);
+        format!("{}'s SERVFAILs, after which it was sent the update again: {times}.", entrant.label)
+    };
+    Table { header, rows: changed.iter().map(row).collect(), notes: put_off.map(note).collect() }
 }
 
 fn memory_cells(starts: &Starts) -> Vec<String> {
@@ -356,6 +367,11 @@ fn grouped(value: f64) -> String {
     out
 }
 
+/// Per second: some servers make only a few changes.
+fn rate(per_second: f64) -> String {
+    if per_second < 100.0 { decimals(Some(per_second), 1) } else { grouped(per_second) }
+}
+
 fn percent(share: Option<f64>) -> String {
     share.map_or_else(dash, |share| format!("{:.0} %", share * 100.0))
 }
@@ -379,6 +395,7 @@ fn line_of(cells: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::entrant::Entrant;
+    use super::super::latency::Latency;
     use super::super::measure::tests::rounds;
     use super::super::scenarios;
     use super::*;
@@ -464,6 +481,32 @@ mod tests {
         assert!(ours["ratio_to_echo"]["interval_95"][0].is_f64());
         assert_eq!(json["budget_met"], false);
         assert_eq!(json["absent"][0]["reason"], "is not here");
+    }
+
+    #[test]
+    fn changes_of_ours_are_judged_and_those_of_others_shown() {
+        let changed = |kind, median_micros, put_off| {
+            let latency = Latency {
+                changes: 1234,
+                median_micros,
+                p99_micros: 90.0,
+                max_micros: 1000.0,
+                changes_per_second: 2000.0,
+                put_off,
+            };
+            Changed { entrant: Entrant::plain(kind, super::super::entrant::Asking::udp("hits")), latency }
+        };
+        let of = |ours| {
+            let all = vec![changed(Kind::Changes, ours, 0), changed(Kind::Yadifa, 300.0, 7)];
+            measured("latency-10k", Outcome::Latency(all))
+        };
+        assert!(verdict(&of(30.0)).unwrap().met && !verdict(&of(30.1)).unwrap().met);
+        let table = Table::of(&of(8.0));
+        assert_eq!(table.rows[1], ["YADIFA", "1,234", "300.0", "90.0", "1,000", "2,000"]);
+        assert_eq!(table.notes[0], "YADIFA's SERVFAILs, after which it was sent the update again: 7.");
+        assert_eq!((rate(2.34), rate(1234.5)), ("2.3".to_owned(), "1,234".to_owned()));
+        assert_eq!(json(&of(8.0))["servers"][1]["latency"]["put_off"], 7);
+        assert!(verdict(&measured("latency-10k", Outcome::Latency(Vec::new()))).is_none());
     }
 
     #[test]
