@@ -12,13 +12,14 @@ use crate::reply::{Full, Owner, Reply, Section, read_name};
 /// Hosts that get addresses without need, and hosts that are told apart, in one reply.
 const HOSTS_MAX: usize = 32;
 
-/// Adds the addresses of the hosts that an RRset of the answer names, as far as there is room.
+/// Adds the addresses of the hosts that an RRset of the answer names, as far as there is room. It stands at `copy_at` in the
+/// message, and its owner at `owner_at`.
 #[inline]
 pub(crate) fn add_targets(
     answerer: &Answerer<'_>,
     place: Place<'_>,
     rrset: &PackedRrset<'_>,
-    copy_at: usize,
+    (owner_at, copy_at): (usize, usize),
     mentioned: &mut HashedName,
     reply: &mut Reply<'_>,
 ) {
@@ -26,8 +27,9 @@ pub(crate) fn add_targets(
         return;
     }
     let mut hosts = Hosts::new(answerer, place, rrset, copy_at, mentioned);
+    hosts.owner_at = Some(owner_at);
     // Addresses below a cut are glue: good for NS records of the apex, no authority for anything else.
-    hosts.glue_wanted = rrset.rtype == RecordType::NS;
+    hosts.others_wanted = rrset.rtype == RecordType::NS;
     // What does not fit is left out: it is not required.
     let _ = hosts
         .read(None, reply)
@@ -49,14 +51,13 @@ pub(crate) fn add_glue(
     reply: &mut Reply<'_>,
 ) {
     let mut hosts = Hosts::new(answerer, place, ns, copy_at, mentioned);
-    hosts.glue_wanted = true;
+    hosts.first = Standing::Glue;
+    // With minimal responses, sibling glue stays: without it the servers may not be found.
+    hosts.others_wanted = !answerer.policy.minimal_responses;
     if hosts.read(Some(cut), reply).is_err() {
         return reply.mark_truncated();
     }
-    // With minimal responses, sibling glue stays: without it the servers may not be found.
-    if hosts.add(Standing::Glue, reply).is_ok() && !answerer.policy.minimal_responses {
-        let _ = hosts.add(Standing::Ours, reply);
-    }
+    let _ = hosts.add(Standing::Glue, reply).and_then(|()| hosts.add(Standing::Ours, reply));
 }
 
 /// Records of the type name hosts whose addresses the client will want next.
@@ -94,8 +95,12 @@ struct Hosts<'a, 'z> {
     /// Where the RRset stands in the message, as [`Reply::put`] tells.
     copy_at: usize,
     mentioned: &'a mut HashedName,
-    /// Addresses of hosts below a cut are of use.
-    glue_wanted: bool,
+    /// Where in the message the owner of the RRset stands, if it can be a host itself.
+    owner_at: Option<usize>,
+    /// Which hosts come first.
+    first: Standing,
+    /// Addresses of the other ones are of use, too.
+    others_wanted: bool,
     /// Hosts that the zone has, each once, in the order of the records.
     known: [Option<Host<'z>>; HOSTS_MAX],
     count: usize,
@@ -126,14 +131,16 @@ impl<'a, 'z> Hosts<'a, 'z> {
             records: rrset.count,
             copy_at,
             mentioned,
-            glue_wanted: false,
+            owner_at: None,
+            first: Standing::Ours,
+            others_wanted: false,
             known: [None; HOSTS_MAX],
             count: 0,
         }
     }
 
-    /// Finds the hosts, each looked up once. The addresses of those in the child zone that begins at `cut` are written at once, as
-    /// they come first and all of them are required.
+    /// Finds the hosts. The addresses of those in the child zone that begins at `cut` are written at once, as they come first and
+    /// all of them are required.
     ///
     /// The records are read where they stand in the message: there, names may have been compressed or not.
     fn read(&mut self, cut: Option<Node<'_>>, reply: &mut Reply<'_>) -> Result<(), Full> {
@@ -147,14 +154,13 @@ impl<'a, 'z> Hosts<'a, 'z> {
             };
             let rdata_at = record_at + RECORD_HEADER_OCTETS;
             let rdata_end = rdata_at + usize::from(u16::from_be_bytes([rdlength[0], rdlength[1]]));
-            if let Some(host_at) = self.host_at(message, record_at, rdata_end)
+            if let Some(host_at) = self.host_at(message, rdata_at, rdata_end)
                 && let Some(host) = self.find(host_at, message, &mut wire)
             {
                 if cut.is_some_and(|(cut, labels)| self.is_mentioned_below(cut, labels)) {
                     self.put(host, reply)?;
-                } else if self.count < HOSTS_MAX && !self.knows(&host) {
-                    self.known[self.count] = Some(host);
-                    self.count += 1;
+                } else if !self.knows(&host) {
+                    self.note(host);
                 }
             }
             // The owner of the next record: a pointer, or in full where pointers do not reach.
@@ -170,6 +176,19 @@ impl<'a, 'z> Hosts<'a, 'z> {
     #[inline]
     fn is_mentioned_below(&self, ancestor: &[u8], labels: usize) -> bool {
         self.mentioned.labels() >= labels && self.mentioned.suffix(labels) == ancestor
+    }
+
+    /// Keeps a host. When there are too many, those that come first keep their places.
+    fn note(&mut self, host: Host<'z>) {
+        let displaced = |known: &Option<Host<'_>>| known.is_some_and(|known| known.standing != self.first);
+        if let Some(free) = self.known.get_mut(self.count) {
+            *free = Some(host);
+            self.count += 1;
+        } else if host.standing == self.first
+            && let Some(place) = self.known.iter().rposition(displaced)
+        {
+            self.known[place] = Some(host);
+        }
     }
 
     fn knows(&self, host: &Host<'_>) -> bool {
@@ -195,16 +214,14 @@ impl<'a, 'z> Hosts<'a, 'z> {
     }
 
     /// Where in the message the host stands that a record names.
-    fn host_at(&self, message: &[u8], record_at: usize, rdata_end: usize) -> Option<usize> {
-        let rdata_at = record_at + RECORD_HEADER_OCTETS;
+    fn host_at(&self, message: &[u8], rdata_at: usize, rdata_end: usize) -> Option<usize> {
         match self.rtype {
             // These may be compressed, which the RDATA table does not expect.
             RecordType::NS => Some(rdata_at),
             RecordType::MX => Some(rdata_at + 2),
-            // A service, as opposed to an alias, whose target is the root means its owner (RFC 9460, section 2.5.2). The
-            // owner is a pointer but in the rare message where pointers do not reach.
-            RecordType::SVCB | RecordType::HTTPS if matches!(message.get(rdata_at..rdata_at + 3), Some([high, low, 0]) if high | low != 0) => {
-                (message[record_at] >= 0xc0).then_some(record_at)
+            // A service, as opposed to an alias, whose target is the root means its owner (RFC 9460, section 2.5.2).
+            RecordType::SVCB | RecordType::HTTPS if is_service_of_its_owner(message.get(rdata_at..)) => {
+                self.owner_at
             }
             rtype => rdata::embedded_names(rtype, message.get(rdata_at..rdata_end)?)
                 .find(|name| name.additional)
@@ -242,8 +259,13 @@ impl<'a, 'z> Hosts<'a, 'z> {
                 _ => {}
             }
         }
-        (standing == Standing::Ours || self.glue_wanted).then_some(Host { node, standing, at })
+        (standing == self.first || self.others_wanted).then_some(Host { node, standing, at })
     }
+}
+
+/// A priority other than 0, and the root as target.
+fn is_service_of_its_owner(rdata: Option<&[u8]>) -> bool {
+    matches!(rdata, Some([high, low, 0, ..]) if high | low != 0)
 }
 
 /// How many labels a name has, the root not counted.

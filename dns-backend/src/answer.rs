@@ -213,8 +213,11 @@ impl<'c> Answerer<'c> {
         for followed in 1..=depth {
             let is_name =
                 read_name(reply.written(), at, &mut wire).is_some_and(|name| target.read(name).is_ok());
+            if !is_name {
+                break;
+            }
             let hash = target.hash(target.labels());
-            if !is_name || visited[..followed].contains(&hash) {
+            if visited[..followed].contains(&hash) {
                 break;
             }
             visited[followed] = hash;
@@ -264,7 +267,7 @@ impl<'c> Answerer<'c> {
                 prove_syntheses(owed, mentioned, reply)?;
                 self.prove_synthesis(place, current, &found, reply)?;
                 if !self.policy.minimal_responses {
-                    additional::add_targets(self, place, &rrset, copy_at, mentioned, reply);
+                    additional::add_targets(self, place, &rrset, (current.at, copy_at), mentioned, reply);
                 }
             }
             Outcome::Node(node) => {
@@ -491,7 +494,8 @@ pub(crate) fn check_qtype(qtype: RecordType) -> Result<(), ResponseCode> {
     }
 }
 
-/// As [`find_zone`], beginning with a zone of the same view, which mostly is the one: that of the question before, or of the alias.
+/// As [`find_zone`], beginning with a zone of the same view, which mostly is the one: that of the question before, or of the
+/// alias.
 #[inline]
 pub(crate) fn find_zone_from<'c>(
     last: Option<&'c ZoneEntry>,

@@ -27,7 +27,8 @@ pub trait Packets {
     /// A request as it came, from its DNS header on.
     fn request(&self, index: usize) -> &[u8];
 
-    /// A request and the buffer for its reply; the reply never gets longer than the buffer.
+    /// A request and the buffer for its reply; the reply never gets longer than the buffer. Once a reply has been sent, its
+    /// buffer may be no longer than it is.
     fn exchange(&mut self, index: usize) -> (&[u8], &mut [u8]);
 
     /// Who asked.
@@ -42,7 +43,8 @@ pub trait Packets {
     /// cookie needs it.
     fn now(&self) -> Duration;
 
-    /// Says that the first `octets` of the reply buffer are to be sent; a request without this gets no reply.
+    /// Says that the first `octets` of the reply buffer, which has been asked for before, are to be sent; a request without this
+    /// gets no reply.
     fn send(&mut self, index: usize, octets: usize);
 
     /// Most requests in one batch.

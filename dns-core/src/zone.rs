@@ -20,7 +20,7 @@ use base::Base;
 use node::{Flags, NodePacker};
 
 pub use self::base::{NSEC3_HASH_OCTETS, Nsec3Match};
-pub use self::builder::{Batch, Built, ZoneBuilder};
+pub use self::builder::{Built, RecordBatch, ZoneBuilder};
 pub use self::edit::{Fold, Folded, ZoneEdit};
 pub use self::fault::{Place, ZoneFault, ZoneFaultKind};
 pub use self::node::{Node, PackedRrset, RECORD_HEADER_OCTETS, Records, Rrsets, SourceTag};

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use dns_core::Name;
-use dns_core::zone::{Batch, Built, Place, SourceTag, ZoneBuilder};
+use dns_core::zone::{Built, Place, RecordBatch, SourceTag, ZoneBuilder};
 use dns_core::zonefile::{self, Report, ZoneRecord};
 use thiserror::Error;
 
@@ -88,7 +88,7 @@ fn load(
     let options = zonefile::Options { origin: Some(apex.clone()), ..zonefile::Options::default() };
     let mut builder = ZoneBuilder::for_file_of(apex.clone(), octets.as_ref().len());
     let mut include = confined_include(path, disk);
-    let add = |batch: &mut Batch, record: ZoneRecord<'_>| {
+    let add = |batch: &mut RecordBatch, record: ZoneRecord<'_>| {
         let place = Place { file: record.file, line: record.position.line };
         batch.add(record.owner, record.rtype, record.ttl, record.rdata, SourceTag::default(), place);
     };

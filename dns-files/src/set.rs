@@ -1,6 +1,7 @@
 //! A set of zone files, kept in step with a store.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread::scope;
 
@@ -174,8 +175,9 @@ impl ZoneFiles {
 
     /// Reads zones with all cores, and puts them into the store one by one while the next ones are being read.
     fn load(&mut self, zones: Vec<ZoneFile>, report: &mut SyncReport) {
-        // Few zones are read one by one, each by all cores if it is large.
-        let threads = cores_for_each(zones.len().min(READ_AHEAD));
+        // At the start few zones are read one by one, each by all cores if it is large. Later on queries have the cores.
+        let is_start = self.known.is_empty();
+        let threads = if is_start { cores_for_each(zones.len().min(READ_AHEAD)) } else { NonZeroUsize::MIN };
         let read = |zone: ZoneFile| {
             let mut disk = Disk::default();
             let loaded = read_zone(&zone.path, &zone.apex, &mut disk, threads);

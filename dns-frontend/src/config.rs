@@ -127,7 +127,7 @@ impl UdpConfig {
     /// Receive buffer of one socket: some thousand queries, for the time a worker gets no CPU.
     pub const RECEIVE_BUFFER_OCTETS: Limit<usize> = Limit { default: 4 << 20, min: 4 << 10, max: 1 << 30 };
     /// Largest request; longer datagrams are dropped and counted. Fixed.
-    pub const REQUEST_OCTETS_MAX: usize = 2048;
+    pub const REQUEST_OCTETS_MAX: usize = 4096;
 }
 
 impl TcpConfig {

@@ -13,7 +13,7 @@ mod store;
 use std::fmt;
 use std::num::NonZeroUsize;
 
-pub use self::batch::Batch;
+pub use self::batch::RecordBatch;
 use self::pack::{PackedPart, Packing, Plan, Space};
 use self::partition::{Partition, Scratch, Whole};
 use self::store::Buffer;
@@ -39,7 +39,7 @@ pub struct ZoneBuilder {
     synthesised_apex: bool,
     /// There are 2^`bits` parts.
     bits: u32,
-    records: Batch,
+    records: RecordBatch,
 }
 
 /// Octets that records may take in all; those of one part have offsets of 32 bits.
@@ -52,7 +52,7 @@ const BITS_MAX: u32 = 8;
 impl ZoneBuilder {
     /// A zone without records.
     pub fn new(apex: Name) -> Self {
-        let records = Batch::new(apex.clone(), 0, 0, OCTETS_MAX);
+        let records = RecordBatch::new(apex.clone(), 0, 0, OCTETS_MAX);
         Self { apex, synthesised_apex: false, bits: 0, records }
     }
 
@@ -63,7 +63,7 @@ impl ZoneBuilder {
     }
 
     fn in_parts(apex: Name, bits: u32) -> Self {
-        Self { bits, records: Batch::new(apex.clone(), bits, 0, OCTETS_MAX), ..Self::new(apex) }
+        Self { bits, records: RecordBatch::new(apex.clone(), bits, 0, OCTETS_MAX), ..Self::new(apex) }
     }
 
     /// Lets a CNAME stand at the apex, beside the SOA and NS records that were made up for it.
@@ -95,13 +95,17 @@ impl ZoneBuilder {
     }
 
     /// A batch for this zone, for the records of about so many octets of zone file, to be filled on another thread.
-    pub fn batch(&self, octets: usize) -> Batch {
+    pub fn batch(&self, octets: usize) -> RecordBatch {
         // Records take somewhat more than their text: a name, then, stands before most of them.
-        Batch::new(self.apex.clone(), self.bits, (octets * 3 / 2) >> self.bits, self.records.octets_max)
+        RecordBatch::new(self.apex.clone(), self.bits, (octets * 3 / 2) >> self.bits, self.records.octets_max)
     }
 
     /// Adds the records of a batch of this builder. The order in which batches are appended is that of their records.
-    pub fn append(&mut self, batch: Batch) {
+    ///
+    /// # Panics
+    /// If the batch was made for another zone, or by a builder that expected a file of another size.
+    pub fn append(&mut self, batch: RecordBatch) {
+        assert!(self.records.is_alike(&batch), "a batch of another builder");
         if !self.records.append(batch) {
             self.records.faults.push(Place::default(), ZoneFaultKind::ZoneTooLarge(self.apex.clone()));
         }
@@ -122,7 +126,7 @@ impl ZoneBuilder {
     /// each, and the number of the others at the end ([`ZoneFaultKind::MoreErrors`], [`ZoneFaultKind::MoreWarnings`]).
     pub fn finish_on(self, threads: NonZeroUsize) -> Result<Built, Vec<ZoneFault>> {
         let Self { apex, synthesised_apex, bits, records } = self;
-        let Batch { parts, mut faults, .. } = records;
+        let RecordBatch { parts, mut faults, .. } = records;
         let whole = Whole { apex: &apex, bits };
         let partitions = put_together(whole, threads, parts);
         let chain = find_chain(whole, &partitions);

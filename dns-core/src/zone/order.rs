@@ -39,8 +39,8 @@ impl CanonicalOrder {
     pub fn at_or_before<'n>(&self, wanted: &[u8], name: impl Fn(u32) -> &'n [u8]) -> Option<u32> {
         let wanted_key = key(wanted, self.apex_octets);
         let first = self.keys.partition_point(|&key| key < wanted_key);
-        // Those that begin alike, mostly one or none.
-        let alike = self.keys[first..].iter().take_while(|&&key| key == wanted_key).count();
+        // Those that begin alike: often one or none, but all names where hosts are numbered behind one long word.
+        let alike = self.keys[first..].partition_point(|&key| key == wanted_key);
         let alike = &self.places[first..first + alike];
         let after = first + alike.partition_point(|&place| canonical_cmp(name(place), wanted).is_le());
         // The first name of the order is the apex, and nothing in the zone sorts before it.
@@ -48,7 +48,8 @@ impl CanonicalOrder {
     }
 }
 
-/// The first octets of the label below the apex: of names whose keys differ, the one with the lower key comes first. 0 for the apex.
+/// The first octets of the label below the apex, 0 for the apex: of names whose keys differ, the one with the lower key comes
+/// first.
 fn key(name: &[u8], apex_octets: usize) -> u64 {
     let below = name.len().saturating_sub(apex_octets);
     let (mut at, mut label) = (0, &name[..0]);

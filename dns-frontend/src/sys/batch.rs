@@ -22,7 +22,7 @@ use crate::{
 };
 
 const SLOTS: usize = Batch::BATCH_MAX;
-/// Buffers begin this far apart. A multiple of 4096 would put the beginnings of all of them, which is what gets
+/// Requests begin this far apart. A multiple of 4096 would put the beginnings of all of them, which is what gets
 /// used, into the same few lines of the processor's cache.
 const STRIDE: usize = UdpConfig::REQUEST_OCTETS_MAX.next_multiple_of(LINE) + LINE;
 /// Octets of a line of the processor's cache, at whose beginnings replies begin.
@@ -54,6 +54,8 @@ pub(crate) struct Batch {
     reply_octets: [u16; SLOTS],
     /// Where in `replies` each of them has its reply, once it has been asked for.
     reply_at: [u32; SLOTS],
+    /// How many octets it may have there.
+    reply_room: [u16; SLOTS],
     /// The request whose reply was asked for last and not yet sent: room is kept for the longest one.
     open: Option<usize>,
     /// Where in `replies` room begins that nobody has.
@@ -101,6 +103,7 @@ impl Batch {
                 self.slots[self.len] = slot as u8;
                 self.reply_octets[self.len] = 0;
                 self.reply_at[self.len] = NOWHERE;
+                self.reply_room[self.len] = 0;
                 self.len += 1;
             }
         }
@@ -182,6 +185,7 @@ impl Datagrams for Batch {
             listener: 0,
             reply_octets: [0; SLOTS],
             reply_at: [NOWHERE; SLOTS],
+            reply_room: [0; SLOTS],
             open: None,
             free: 0,
         };
@@ -280,10 +284,12 @@ impl Packets for Batch {
             }
             self.open = Some(index);
             self.reply_at[index] = self.free as u32;
+            self.reply_room[index] = self.reply_octets_max as u16;
         }
         let octets = self.incoming.get(slot).msg_len as usize;
         let request = self.requests.slice(slot * STRIDE, octets);
-        (request, self.replies.slice_mut(self.reply_at[index] as usize, self.reply_octets_max))
+        let room = usize::from(self.reply_room[index]);
+        (request, self.replies.slice_mut(self.reply_at[index] as usize, room))
     }
 
     fn client(&self, index: usize) -> SocketAddr {
@@ -299,11 +305,14 @@ impl Packets for Batch {
     }
 
     fn send(&mut self, index: usize, octets: usize) {
-        assert!(octets <= self.reply_octets_max, "a reply of {octets} octets is longer than its buffer");
-        self.reply_octets[..self.len][index] = octets as u16;
+        let room = usize::from(self.reply_room[..self.len][index]);
+        assert!(octets <= room, "a reply of {octets} octets is longer than its buffer of {room}");
+        self.reply_octets[index] = octets as u16;
         if self.open == Some(index) {
             self.open = None;
             self.free += octets.next_multiple_of(LINE);
+            // Whoever writes it once more must not reach the next one.
+            self.reply_room[index] = octets as u16;
         }
     }
 }
@@ -354,6 +363,43 @@ mod tests {
                 assert_eq!(client.recv(&mut reply).unwrap(), 1);
                 assert_eq!(usize::from(reply[0]), octet);
             }
+        }
+    }
+
+    /// Replies of all lengths, silence, and an order of their own.
+    #[test]
+    fn no_reply_reaches_into_another() {
+        let (server, client) = (loopback(), loopback());
+        let mut batch = Batch::new(&UdpConfig::default(), false);
+        for octet in 0..6 {
+            client.send_to(&[octet], server.local_addr().unwrap()).unwrap();
+        }
+        assert_eq!(batch.receive(0, &server, true).unwrap().datagrams, 6);
+        let longest = UdpConfig::REPLY_OCTETS.max;
+        let fill = |batch: &mut Batch, index: usize, octets: usize| {
+            let (_, reply) = batch.exchange(index);
+            reply[..octets].fill(index as u8);
+        };
+        // Two are written before they are sent, one is never sent, one is written again and cannot grow.
+        fill(&mut batch, 2, longest);
+        fill(&mut batch, 0, longest);
+        batch.send(0, 100);
+        batch.send(2, longest);
+        fill(&mut batch, 1, longest);
+        fill(&mut batch, 3, 65);
+        batch.send(3, 65);
+        fill(&mut batch, 5, 1);
+        batch.send(5, 1);
+        assert_eq!(batch.exchange(3).1.len(), 65);
+        fill(&mut batch, 3, 64);
+        batch.send(3, 64);
+        fill(&mut batch, 4, longest);
+        batch.send(4, longest);
+        assert_eq!((batch.send_replies(&server).replies, batch.send_replies(&server).failed), (5, 0));
+        for (octet, octets) in [(0, 100), (2, longest), (3, 64), (4, longest), (5, 1)] {
+            let mut reply = vec![9; longest + 1];
+            let received = client.recv(&mut reply).unwrap();
+            assert_eq!(reply[..received], vec![octet; octets]);
         }
     }
 

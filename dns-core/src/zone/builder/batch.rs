@@ -9,7 +9,7 @@ use crate::{Name, RecordType, TTL_MAX, rdata};
 
 /// Records that one thread collects for a [`ZoneBuilder`](super::ZoneBuilder); several are filled at once, and then
 /// [appended](super::ZoneBuilder::append) one after the other.
-pub struct Batch {
+pub struct RecordBatch {
     apex: Name,
     /// There are 2^`bits` parts.
     bits: u32,
@@ -72,7 +72,7 @@ const SAME_OWNER: u8 = 0;
 const OWNER: u8 = 1;
 const NSEC3_OWNER: u8 = 2;
 
-impl Batch {
+impl RecordBatch {
     /// `octets_max` is how many octets the records may take, `part_octets` how many in each part are likely.
     pub(super) fn new(apex: Name, bits: u32, part_octets: usize, octets_max: usize) -> Self {
         Self {
@@ -87,6 +87,11 @@ impl Batch {
             octets_max,
             is_full: false,
         }
+    }
+
+    /// Both are of one zone, in as many parts.
+    pub(super) fn is_alike(&self, other: &Self) -> bool {
+        self.apex == other.apex && self.bits == other.bits
     }
 
     /// Adds what another batch has; `false` if some of it had to be left out because there is too much.

@@ -84,19 +84,20 @@ fn large_records_find_room() {
 /// A record in a test: owner, type, TTL, RDATA.
 type Row = (Name, RecordType, u32, Vec<u8>);
 
-/// Nodes with the numbers of their children, nodes of NSEC3 records, and what the zone says of itself.
-type Image = (Vec<(Vec<u8>, u32)>, Vec<Vec<u8>>, String);
+/// Nodes with the numbers of their children and the names of the NSEC records at or before them, nodes of NSEC3 records, and
+/// what the zone says of itself.
+type Image = (Vec<(Vec<u8>, u32, Option<Vec<u8>>)>, Vec<Vec<u8>>, String);
 
 /// Everything that a zone says: its nodes with their headers, and what stands in no table.
 fn image(zone: &Zone) -> Image {
-    let mut nodes: Vec<_> = zone.nodes().map(|node| (node.packed().to_vec(), node.children())).collect();
+    let before = |name: &[u8]| zone.nsec_at_or_before(name).map(|before| before.name().to_vec());
+    let nodes = zone.nodes().map(|node| (node.packed().to_vec(), node.children(), before(node.name())));
+    let mut nodes: Vec<_> = nodes.collect();
     nodes.sort();
     let nsec3 = zone.nsec3_nodes().map(|node| node.packed().to_vec()).collect();
     for node in zone.nodes() {
         let found = zone.node(super::super::hash_of(node.name()), node.name());
         assert_eq!(found.map(|found| found.packed()), Some(node.packed()));
-        let before = zone.nsec_at_or_before(node.name());
-        assert!(before.is_none_or(|before| crate::name::canonical_cmp(before.name(), node.name()).is_le()));
     }
     let numbers = format!(
         "{} {} {:#x} {} {:?} {}",
@@ -189,4 +190,12 @@ proptest! {
             prop_assert_eq!(&plain, &outcome(build(&rows, bits, threads, batch_rows)));
         }
     }
+}
+
+#[test]
+#[should_panic(expected = "a batch of another builder")]
+fn batches_of_other_builders_are_refused() {
+    let apex: Name = "example.org".parse().unwrap();
+    let other = ZoneBuilder::for_file_of(apex.clone(), 64 << 20);
+    ZoneBuilder::new(apex).append(other.batch(100));
 }
