@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Cache};
 use dns_core::zone::Zone;
-use dns_core::{Catalog, Class, View, ZoneEntry};
+use dns_core::{Catalog, Class, ZoneEntry};
 
 use crate::answer::find_zone_from;
 use crate::desk::{Batch, Case, Desk, Shared};
@@ -113,7 +113,8 @@ type Found<'c> = Result<Option<&'c ZoneEntry>, RequestError>;
 /// for is fetched while others go on, read by read.
 #[inline(never)]
 fn find_among_many<'c>(catalog: &'c Catalog, queries: &[Query], found: &mut [Found<'c>]) {
-    for step in 0..View::READS_MAX {
+    let reads = catalog.views().iter().map(|view| view.reads()).max().unwrap_or(0);
+    for step in 0..reads {
         for query in queries {
             if let Some(view) = catalog.view_in(query.view) {
                 view.prefetch(&query.qname, step);

@@ -105,6 +105,11 @@ impl<V> Trie<V> {
         }
     }
 
+    /// Reads from memory that most look-ups take: two at each level, and the value. Some lie a level deeper.
+    pub fn reads(&self) -> u32 {
+        2 * self.len.max(1).ilog2().div_ceil(LEVEL_BITS) + 1
+    }
+
     /// All values, in an order that means nothing.
     pub fn iter(&self) -> Iter<'_, V> {
         Iter {

@@ -1,9 +1,9 @@
 //! Batches, and what is counted.
 
 use dns_backend::Transport;
-use dns_core::RecordType;
+use dns_core::{AnswerPolicy, RecordType};
 
-use crate::server::{Server, request};
+use crate::server::{Server, request, zone};
 
 fn server() -> Server {
     let zone = "@ SOA ns hostmaster 1 2h 1h 2w 5m\n@ NS ns\nns A 192.0.2.1\n$GENERATE 1-40 big A 192.0.2.$\n\
@@ -24,6 +24,40 @@ fn requests() -> Vec<Vec<u8>> {
     notify[2] |= 4 << 3;
     requests.push(notify);
     requests
+}
+
+/// Among very many zones, those of a batch are looked for together: with the same answers as where there are few.
+#[test]
+fn very_many_zones_change_no_answer() {
+    let text = |host: &str| format!("@ SOA ns hostmaster 1 2h 1h 2w 5m\n@ NS ns\nns A {host}\n");
+    let zones = |numbers: &mut dyn Iterator<Item = u32>| -> Vec<_> {
+        // At three depths, so that the deepest level tried is not always that of the zone.
+        let name = |number: u32| match number % 3 {
+            0 => format!("z{number}.test."),
+            1 => format!("z{number}.a.test."),
+            _ => format!("z{number}.a.b.test."),
+        };
+        numbers.map(|number| zone(&name(number), &text("192.0.2.1"))).collect()
+    };
+    let wanted = [3, 4, 5, 900, 901, 902];
+    let few = Server::of(zones(&mut wanted.into_iter()), AnswerPolicy::default());
+    let many = Server::of(zones(&mut (3..2000)), AnswerPolicy::default());
+    let names = [
+        "ns.z3.test",
+        "z4.a.test",
+        "ns.z5.a.b.test",
+        "x.z900.test",
+        "ns.z901.a.test",
+        "z902.a.b.test",
+        "test",
+        "a.test",
+    ];
+    let asked = names.iter().map(|name| request(&format!("{name}. A")).1);
+    let requests: Vec<Vec<u8>> = asked.chain(requests()).collect();
+    let replies = many.exchange_all(Transport::Udp, &requests);
+    assert_eq!(replies, few.exchange_all(Transport::Udp, &requests));
+    let answered = replies.iter().flatten().filter(|reply| reply[2] & 4 != 0).count();
+    assert_eq!(answered, wanted.len());
 }
 
 #[test]

@@ -83,6 +83,19 @@ fn tc_is_not_set_for_glue_that_is_not_required() {
     assert!(response.additional.len() < 20);
 }
 
+/// More servers than addresses are added for: those that cannot be found otherwise come first, however late their records do.
+#[test]
+fn sibling_glue_is_not_displaced_by_hosts_of_the_zone() {
+    let zone = "@ SOA ns1 hostmaster 1 2h 1h 2w 5m\n@ NS ns1\nns1 A 192.0.2.1\n\
+                $GENERATE 1-40 host$ A 192.0.2.$\n$GENERATE 1-40 sub NS host$\nsub NS ns.sibling\n\
+                sibling NS ns.sibling\nns.sibling A 192.0.2.54\n";
+    let server = Server::new(&[("example.org.", zone)]);
+    let additional = server.response("www.sub.example.org. A tcp").additional;
+    assert_eq!(additional.len(), 32);
+    let server = server.with(|policy| policy.minimal_responses = true);
+    assert_eq!(server.response("www.sub.example.org. A tcp").additional, additional[..1]);
+}
+
 #[test]
 fn hosts_below_a_dname_are_no_hosts() {
     let zone = "@ SOA ns1 hostmaster 1 2h 1h 2w 5m\n@ NS ns1\nns1 A 192.0.2.1\n\

@@ -101,8 +101,8 @@ impl View {
         self.zones.len() > 1000
     }
 
-    /// Asks for what [`find`](Self::find) reads in its `step`-th read from memory, of [`READS_MAX`](Self::READS_MAX); the steps are
-    /// to be asked for in order.
+    /// Asks for what [`find`](Self::find) reads in its `step`-th read from memory, of [`reads`](Self::reads); the steps are to be
+    /// asked for in order.
     #[inline]
     pub fn prefetch(&self, name: &HashedName, step: u32) {
         let depths = self.depths_up_to(name.labels());
@@ -112,8 +112,10 @@ impl View {
         }
     }
 
-    /// Reads of a look-up among many zones; a billion of them need no more.
-    pub const READS_MAX: u32 = 12;
+    /// Reads of a look-up from memory.
+    pub fn reads(&self) -> u32 {
+        self.zones.reads()
+    }
 
     /// The zone of this very name.
     pub fn zone(&self, apex: &Name) -> Option<&ZoneEntry> {
