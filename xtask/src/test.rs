@@ -71,7 +71,7 @@ pub fn run(args: &Args) -> Result<()> {
 
     // Each once, to see that they still run; like the tests, without `--bench`, they measure nothing.
     let mut benchmarks = shell::cargo();
-    benchmarks.args(["test", "--package", "jw238dns-benches", "--profile", "ci", "--bench", "speed"]);
+    benchmarks.args(["test", "--workspace", "--profile", "ci", "--bench", "speed"]);
 
     // All run, so that one look shows all that is broken.
     let mut outcomes = vec![shell::run(&mut tests), shell::run(&mut doc_tests), shell::run(&mut benchmarks)];
