@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
 
-use crate::{peers, shell};
+use crate::{peers, shell, text};
 
 /// Has to be that of the library in the root `Cargo.toml`.
 const RUNNER_VERSION: &str = "0.20.0";
@@ -132,22 +132,12 @@ fn with_limits(source: &str, counted: impl Fn(&str) -> Option<u64>) -> String {
     let changed = |line: &str| {
         let (case, old) = case_and_limit(line)?;
         let limit = (counted(case)? * (100 + MARGIN_PERCENT)).div_ceil(100 * QUERIES);
-        Some(line.replace(&format!("at_most({old})"), &format!("at_most({})", grouped(limit))))
+        Some(line.replace(
+            &format!("at_most({old})"),
+            &format!("at_most({})", text::grouped(&limit.to_string(), '_')),
+        ))
     };
     source.split_inclusive('\n').map(|line| changed(line).unwrap_or_else(|| line.to_owned())).collect()
-}
-
-/// As numbers are written in the source: `18_578`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push('_');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 /// Instructions that were counted in a case the last time it ran; `None` if it never did.
@@ -200,7 +190,6 @@ mod tests {
         let set = with_limits(source, |case| (case == "hit").then_some(1_000 * QUERIES + 1));
         assert_eq!(set, source.replace("at_most(9)", "at_most(1_031)"));
         assert_eq!(limits(&set)[0].instructions, 1_031);
-        assert_eq!([999, 1_000, 1_234_567].map(grouped), ["999", "1_000", "1_234_567"]);
     }
 
     #[test]
