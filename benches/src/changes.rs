@@ -113,23 +113,17 @@ impl<'s> Changer<'s> {
     ///
     /// As for [`change`](Self::change).
     pub fn run(&mut self, per_second: u32, time: Duration) -> Result<()> {
-        let Some(pause) = Duration::from_secs(1).checked_div(per_second) else {
+        let mut now = Instant::now();
+        let Some(mut pace) = Pace::new(now, per_second, time) else {
             return Ok(());
         };
-        let (start, mut next) = (Instant::now(), Instant::now());
-        loop {
-            let now = Instant::now();
-            if now.duration_since(start) >= time {
-                return Ok(());
-            }
-            if now.duration_since(next) > LATE {
-                next = now;
-            }
+        while let Some(wait) = pace.next(now) {
             // Timers are late by some 50 us: at high rates several changes are due after one sleep.
-            thread::sleep(next.saturating_duration_since(now));
+            thread::sleep(wait);
             self.change()?;
-            next += pause;
+            now = Instant::now();
         }
+        Ok(())
     }
 
     /// Makes so many changes one after another.
@@ -142,6 +136,36 @@ impl<'s> Changer<'s> {
         let times = (0..changes).map(|_| self.change()).collect::<Result<Vec<_>>>()?;
         let per_second = f64::from(changes) / begin.elapsed().as_secs_f64();
         Latency::of(times, per_second).context("no changes to time")
+    }
+}
+
+/// When changes are due.
+struct Pace {
+    start: Instant,
+    time: Duration,
+    pause: Duration,
+    /// When the next one is.
+    due: Instant,
+}
+
+impl Pace {
+    /// So many per second from the start on, until the time is over; `None` if there are to be none.
+    fn new(start: Instant, per_second: u32, time: Duration) -> Option<Self> {
+        let pause = Duration::from_secs(1).checked_div(per_second)?;
+        Some(Self { start, time, pause, due: start })
+    }
+
+    /// How long to wait before the next change; `None` when the time is over.
+    fn next(&mut self, now: Instant) -> Option<Duration> {
+        if now.duration_since(self.start) >= self.time {
+            return None;
+        }
+        if now.duration_since(self.due) > LATE {
+            self.due = now;
+        }
+        let wait = self.due.saturating_duration_since(now);
+        self.due += self.pause;
+        Some(wait)
     }
 }
 
@@ -167,6 +191,20 @@ mod tests {
         assert_eq!(of(1000), Some([500, 990, 1000]));
     }
 
+    #[test]
+    fn changes_are_due_evenly_and_those_long_overdue_are_not_made_up_for() {
+        let (start, millis) = (Instant::now(), Duration::from_millis);
+        let mut pace = Pace::new(start, 1000, millis(100)).unwrap();
+        let mut next = |now| pace.next(start + millis(now));
+        assert_eq!([next(0), next(0), next(1)], [0, 1, 1].map(|wait| Some(millis(wait))));
+        // Six are overdue when it comes back a little late, and one when it comes back much too late.
+        assert_eq!([8; 6].map(&mut next), [Some(millis(0)); 6]);
+        assert_eq!(next(8), Some(millis(1)));
+        assert_eq!([next(60), next(60)], [0, 1].map(|wait| Some(millis(wait))));
+        assert_eq!((next(99).is_some(), next(100)), (true, None));
+        assert!(Pace::new(start, 0, millis(100)).is_none());
+    }
+
     #[tokio::test]
     async fn every_change_is_seen_and_no_host_is_changed_twice_in_a_row() {
         let plan = ZonePlan { names: 100 };
@@ -189,6 +227,8 @@ mod tests {
         assert!(latency.median_micros <= latency.p99_micros && latency.p99_micros <= latency.max_micros);
         assert!(changer.time(0).is_err());
         changer.run(0, Duration::from_mins(1)).unwrap();
+        assert_eq!(changer.made, 120);
+        // However slow the machine is, the first one is due at once.
         changer.run(1000, Duration::from_millis(20)).unwrap();
         assert!(changer.made > 120);
     }

@@ -49,8 +49,8 @@ pub struct Report {
 /// Replaces the address of one host after another, from one client.
 ///
 /// First every update is followed by questions until the new address is answered: the times are from sending the update
-/// to that answer. Then, for as long again, each update follows the acknowledgement of the one before: that is the rate. Nothing sleeps in
-/// between, so that no wake-up of ours is charged to the server.
+/// to that answer. Then, for as long again, each update follows the acknowledgement of the one before: that is the rate.
+/// Nothing sleeps in between, so that no wake-up of ours is charged to the server.
 ///
 /// # Errors
 ///

@@ -3,7 +3,8 @@
 //! Times on a shared machine wander, so servers take turns within each round and only ratios within a round are
 //! compared. What counts is the CPU time a server needs per query; queries per second depend on the load as well.
 //!
-//! A whole run with five rounds takes an hour. `bench/scenarios.rs` is the table of what is measured; `bench/entrant.rs` says who, `bench/config.rs` how each is set up.
+//! A whole run with five rounds takes an hour. `bench/scenarios.rs` is the table of what is measured;
+//! `bench/entrant.rs` says who, `bench/config.rs` how each is set up.
 
 mod config;
 mod entrant;
@@ -18,6 +19,7 @@ mod server;
 mod start;
 mod stats;
 mod table;
+mod verdict;
 mod zones;
 
 use std::fs;
@@ -123,7 +125,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut run =
         Run { args, kinds, programs: programs.clone(), folder: folder.path(), failures: Vec::new() };
     let mut maker = Maker::new(&programs, folder.path());
-    let mut all = Vec::new();
+    let (mut all, mut failed) = (Vec::new(), Vec::new());
     for scenario in chosen {
         match run.measure(scenario, &mut maker) {
             Ok(measured) => {
@@ -131,21 +133,25 @@ pub fn run(args: &Args) -> Result<()> {
                 println!("{}", Table::of(&measured).text(&format!("{} ({})", scenario.title, scenario.id)));
                 all.push(measured);
             }
-            Err(error) => run.fail(scenario, &format!("{error:#}")),
+            Err(error) => {
+                run.fail(scenario, &format!("{error:#}"));
+                failed.push(scenario);
+            }
         }
     }
     if let Some(file) = &args.json {
         let scenarios: Vec<_> = all.iter().map(table::json).collect();
-        let json = json!({ "machine": machine.json(), "scenarios": scenarios });
+        let not_measured: Vec<_> = failed.iter().map(|scenario| scenario.id).collect();
+        let json = json!({ "machine": machine.json(), "scenarios": scenarios, "not_measured": not_measured });
         fs::write(file, serde_json::to_string_pretty(&json)? + "\n")
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    let summary = table::summary(&all);
+    let summary = table::summary(&all, &failed);
     if !summary.rows.is_empty() {
         println!("{}", summary.text("Budgets"));
     }
     if let Some(page) = page {
-        page.write(&machine, &all, words.is_empty() && args.servers.is_empty())?;
+        page.write(&machine, &all, &failed, words.is_empty() && args.servers.is_empty())?;
     }
     if !run.failures.is_empty() {
         bail!("{}", run.failures.join("\n"));
@@ -184,6 +190,9 @@ impl Run<'_> {
                 for failure in rounds.failures() {
                     self.fail(scenario, &failure);
                 }
+                let stopped =
+                    rounds.rows.iter().filter_map(|row| Some((row.entrant.label, row.stopped.clone()?)));
+                absent.extend(stopped.map(|(who, why)| (who.to_owned(), why)));
                 Outcome::Load(rounds)
             }
             Work::Start { .. } => {
@@ -222,7 +231,7 @@ impl Run<'_> {
         servers
     }
 
-    /// Starts each server a number of times, in turn.
+    /// Starts each server a number of times, in turn; another one begins each round. Who fails once is not started again.
     fn starts(
         &mut self,
         scenario: &Scenario,
@@ -230,22 +239,29 @@ impl Run<'_> {
         absent: &mut Vec<(String, String)>,
     ) -> Vec<Starts> {
         let rest = matches!(scenario.work, Work::Rest);
-        let mut all: Vec<Starts> = Vec::new();
+        let entrants = scenario.entrants(&self.kinds).into_iter();
+        let mut all: Vec<_> = entrants.map(|entrant| Starts { entrant, starts: Vec::new() }).collect();
+        let mut failed = vec![false; all.len()];
         for round in 0..self.args.rounds {
-            for entrant in scenario.entrants(&self.kinds) {
-                if round > 0 && !all.iter().any(|starts| starts.entrant == entrant) {
-                    continue; // it has failed before
+            for turn in 0..all.len() {
+                let index = (turn + round as usize) % all.len();
+                if failed[index] {
+                    continue;
                 }
+                let entrant = all[index].entrant;
                 eprintln!("{}: start {} of {}", scenario.id, round + 1, entrant.label);
                 match start::start(entrant, &self.programs, self.folder, zones, rest) {
-                    Ok(start) => match all.iter_mut().find(|starts| starts.entrant == entrant) {
-                        Some(starts) => starts.starts.push(start),
-                        None => all.push(Starts { entrant, starts: vec![start] }),
-                    },
-                    Err(error) => self.miss(scenario, entrant, &error, absent),
+                    Ok(start) => all[index].starts.push(start),
+                    Err(error) => {
+                        failed[index] = true;
+                        self.miss(scenario, entrant, &error, absent);
+                    }
                 }
             }
         }
+        // What one that failed took before it did says nothing about it.
+        let mut sound = failed.into_iter().map(|failed| !failed);
+        all.retain(|_| sound.next().unwrap_or(false));
         all
     }
 

@@ -3,6 +3,7 @@
 //! What is counted and the limits stand in `benches/benches/answers_count.rs`. Here its tools are provided, and what it
 //! found is shown per query.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,13 +11,15 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
 
-use crate::{peers, shell};
+use crate::{peers, shell, text};
 
 /// Has to be that of the library in the root `Cargo.toml`.
 const RUNNER_VERSION: &str = "0.20.0";
 /// The benchmark, and where its source says what is counted and how much is too much.
 const BENCHMARK: &str = "answers_count";
 const SOURCE: &str = "benches/benches/answers_count.rs";
+/// Where the source says which release of Rust its limits are for.
+const COMPILER: &str = "const COMPILER: &str = \"";
 /// Queries per count: the batches of the source, of 64 queries each.
 const QUERIES: u64 = 100 * 64;
 /// Where less than this part of a limit is used, what was gained could be lost unnoticed.
@@ -46,7 +49,8 @@ pub fn run(args: &Args) -> Result<()> {
         peers::install(&[peers::VALGRIND])?;
     }
     let runner = provide_runner(true)?;
-    if !args.set {
+    let elsewhere = elsewhere()?;
+    if !args.set && elsewhere.is_none() {
         return count(&runner);
     }
     // What an earlier run has left must not be taken for what this one counts.
@@ -54,14 +58,37 @@ pub fn run(args: &Args) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
-    // Limits that are exceeded are the reason for setting them; every other failure leaves nothing counted.
+    // Limits that are exceeded are the reason for setting them, or not for this machine; every other failure leaves nothing
+    // counted.
     let outcome = count(&runner);
     let source = read_source()?;
     if limits(&source).iter().any(|limit| counted(&limit.case).is_none()) {
         return outcome.and(Err(anyhow!("not every case was counted")));
     }
-    fs::write(shell::root().join(SOURCE), with_limits(&source, counted))
-        .with_context(|| format!("cannot write {SOURCE}"))
+    if !args.set {
+        println!("SKIP the limits: {}", elsewhere.unwrap_or_default());
+        return Ok(());
+    }
+    ensure!(has_avx2(), "limits are only set on a processor with AVX2");
+    let source = with_compiler(&with_limits(&source, counted), &release(&rustc_version()?)?);
+    fs::write(shell::root().join(SOURCE), source).with_context(|| format!("cannot write {SOURCE}"))
+}
+
+/// Why the limits say nothing about this machine; `None` where they hold.
+///
+/// # Errors
+/// The compiler or the limits cannot be asked.
+pub fn elsewhere() -> Result<Option<String>> {
+    let source = read_source()?;
+    let limits = compiler(&source).with_context(|| format!("{SOURCE} names no compiler"))?;
+    Ok(difference(limits, &release(&rustc_version()?)?, has_avx2()))
+}
+
+fn difference(limits: &str, compiler: &str, avx2: bool) -> Option<String> {
+    if limits != compiler {
+        return Some(format!("they are for Rust {limits}, and this is {compiler}"));
+    }
+    (!avx2).then(|| "they are for processors with AVX2, which this one has not".to_owned())
 }
 
 /// Counts with tools that were provided; fails if a limit is exceeded.
@@ -107,6 +134,47 @@ fn is_right_version(runner: &Path) -> bool {
     })
 }
 
+/// What the compiler that cargo uses says of itself.
+fn rustc_version() -> Result<String> {
+    let program = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(program).arg("--version").current_dir(shell::root()).output();
+    let output = output.context("cannot ask rustc for its version")?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// `1.95` of `rustc 1.95.0 (59807616e 2026-04-14)`.
+fn release(version: &str) -> Result<String> {
+    let mut numbers = version.split_whitespace().nth(1).unwrap_or_default().split('.');
+    match (numbers.next(), numbers.next()) {
+        (Some(major), Some(minor)) => Ok(format!("{major}.{minor}")),
+        _ => Err(anyhow!("rustc's version is {version:?}")),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    std::arch::is_x86_feature_detected!("avx2")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn has_avx2() -> bool {
+    false
+}
+
+/// The release of Rust that the source's limits are for.
+fn compiler(source: &str) -> Option<&str> {
+    source.lines().find_map(|line| line.strip_prefix(COMPILER)?.strip_suffix("\";"))
+}
+
+/// The source with its limits for this release.
+fn with_compiler(source: &str, release: &str) -> String {
+    let line = |line: &str| match compiler(line.trim_end()) {
+        Some(old) => line.replace(old, release),
+        None => line.to_owned(),
+    };
+    source.split_inclusive('\n').map(line).collect()
+}
+
 fn read_source() -> Result<String> {
     fs::read_to_string(shell::root().join(SOURCE)).with_context(|| format!("cannot read {SOURCE}"))
 }
@@ -132,22 +200,12 @@ fn with_limits(source: &str, counted: impl Fn(&str) -> Option<u64>) -> String {
     let changed = |line: &str| {
         let (case, old) = case_and_limit(line)?;
         let limit = (counted(case)? * (100 + MARGIN_PERCENT)).div_ceil(100 * QUERIES);
-        Some(line.replace(&format!("at_most({old})"), &format!("at_most({})", grouped(limit))))
+        Some(line.replace(
+            &format!("at_most({old})"),
+            &format!("at_most({})", text::grouped(&limit.to_string(), '_')),
+        ))
     };
     source.split_inclusive('\n').map(|line| changed(line).unwrap_or_else(|| line.to_owned())).collect()
-}
-
-/// As numbers are written in the source: `18_578`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push('_');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 /// Instructions that were counted in a case the last time it ran; `None` if it never did.
@@ -200,12 +258,25 @@ mod tests {
         let set = with_limits(source, |case| (case == "hit").then_some(1_000 * QUERIES + 1));
         assert_eq!(set, source.replace("at_most(9)", "at_most(1_031)"));
         assert_eq!(limits(&set)[0].instructions, 1_031);
-        assert_eq!([999, 1_000, 1_234_567].map(grouped), ["999", "1_000", "1_234_567"]);
+    }
+
+    #[test]
+    fn limits_are_for_one_compiler_and_processor() {
+        let source = "//! COMPILER\nconst COMPILER: &str = \"1.95\";\nconst BATCHES: usize = 1;\n";
+        assert_eq!(compiler(source), Some("1.95"));
+        assert_eq!(with_compiler(source, "2.0"), source.replace("1.95", "2.0"));
+        assert_eq!(release("rustc 1.95.0 (59807616e 2026-04-14)\n").unwrap(), "1.95");
+        assert_eq!(release("rustc 1.100.0-nightly (0 2027-01-01)").unwrap(), "1.100");
+        assert!(release("").is_err() && release("rustc unknown").is_err());
+        assert_eq!(difference("1.95", "1.95", true), None);
+        assert_eq!(difference("1.95", "1.96", true).unwrap(), "they are for Rust 1.95, and this is 1.96");
+        assert!(difference("1.95", "1.95", false).unwrap().contains("AVX2"));
     }
 
     #[test]
     fn what_is_said_twice_is_said_alike() {
         let source = include_str!("../../benches/benches/answers_count.rs");
+        assert!(compiler(source).is_some());
         assert_eq!(limits(source).len(), source.matches("\n#[bench::").count());
         assert!(source.contains(&format!("const BATCHES: usize = {};", QUERIES / 64)));
         let manifest = include_str!("../../Cargo.toml");

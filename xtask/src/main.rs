@@ -8,6 +8,7 @@ mod peers;
 mod shell;
 mod shuttle;
 mod test;
+mod text;
 mod tidy;
 
 use std::process::ExitCode;

@@ -128,6 +128,10 @@ fn provide_counting(skips: &mut Vec<String>) -> Result<Option<PathBuf>> {
     if !VALGRIND.missing().is_empty() {
         return Ok(None); // which has been named with the other peers
     }
+    if let Some(reason) = count::elsewhere()? {
+        skips.push(format!("SKIP limits of instructions: {reason}"));
+        return Ok(None);
+    }
     let asked_to_skip = env::var(PEERS_VARIABLE).is_ok_and(|value| value == "optional");
     match count::provide_runner(!asked_to_skip) {
         Ok(runner) => Ok(Some(runner)),

@@ -13,7 +13,11 @@ pub struct Machine {
     pub cpu: String,
     pub cores: usize,
     pub kernel: String,
-    /// A program with its version.
+    /// Commit of ours, and whether files differ from it.
+    pub commit: String,
+    /// Day of the run, in UTC.
+    pub date: String,
+    /// A program of others with its version.
     pub versions: Vec<(&'static str, String)>,
 }
 
@@ -21,7 +25,7 @@ impl Machine {
     /// Looks at this one, and at all peers: tables of earlier runs may stand beside those of this one.
     pub fn look() -> Self {
         let read = |file| fs::read_to_string(file).unwrap_or_default();
-        let mut versions = vec![("jw238dns", commit())];
+        let mut versions = Vec::new();
         for kind in Kind::ALL.into_iter().filter(|kind| kind.is_peer()) {
             if let Some(peer) = peers::bench_peer(kind.word()) {
                 versions.push((kind.name(), package_version(peer.package)));
@@ -31,22 +35,41 @@ impl Machine {
             cpu: cpu_model(&read("/proc/cpuinfo")),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+            commit: commit(),
+            date: first_line(Command::new("date").args(["-u", "+%F"])),
             versions,
         }
     }
 
-    /// In a sentence or two.
+    /// In a sentence or two; begins with [`hardware`](Self::hardware).
     pub fn text(&self) -> String {
         let versions: Vec<String> =
             self.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
-        format!("{}, {} cores, Linux {}; {}.", self.cpu, self.cores, self.kernel, versions.join(", "))
+        format!("{}; {}.", self.hardware(), versions.join(", "))
+    }
+
+    /// What is there without any of the programs.
+    pub fn hardware(&self) -> String {
+        format!("{}, {} cores, Linux {}", self.cpu, self.cores, self.kernel)
+    }
+
+    /// For a table of its own: which of ours was measured, and when.
+    pub fn stamp(&self) -> String {
+        format!("jw238dns {}, {}", self.commit, self.date)
     }
 
     /// For programs.
     pub fn json(&self) -> Value {
-        let versions: serde_json::Map<_, _> =
+        let mut versions: serde_json::Map<_, _> =
             self.versions.iter().map(|(name, version)| ((*name).to_owned(), json!(version))).collect();
-        json!({ "cpu": self.cpu, "cores": self.cores, "kernel": self.kernel, "versions": versions })
+        versions.insert("jw238dns".to_owned(), json!(self.commit));
+        json!({
+            "cpu": self.cpu,
+            "cores": self.cores,
+            "kernel": self.kernel,
+            "date": self.date,
+            "versions": versions,
+        })
     }
 }
 
@@ -76,8 +99,20 @@ fn first_line(command: &mut Command) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
+
+    /// One with this processor.
+    pub fn machine(cpu: &str) -> Machine {
+        Machine {
+            cpu: cpu.into(),
+            cores: 2,
+            kernel: "6.1".into(),
+            commit: "0123abc".into(),
+            date: "2026-02-28".into(),
+            versions: vec![("Knot", "3".into())],
+        }
+    }
 
     #[test]
     fn the_processor_is_found() {
@@ -95,9 +130,10 @@ mod tests {
 
     #[test]
     fn everything_is_told() {
-        let machine =
-            Machine { cpu: "C".into(), cores: 2, kernel: "6.1".into(), versions: vec![("Knot", "3".into())] };
+        let machine = machine("C");
         assert_eq!(machine.text(), "C, 2 cores, Linux 6.1; Knot 3.");
+        assert_eq!(machine.stamp(), "jw238dns 0123abc, 2026-02-28");
+        assert_eq!(machine.json()["versions"]["jw238dns"], "0123abc");
         assert_eq!(machine.json()["versions"]["Knot"], "3");
     }
 }

@@ -16,10 +16,13 @@ use super::zones::Zones;
 
 /// A server that has not answered by then is not measured.
 const START_PATIENCE: Duration = Duration::from_mins(2);
-/// How long to wait for an answer before asking again, while a server starts.
+/// How long to wait for an answer of a server that runs.
 const ANSWER_PATIENCE: Duration = Duration::from_millis(100);
+/// How long to wait for an answer before asking again, while a server starts: one that has bound its socket and is still
+/// loading may drop the question. It is also how exactly such a start is timed.
+const START_ANSWER_PATIENCE: Duration = Duration::from_millis(10);
 /// Before a server listens, a question is refused at once, and while it loads it may answer with an error: the next one
-/// comes so much later. It is also how exactly a start is timed.
+/// comes so much later.
 const PROBE_PAUSE: Duration = Duration::from_millis(1);
 /// Where there are many zones, so many of them have to be there.
 const PROBED_ZONES: usize = 500;
@@ -86,7 +89,7 @@ impl Server {
         let (Kind::Changes, Some(apex)) = (self.entrant.kind, &self.apex) else {
             return Ok(0);
         };
-        let reply = self.ask(&probe(apex))?.context("no answer for the SOA record")?;
+        let reply = self.ask(&probe(apex), ANSWER_PATIENCE)?.context("no answer for the SOA record")?;
         serial(&probe(apex), &reply).context("an answer without an SOA record")
     }
 
@@ -127,15 +130,16 @@ impl Server {
     }
 
     fn answers(&self, probe: &[u8]) -> Result<bool> {
-        Ok(self.ask(probe)?.is_some_and(|reply| is_answer(self.entrant.kind, probe, &reply)))
+        let reply = self.ask(probe, START_ANSWER_PATIENCE)?;
+        Ok(reply.is_some_and(|reply| is_answer(self.entrant.kind, probe, &reply)))
     }
 
     /// What comes back within a while, if anything does.
-    fn ask(&self, probe: &[u8]) -> Result<Option<Vec<u8>>> {
+    fn ask(&self, probe: &[u8], patience: Duration) -> Result<Option<Vec<u8>>> {
         // A fresh socket each time: answers and errors of earlier questions do not matter.
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         socket.connect(self.address)?;
-        socket.set_read_timeout(Some(ANSWER_PATIENCE))?;
+        socket.set_read_timeout(Some(patience))?;
         let mut reply = [0; 4096];
         let received = socket.send(probe).and_then(|_| socket.recv(&mut reply));
         Ok(received.ok().map(|octets| reply[..octets].to_vec()))

@@ -9,9 +9,14 @@ use super::entrant::Kind;
 use super::latency::Changed;
 use super::measure::{Rounds, Row, Sample};
 use super::process::Memory;
-use super::scenario::{Base, Budget, Metric};
+use super::scenario::{Base, Metric, Scenario};
 use super::start::{Start, Starts};
 use super::stats::Ratio;
+use super::verdict::verdict;
+use crate::text;
+
+/// What became of a scenario that failed.
+pub const NOT_MEASURED: &str = "not measured";
 
 /// What is shown of a scenario.
 #[derive(Debug, Default)]
@@ -89,92 +94,21 @@ impl Table {
     }
 }
 
-/// Every budget of a run, and what became of it.
-pub fn summary(all: &[Measured]) -> Table {
+/// Every budget of a run, and what became of it; those of scenarios that failed are not measured.
+pub fn summary(all: &[Measured], failed: &[&Scenario]) -> Table {
     let header = words(&["scenario", "budget", "measured", ""]);
-    let row = |measured: &Measured| {
-        let verdict = verdict(measured)?;
-        let met = if verdict.met { "met" } else { "missed" };
-        Some(vec![measured.scenario.title.to_owned(), verdict.budget, verdict.measured, met.to_owned()])
+    let row = |title: &str, budget: &str, measured: &str, word: &str| words(&[title, budget, measured, word]);
+    let judged = |measured: &Measured| {
+        measured.scenario.budget?;
+        let title = measured.scenario.title;
+        Some(verdict(measured).map_or_else(
+            || row(title, "-", "-", NOT_MEASURED),
+            |verdict| row(title, &verdict.budget, &verdict.measured, verdict.judgement.word()),
+        ))
     };
-    Table { header, rows: all.iter().filter_map(row).collect(), notes: Vec::new() }
-}
-
-/// Whether ours stayed within its budget.
-pub struct Verdict {
-    pub met: bool,
-    pub budget: String,
-    pub measured: String,
-}
-
-impl Verdict {
-    fn new(met: bool, budget: String, measured: String) -> Self {
-        Self { met, budget, measured }
-    }
-
-    fn text(&self) -> String {
-        format!(
-            "Budget {}: {}; it is {}.",
-            if self.met { "met" } else { "missed" },
-            self.budget,
-            self.measured
-        )
-    }
-}
-
-/// What has become of the budget; `None` if there is none, or nothing to judge it by.
-pub fn verdict(measured: &Measured) -> Option<Verdict> {
-    Some(match (measured.scenario.budget?, &measured.outcome) {
-        (Budget::ToEcho(most), Outcome::Load(rounds)) => {
-            let ratio = rounds.row(Kind::Ours)?.over(rounds.row(Kind::Echo)?, Metric::Cpu)?.median;
-            Verdict::new(ratio <= most, format!("at most {most:.2} x the echo floor"), format!("{ratio:.3}"))
-        }
-        (Budget::To(kind, most), Outcome::Load(rounds)) => {
-            let ratio = rounds.row(Kind::Ours)?.over(rounds.row(kind)?, Metric::Cpu)?.median;
-            Verdict::new(ratio <= most, format!("at most {most:.2} x {}", kind.name()), format!("{ratio:.3}"))
-        }
-        (Budget::ToFirst(label, limit), Outcome::Load(rounds)) => {
-            let row = rounds.rows.iter().find(|row| row.entrant.label == label)?;
-            let first = rounds.rows.first()?;
-            let ratio = row.over(first, rounds.metric)?.median;
-            let (met, bound) = match rounds.metric {
-                Metric::Cpu => (ratio <= limit, "at most"),
-                Metric::Rate => (ratio >= limit, "at least"),
-            };
-            let budget = format!("{label}: {bound} {limit:.2} x {}", first.entrant.label);
-            Verdict::new(met, budget, format!("{ratio:.3}"))
-        }
-        (Budget::Start { seconds, octets }, Outcome::Start(starts)) => {
-            let ours = starts.iter().find(|starts| starts.entrant.kind == Kind::Ours)?;
-            let took = ours.median(|start| start.seconds)?;
-            let memory = ours.median(|start| start.memory.proportional as f64)?;
-            Verdict::new(
-                took <= seconds && memory <= octets as f64,
-                format!("at most {seconds} s and {} MB", megabytes(octets as f64)),
-                format!("{took:.2} s and {} MB", megabytes(memory)),
-            )
-        }
-        (Budget::Rest { seconds, octets, cpu }, Outcome::Rest(starts)) => {
-            let ours = starts.first()?;
-            let took = ours.median(|start| start.seconds)?;
-            let memory = ours.median(|start| start.memory.resident as f64)?;
-            let used = ours.median(|start| start.rest.unwrap_or(0.0))?;
-            let text = |seconds: f64, octets: f64, cpu: f64| {
-                format!("{:.0} ms, {} MB, {:.2} % of a core", seconds * 1e3, megabytes(octets), cpu * 100.0)
-            };
-            Verdict::new(
-                took <= seconds && memory <= octets as f64 && used <= cpu,
-                format!("at most {}", text(seconds, octets as f64, cpu)),
-                text(took, memory, used),
-            )
-        }
-        (Budget::Latency(most), Outcome::Latency(changed)) => {
-            let ours = changed.iter().find(|changed| changed.entrant.kind == Kind::Changes)?;
-            let median = ours.latency.median_micros;
-            Verdict::new(median <= most, format!("at most {most} us"), format!("{median:.1}"))
-        }
-        _ => return None,
-    })
+    let mut rows: Vec<_> = all.iter().filter_map(judged).collect();
+    rows.extend(failed.iter().map(|scenario| row(scenario.title, "-", "-", NOT_MEASURED)));
+    Table { header, rows, notes: Vec::new() }
 }
 
 /// Everything that was measured, for programs.
@@ -187,7 +121,8 @@ pub fn json(measured: &Measured) -> Value {
         "title": scenario.title,
         "shape": format!("{:?}", scenario.shape),
         "absent": absent,
-        "budget_met": verdict(measured).map(|verdict| verdict.met),
+        "budget_met": verdict(measured).and_then(|verdict| verdict.judgement.met()),
+        "verdict": verdict(measured).map(|verdict| verdict.judgement.word()),
     });
     value["servers"] = match &measured.outcome {
         Outcome::Load(rounds) => rounds.rows.iter().map(|row| row_json(rounds, row)).collect(),
@@ -212,15 +147,16 @@ fn row_json(rounds: &Rounds, row: &Row) -> Value {
         "server": row.entrant.label,
         "cpu_micros_per_query": row.median(Sample::cpu_micros),
         "queries_per_second": row.median(|sample| Some(sample.load.queries_per_second)),
-        "ratio_to_echo": ratio(rounds.row(Kind::Echo), rounds.metric),
+        "ratio_to_echo": ratio(rounds.sound(Kind::Echo), rounds.metric),
         "ratio_to_base": ratio(rounds.base_row(), rounds.metric),
         "base": rounds.base_row().map(|row| row.entrant.label),
+        "invalid": row.spoiled(),
         "rounds": row.samples,
     })
 }
 
 fn of_rounds(rounds: &Rounds) -> Table {
-    let (echo, base) = (rounds.row(Kind::Echo), rounds.base_row());
+    let (echo, base) = (rounds.sound(Kind::Echo), rounds.base_row());
     let what = match rounds.metric {
         Metric::Cpu => "",
         Metric::Rate => "rate ",
@@ -250,20 +186,35 @@ fn of_rounds(rounds: &Rounds) -> Table {
         for base in [to_echo, base].into_iter().flatten() {
             cells.push(row.over(base, rounds.metric).map_or_else(dash, ratio));
         }
-        cells.push(percent(row.median(Sample::server_busy)));
+        cells.push(percent(row.server_busy()));
         cells.push(percent(row.median(|sample| Some(sample.load.busy))));
         cells
     };
     let count = rounds.rows.first().map_or(0, |row| row.samples.len());
     let mut notes = vec![format!("{count} rounds of {} s.", rounds.seconds)];
+    let invalid = rounds.rows.iter().filter(|row| row.stopped.is_none());
+    notes.extend(invalid.filter_map(|row| {
+        Some(format!(
+            "{} is invalid, and nothing is compared with it: {}.",
+            row.entrant.label,
+            row.spoiled()?
+        ))
+    }));
     notes.extend(rounds.rows.iter().filter_map(changed));
+    if rounds.rows.iter().any(|row| row.entrant.setup.changes_per_second > 0) {
+        notes.push(CHANGES_COUNTED.to_owned());
+    }
     Table { header, rows: rounds.rows.iter().map(row).collect(), notes }
 }
+
+/// What the rate of changes is divided by.
+const CHANGES_COUNTED: &str = "Changes, their CPU time and how busy the server is with them are taken over the whole life \
+                               of the load, not only while it sends.";
 
 /// How many changes were really made, where some were to be.
 fn changed(row: &Row) -> Option<String> {
     let asked = row.entrant.setup.changes_per_second;
-    let made = row.median(|sample| Some(f64::from(sample.changes) / sample.load.seconds))?;
+    let made = row.median(Sample::change_rate)?;
     (asked > 0).then(|| format!("Of {asked} changes per second {made:.0} were published."))
 }
 
@@ -342,7 +293,8 @@ fn counted(starts: &[Starts]) -> String {
     format!("Medians of {count} starts on all cores; memory two seconds after the first answer.")
 }
 
-fn ratio(ratio: Ratio) -> String {
+/// A ratio with its interval.
+pub fn ratio(ratio: Ratio) -> String {
     let median = ratio.median;
     match ratio.interval {
         Some((low, high)) => format!("{median:.3} ({low:.3}-{high:.3})"),
@@ -356,15 +308,7 @@ fn decimals(value: Option<f64>, digits: usize) -> String {
 
 /// A whole number with a comma before every three digits.
 fn grouped(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    text::grouped(&format!("{value:.0}"), ',')
 }
 
 /// Per second: some servers make only a few changes.
@@ -376,7 +320,8 @@ fn percent(share: Option<f64>) -> String {
     share.map_or_else(dash, |share| format!("{:.0} %", share * 100.0))
 }
 
-fn megabytes(octets: f64) -> String {
+/// Octets in millions.
+pub fn megabytes(octets: f64) -> String {
     format!("{:.1}", octets / 1e6)
 }
 
@@ -393,27 +338,17 @@ fn line_of(cells: &[String]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::entrant::Entrant;
+pub mod tests {
+    use super::super::entrant::{Asking, Entrant};
     use super::super::latency::Latency;
     use super::super::measure::tests::rounds;
     use super::super::scenarios;
     use super::*;
 
-    fn measured(id: &str, outcome: Outcome) -> Measured {
+    /// What came of the scenario with this id; gdnsd was not there.
+    pub fn measured(id: &str, outcome: Outcome) -> Measured {
         let scenario = scenarios::ALL.iter().find(|scenario| scenario.id == id).unwrap();
         Measured { scenario, outcome, absent: vec![("gdnsd".into(), "is not here".into())] }
-    }
-
-    fn start(seconds: f64, megabytes: u64, rest: Option<f64>) -> Start {
-        let octets = megabytes * 1_000_000;
-        let memory = Memory { resident: octets, proportional: octets, anonymous: octets, peak: octets };
-        Start { seconds, cpu_seconds: seconds, memory, rest }
-    }
-
-    fn starts(seconds: f64, megabytes: u64, rest: Option<f64>) -> Vec<Starts> {
-        let entrant = Entrant::plain(Kind::Ours, super::super::entrant::Asking::udp("hits"));
-        vec![Starts { entrant, starts: vec![start(seconds, megabytes, rest); 3] }]
     }
 
     #[test]
@@ -427,7 +362,7 @@ mod tests {
                 "jw238dns",
                 "1,000",
                 "0",
-                "2",
+                "0",
                 "1.500",
                 "0.500",
                 "1.000",
@@ -440,25 +375,35 @@ mod tests {
         let text = table.text("title");
         assert!(text.starts_with("\ntitle\nserver"), "{text}");
         assert!(text.contains("gdnsd is missing: is not here."), "{text}");
-        assert!(text.contains("Budget missed: at most 1.03 x the echo floor; it is 1.500."), "{text}");
+        assert!(
+            text.contains("Budget missed: at most 1.03 x the echo floor; it is 1.500 (1.500-1.500)."),
+            "{text}"
+        );
         let lines: Vec<_> = text.lines().skip(2).take(4).map(str::len).collect();
         assert!(lines.windows(2).all(|pair| pair[0] == pair[1]), "{text}");
-    }
-
-    #[test]
-    fn long_numbers_are_grouped() {
-        let shown: Vec<_> = [0.0, 999.4, 1000.0, 12_345.6, 1_234_567.0].into_iter().map(grouped).collect();
-        assert_eq!(shown, ["0", "999", "1,000", "12,346", "1,234,567"]);
     }
 
     #[test]
     fn what_was_really_changed_is_told() {
         let mut rounds = rounds();
         rounds.rows[1].entrant.setup.changes_per_second = 1000;
-        rounds.rows[1].samples.iter_mut().for_each(|sample| sample.changes = 990);
+        rounds.rows[1].samples.iter_mut().flatten().for_each(|sample| sample.changes = 1980); // in two seconds
         let table = Table::of(&measured("changes-10k", Outcome::Load(rounds)));
         assert!(table.notes.iter().any(|note| note.contains("Of 1000 changes per second 990")), "{table:?}");
         assert_eq!(table.notes.iter().filter(|note| note.contains("changes per second")).count(), 1);
+        assert!(table.notes.iter().any(|note| note.contains("whole life of the load")), "{table:?}");
+    }
+
+    #[test]
+    fn nothing_is_compared_with_what_is_invalid() {
+        let mut rounds = rounds();
+        rounds.rows[0].samples[1].as_mut().unwrap().load.wrong = 1;
+        rounds.rows[3].samples[1].as_mut().unwrap().load.lost = 50;
+        let table = Table::of(&measured("hits-10k", Outcome::Load(rounds)));
+        assert_eq!(table.header[7..], ["to Knot", "server busy", "load busy"]);
+        let notes = table.notes.join(" ");
+        assert!(notes.contains("echo floor is invalid") && notes.contains("NSD is invalid"), "{notes}");
+        assert!(notes.contains("Budget not judged (invalid)"), "{notes}");
     }
 
     #[test]
@@ -476,10 +421,11 @@ mod tests {
         let json = json(&measured("hits-10k", Outcome::Load(rounds())));
         let ours = &json["servers"][1];
         assert_eq!(ours["rounds"].as_array().map(Vec::len), Some(3));
-        assert_eq!(ours["rounds"][2]["wrong"], 2);
+        assert_eq!(ours["rounds"][2]["answered"], 1000);
+        assert!(ours["invalid"].is_null());
         assert_eq!(ours["base"], "NSD");
         assert!(ours["ratio_to_echo"]["interval_95"][0].is_f64());
-        assert_eq!(json["budget_met"], false);
+        assert_eq!((&json["budget_met"], &json["verdict"]), (&json!(false), &json!("missed")));
         assert_eq!(json["absent"][0]["reason"], "is not here");
     }
 
@@ -494,43 +440,19 @@ mod tests {
                 changes_per_second: 2000.0,
                 put_off,
             };
-            Changed { entrant: Entrant::plain(kind, super::super::entrant::Asking::udp("hits")), latency }
+            Changed { entrant: Entrant::plain(kind, Asking::udp("hits")), latency }
         };
         let of = |ours| {
             let all = vec![changed(Kind::Changes, ours, 0), changed(Kind::Yadifa, 300.0, 7)];
             measured("latency-10k", Outcome::Latency(all))
         };
-        assert!(verdict(&of(30.0)).unwrap().met && !verdict(&of(30.1)).unwrap().met);
         let table = Table::of(&of(8.0));
         assert_eq!(table.rows[1], ["YADIFA", "1,234", "300.0", "90.0", "1,000", "2,000"]);
         assert_eq!(table.notes[0], "YADIFA's SERVFAILs, after which it was sent the update again: 7.");
         assert_eq!((rate(2.34), rate(1234.5)), ("2.3".to_owned(), "1,234".to_owned()));
         assert_eq!(json(&of(8.0))["servers"][1]["latency"]["put_off"], 7);
+        let met = |ours| verdict(&of(ours)).unwrap().judgement.met();
+        assert_eq!((met(30.0), met(30.1)), (Some(true), Some(false)));
         assert!(verdict(&measured("latency-10k", Outcome::Latency(Vec::new()))).is_none());
-    }
-
-    #[test]
-    fn budgets_of_loading_and_resting_are_judged() {
-        let loaded = |seconds, megabytes| {
-            verdict(&measured("start-1m", Outcome::Start(starts(seconds, megabytes, None)))).unwrap()
-        };
-        assert!(loaded(0.4, 100).met);
-        assert!(!loaded(0.6, 100).met && !loaded(0.4, 120).met);
-        let rested = |seconds, megabytes, rest| {
-            verdict(&measured("rest", Outcome::Rest(starts(seconds, megabytes, Some(rest))))).unwrap()
-        };
-        assert!(rested(0.03, 10, 0.0).met);
-        assert!(!rested(0.06, 10, 0.0).met && !rested(0.03, 21, 0.0).met && !rested(0.03, 10, 0.002).met);
-        assert_eq!(rested(0.03, 10, 0.0).measured, "30 ms, 10.0 MB, 0.00 % of a core");
-
-        let all = [
-            measured("hits-10k", Outcome::Load(rounds())),
-            measured("edns-10k", Outcome::Load(rounds())),
-            measured("rest", Outcome::Rest(starts(0.03, 10, Some(0.0)))),
-        ];
-        let summary = summary(&all);
-        assert_eq!(summary.rows.len(), 2, "{summary:?}");
-        assert_eq!(summary.rows[0][1..], ["at most 1.03 x the echo floor", "1.500", "missed"]);
-        assert_eq!(summary.rows[1][3], "met");
     }
 }
