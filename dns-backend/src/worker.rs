@@ -54,11 +54,11 @@ impl<R: CatalogReader> Responder for Worker<R> {
         let found = &mut [Ok(None); BATCH_MAX][..count];
         // Pass one: read the questions, and ask for the table slots.
         let mut last = None;
-        let has_large_view = catalog.views().iter().any(|view| view.is_large());
+        let has_many_zones = catalog.zone_reads() > 0;
         for (index, (query, found)) in queries.iter_mut().zip(&mut *found).enumerate() {
             query.view = catalog.view_at(batch.listener, || packets.client(index).ip());
             *found = match query.read(packets.request(index)) {
-                Ok(()) if has_large_view => Ok(None),
+                Ok(()) if has_many_zones => Ok(None),
                 Ok(()) => Ok(zone_of(catalog, query, &mut last)),
                 Err(error) => Err(error),
             };
@@ -66,7 +66,7 @@ impl<R: CatalogReader> Responder for Worker<R> {
                 zone.prefetch_slot(query.qname.hash(query.qname.labels()));
             }
         }
-        if has_large_view {
+        if has_many_zones {
             find_among_many(catalog, queries, found);
         }
         // Pass two: ask for the nodes that the slots lead to. A lone query would only wait for itself.
@@ -113,8 +113,7 @@ type Found<'c> = Result<Option<&'c ZoneEntry>, RequestError>;
 /// for is fetched while others go on, read by read.
 #[inline(never)]
 fn find_among_many<'c>(catalog: &'c Catalog, queries: &[Query], found: &mut [Found<'c>]) {
-    let reads = catalog.views().iter().map(|view| view.reads()).max().unwrap_or(0);
-    for step in 0..reads {
+    for step in 0..catalog.zone_reads() {
         for query in queries {
             if let Some(view) = catalog.view_in(query.view) {
                 view.prefetch(&query.qname, step);

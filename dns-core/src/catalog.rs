@@ -17,13 +17,15 @@ pub struct Catalog {
     views: Vec<Arc<View>>,
     specs: Arc<[ViewSpec]>,
     choice: Arc<Choice>,
+    /// See [`zone_reads`](Self::zone_reads).
+    zone_reads: u32,
 }
 
 impl Catalog {
     /// A catalog with one empty view, `default`.
     pub fn new() -> Self {
         let views = vec![Arc::new(View::new(View::DEFAULT))];
-        Self { version: 0, policy: Arc::default(), views, specs: Arc::default(), choice: Arc::default() }
+        Self { views, ..Self::default() }
     }
 
     /// Counts the changes since the start.
@@ -73,7 +75,7 @@ impl Catalog {
         if let Some(old) = self.views.iter_mut().find(|old| old.name() == view.name()) {
             *old = Arc::new(view);
         }
-        self
+        self.weigh()
     }
 
     /// The catalog with these views besides the default one. Those of the same name keep their zones; of several with one name,
@@ -94,7 +96,21 @@ impl Catalog {
         self.views.extend(kept.iter().map(view));
         self.choice = Arc::new(Choice::new(&kept));
         self.specs = kept.into();
+        self.weigh()
+    }
+
+    /// Finds out once for all queries how many reads from memory finding a zone can take.
+    fn weigh(mut self) -> Self {
+        let large = self.views.iter().filter(|view| view.is_large());
+        self.zone_reads = large.map(|view| view.reads()).max().unwrap_or(0);
         self
+    }
+
+    /// Reads from memory that finding a zone takes in the largest view; 0 where no view has so many zones that they count. If they
+    /// do, look-ups of a batch had better be [announced](View::prefetch).
+    #[inline]
+    pub fn zone_reads(&self) -> u32 {
+        self.zone_reads
     }
 
     /// Who gets to see which view, in the order of the views from the second one on.

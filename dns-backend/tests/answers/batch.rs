@@ -42,6 +42,10 @@ fn very_many_zones_change_no_answer() {
     let wanted = [3, 4, 5, 900, 901, 902];
     let few = Server::of(zones(&mut wanted.into_iter()), AnswerPolicy::default());
     let many = Server::of(zones(&mut (3..2000)), AnswerPolicy::default());
+    assert!(
+        few.catalog.zone_reads() == 0 && many.catalog.zone_reads() > 0,
+        "only one of them looks them up together"
+    );
     let names = [
         "ns.z3.test",
         "z4.a.test",

@@ -21,7 +21,7 @@ type Workers = [RefCell<Worker<Arc<Catalog>>>; 2];
 
 /// Zones behind a responder for each transport.
 pub struct Server {
-    catalog: Arc<Catalog>,
+    pub catalog: Arc<Catalog>,
     /// What the workers have counted.
     pub authoritative: Authoritative<Arc<Catalog>>,
     /// For UDP, and for TCP.

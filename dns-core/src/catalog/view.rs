@@ -95,14 +95,13 @@ impl View {
         self.depth_bits & (u128::MAX >> (127 - labels.min(127)))
     }
 
-    /// So many zones that finding one waits for memory: look-ups of a batch had better be [announced](Self::prefetch).
-    #[inline]
-    pub fn is_large(&self) -> bool {
+    /// So many zones that finding one waits for memory.
+    pub(super) fn is_large(&self) -> bool {
         self.zones.len() > 1000
     }
 
-    /// Asks for what [`find`](Self::find) reads in its `step`-th read from memory, of [`reads`](Self::reads); the steps are to be
-    /// asked for in order.
+    /// Asks for what [`find`](Self::find) reads in its `step`-th read from memory, of as many as
+    /// [`zone_reads`](super::Catalog::zone_reads) tells; the steps are to be asked for in order.
     #[inline]
     pub fn prefetch(&self, name: &HashedName, step: u32) {
         let depths = self.depths_up_to(name.labels());
@@ -113,7 +112,7 @@ impl View {
     }
 
     /// Reads of a look-up from memory.
-    pub fn reads(&self) -> u32 {
+    pub(super) fn reads(&self) -> u32 {
         self.zones.reads()
     }
 
