@@ -24,6 +24,7 @@ mod derived;
 mod error;
 mod event;
 mod fold;
+mod journal;
 mod layers;
 mod options;
 mod query;
@@ -36,6 +37,7 @@ mod zones;
 pub use self::{
     error::{Reason, StoreError},
     event::{Changed, Event, Watch},
+    journal::{Batch, Entry, Journal, JournalError, Kept, KeptZone, Marks, RecordChange, ZoneRecord},
     options::{DerivedAuthority, StoreOptions},
     query::{Filter, Found, Page, Shadowed},
     source::{Source, SourceKind},
