@@ -41,6 +41,8 @@ pub enum Precondition {
     Absent(Name, Option<RecordType>),
     /// The source has exactly this RRset here.
     Equals(Rrset),
+    /// Nothing that anybody has at this name has changed since it had this version.
+    Unchanged(Name, u64),
     /// Nothing at all has changed since this version of the catalog.
     Version(u64),
 }

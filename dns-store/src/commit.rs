@@ -2,6 +2,8 @@
 //!
 //! Everything is worked out on the side; only a transaction without a fault touches the writer's own state.
 
+mod pack;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use crate::derived::Candidates;
 use crate::event::Changed;
 use crate::layers::Contribution;
 use crate::options::StoreOptions;
-use crate::state::{Home, State, TAG_SYNTHESISED, is_later, next_serial, rrsets_at};
+use crate::state::{Home, State, TAG_SYNTHESISED, is_later, is_same_soa_but_serial, next_serial, rrsets_at};
 use crate::zones::{Declared, ZoneChange, ZoneOptions};
 use crate::{Reason, Source};
 
@@ -34,6 +36,8 @@ pub(crate) struct Transaction {
     pub zones: BTreeMap<Name, ZoneChange>,
     /// Other options from now on.
     pub options: Option<StoreOptions>,
+    /// It brings back what a journal has kept: names with the versions that they had.
+    pub restored: Option<HashMap<Name, u64>>,
 }
 
 /// A transaction that can be made.
@@ -41,7 +45,10 @@ pub(crate) struct Next {
     pub state: State,
     /// What clients see otherwise than before, apart from names at and below the zones of the transaction.
     pub changed: Arc<Changed>,
-    names: BTreeMap<Name, Vec<Contribution>>,
+    /// Zones that somebody has declared, as far as their serials may have changed; those that went are among them.
+    pub declared: Vec<Name>,
+    /// Names of the transaction.
+    pub names: Vec<Name>,
 }
 
 impl Next {
@@ -57,6 +64,10 @@ impl Writer {
 
     pub fn state(&self) -> Arc<State> {
         self.state.clone()
+    }
+
+    pub fn state_ref(&self) -> &State {
+        &self.state
     }
 
     /// Puts another state in place that has the same records.
@@ -92,8 +103,11 @@ impl Writer {
             reasons: Vec::new(),
         };
         let put = declare_zones(transaction.zones, &mut state, &mut work);
-        let mut roots = change_flat(old, &mut state, &transaction.names);
-        check_fresh(old, &state, source, &transaction.names, &mut work.reasons);
+        let mut roots = change_flat(old, &mut state, &transaction.names, transaction.restored.as_ref());
+        let is_restored = transaction.restored.is_some();
+        if !is_restored {
+            check_fresh(old, &state, source, &transaction.names, &mut work.reasons);
+        }
         if !work.reasons.is_empty() {
             return Err(work.reasons);
         }
@@ -104,11 +118,12 @@ impl Writer {
             roots.extend(work.view.zones().filter(|entry| entry.derived).map(|entry| entry.apex.clone()));
         }
         keep_topmost(&mut roots);
+        let packed = pack::declared_zones(&mut state, &put, &transaction.names, is_restored, &mut work);
         for name in transaction.names.keys() {
-            edit_name(old, &state, name, &put, &roots, &mut work);
+            edit_name(old, &state, name, &put, &packed, &roots, &mut work);
         }
-        let mut touched: Vec<Name> = work.edits.keys().cloned().collect();
-        finish_edits(&mut state, &put, &mut work);
+        let mut touched: Vec<Name> = work.edits.keys().chain(&packed).cloned().collect();
+        finish_edits(&mut state, &put, &packed, &mut work);
         let mut moved = BTreeSet::new();
         for root in &roots {
             let rebuilt = self.rebuild_derived(&state, root, &transaction.names, &mut work);
@@ -128,8 +143,15 @@ impl Writer {
             deleted: Vec::new(),
             zones: touched,
         };
+        let mut declared: Vec<Name> = put.iter().cloned().collect();
+        let is_declared = |apex: &&Name| state.declared.get(apex).is_some() && !put.contains(*apex);
+        declared.extend(changed.zones.iter().filter(is_declared).cloned());
         // A SOA record that somebody has given comes and goes with the zone whose apex it stands at.
         moved.extend(transaction.names.keys().cloned());
+        if is_restored {
+            // There is nobody yet who could have seen anything else.
+            moved.clear();
+        }
         for name in moved.iter().filter(|name| !put.iter().any(|apex| name.is_at_or_below(apex))) {
             compare(visible(old.view(), name), visible(Some(&work.view), name), &mut changed);
         }
@@ -138,36 +160,42 @@ impl Writer {
             catalog = catalog.with_policy(state.options.policy.clone());
         }
         state.catalog = Arc::new(catalog);
-        Ok(Next { state, changed: Arc::new(changed), names: transaction.names })
+        let names = transaction.names.into_keys().collect();
+        Ok(Next { state, changed: Arc::new(changed), declared, names })
     }
 
     /// Takes over what was worked out; the caller publishes it.
     pub fn accept(&mut self, next: Next) -> Arc<State> {
-        for (name, contributions) in next.names {
-            let had = self.state.flat.get(&name);
+        self.adopt(Arc::new(next.state), &next.names);
+        self.state.clone()
+    }
+
+    /// Takes over a state that differs in the flat records of these names.
+    pub fn adopt<'n>(&mut self, state: Arc<State>, names: impl IntoIterator<Item = &'n Name>) {
+        for name in names {
+            let (had, has) = (self.state.flat.get(name), state.flat.get(name));
             for Contribution { source, .. } in had {
-                if contributions.iter().all(|contribution| contribution.source != *source)
+                if has.iter().all(|contribution| contribution.source != *source)
                     && let Some(names) = self.by_source.get_mut(source)
                 {
-                    names.remove(&name);
+                    names.remove(name);
                     if names.is_empty() {
                         self.by_source.remove(source);
                     }
                 }
             }
-            for Contribution { source, .. } in &contributions {
+            for Contribution { source, .. } in has {
                 if had.iter().all(|contribution| contribution.source != *source) {
                     self.by_source.entry(source.clone()).or_default().insert(name.clone());
                 }
             }
-            match (had.is_empty(), contributions.is_empty()) {
-                (true, false) => drop(self.names.insert(name)),
-                (false, true) => drop(self.names.remove(&name)),
+            match (had.is_empty(), has.is_empty()) {
+                (true, false) => drop(self.names.insert(name.clone())),
+                (false, true) => drop(self.names.remove(name)),
                 _ => {}
             }
         }
-        self.state = Arc::new(next.state);
-        self.state.clone()
+        self.state = state;
     }
 
     /// Puts the derived zones at and below a name together anew.
@@ -311,7 +339,13 @@ fn set_options(apex: &Name, options: ZoneOptions, state: &mut State, work: &mut 
 
 /// Enters what names have now. Returns the apexes of derived zones that come or go: at and below them, zones merge and
 /// fall apart.
-fn change_flat(old: &State, state: &mut State, names: &BTreeMap<Name, Vec<Contribution>>) -> BTreeSet<Name> {
+fn change_flat(
+    old: &State,
+    state: &mut State,
+    names: &BTreeMap<Name, Vec<Contribution>>,
+    restored: Option<&HashMap<Name, u64>>,
+) -> BTreeSet<Name> {
+    let version = old.catalog.version() + 1;
     let asks = |state: &State, name: &Name, contributions: &[Contribution]| {
         let is_flat = !contributions.is_empty() && state.declared.home(name).is_none();
         is_flat.then(|| Candidates::of(name, has_cname(contributions))).flatten()
@@ -327,7 +361,11 @@ fn change_flat(old: &State, state: &mut State, names: &BTreeMap<Name, Vec<Contri
                 }
             }
         }
-        state.flat.set(name, contributions.clone());
+        // Names that move with their zone have changed no more than the zone has.
+        if old.flat.get(name) != &contributions[..] {
+            let kept = restored.and_then(|restored| restored.get(name));
+            state.flat.set(name, contributions.clone(), kept.copied().unwrap_or(version));
+        }
     }
     let moved: Vec<Name> = owners
         .into_iter()
@@ -404,6 +442,7 @@ fn edit_name(
     state: &State,
     name: &Name,
     put: &BTreeSet<Name>,
+    packed: &BTreeSet<Name>,
     roots: &BTreeSet<Name>,
     work: &mut Work,
 ) {
@@ -429,7 +468,7 @@ fn edit_name(
         _ => {}
     }
     let apex = match &home {
-        Home::Declared(zone) if zone.takes_others() => &zone.apex,
+        Home::Declared(zone) if zone.takes_others() && !packed.contains(&zone.apex) => &zone.apex,
         Home::Derived(apex) if !is_rebuilt(apex) => apex,
         _ => return,
     };
@@ -438,17 +477,17 @@ fn edit_name(
 }
 
 /// Ends the edits: each zone that others see otherwise than before gets a later serial.
-fn finish_edits(state: &mut State, put: &BTreeSet<Name>, work: &mut Work) {
+fn finish_edits(state: &mut State, put: &BTreeSet<Name>, packed: &BTreeSet<Name>, work: &mut Work) {
     let edits = std::mem::take(&mut work.edits);
     // Zones that came and serve what they came with. Their serial counts, as long as it always did.
-    for apex in put.iter().filter(|apex| !edits.contains_key(*apex)) {
+    for apex in put.iter().filter(|apex| !edits.contains_key(*apex) && !packed.contains(*apex)) {
         let Some(zone) = work.view.zone(apex).and_then(ZoneEntry::zone) else { continue };
         let Some(floor) = state.serials.floor(apex) else {
             state.serials.set(apex, zone.serial(), false);
             continue;
         };
         if is_later(zone.serial(), floor) {
-            state.serials.set(apex, zone.serial(), false);
+            state.serials.set(apex, zone.serial(), state.is_durable(apex));
         } else if !state.declared.get(apex).is_some_and(|declared| declared.is_signed()) {
             let mut edit = zone.edit();
             edit.set_serial(next_serial(floor));
@@ -461,10 +500,9 @@ fn finish_edits(state: &mut State, put: &BTreeSet<Name>, work: &mut Work) {
         let serial = if work.view.zone(&apex).is_some_and(|entry| entry.derived) {
             state.serials.derived
         } else {
-            let last = state.serials.last(&apex);
-            let later = last.filter(|last| is_later(*last, serial)).unwrap_or(serial);
-            state.serials.set(&apex, next_serial(later), true);
-            next_serial(later)
+            let serial = state.serial_after(&apex, serial, put.contains(&apex));
+            state.serials.set(&apex, serial, true);
+            serial
         };
         edit.set_serial(serial);
         work.finish(&apex, edit);
@@ -485,7 +523,7 @@ impl Work {
             let Some(zone) = self.view.zone(apex).and_then(ZoneEntry::zone) else { return };
             let has = rrsets_at(zone, name);
             let is_same = |(left, right): (&(Rrset, SourceTag), &(&Rrset, SourceTag))| {
-                left.1 == right.1 && (left.0 == *right.0 || is_own_soa(&left.0, right.0))
+                left.1 == right.1 && (left.0 == *right.0 || is_same_soa_but_serial(&left.0, right.0))
             };
             if has.len() == rrsets.len() && has.iter().zip(rrsets).all(is_same) {
                 return;
@@ -510,22 +548,6 @@ impl Work {
     }
 }
 
-/// Both are the same SOA record, whatever its serial: that one is the store's business.
-fn is_own_soa(left: &Rrset, right: &Rrset) -> bool {
-    let without_serial = |rrset: &Rrset| {
-        let mut rdata = rrset.rdatas().next().unwrap_or_default().to_vec();
-        if let Some(at) = rdata.len().checked_sub(20) {
-            rdata.drain(at..at + 4);
-        }
-        rdata
-    };
-    left.rtype() == RecordType::SOA
-        && right.rtype() == RecordType::SOA
-        && left.ttl() == right.ttl()
-        && (left.len(), right.len()) == (1, 1)
-        && without_serial(left) == without_serial(right)
-}
-
 fn has_cname(contributions: &[Contribution]) -> bool {
     contributions.iter().any(|contribution| contribution.rrset.rtype() == RecordType::CNAME)
 }
@@ -543,7 +565,7 @@ fn compare(mut before: Vec<Rrset>, after: Vec<Rrset>, changed: &mut Changed) {
             Some(at) => {
                 let old = before.swap_remove(at);
                 // A SOA record that differs in its serial alone shows in `zones`.
-                if old != rrset && !is_own_soa(&old, &rrset) {
+                if old != rrset && !is_same_soa_but_serial(&old, &rrset) {
                     changed.updated.push((old, rrset));
                 }
             }

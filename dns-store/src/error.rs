@@ -5,7 +5,7 @@ use dns_core::zone::ZoneFaultKind;
 use dns_core::{Name, RecordType, RrsetError};
 use thiserror::Error;
 
-use crate::Source;
+use crate::{JournalError, Source};
 
 /// Why nothing was changed.
 #[derive(Clone, Debug, Error)]
@@ -34,6 +34,9 @@ pub enum StoreError {
     /// The records cannot be served; all reasons are listed.
     #[error("{}", list(.0))]
     Invalid(Vec<Reason>),
+    /// The journal cannot keep the change, so nothing has changed; or it cannot tell what it has kept.
+    #[error("{0}")]
+    NotDurable(JournalError),
     /// A reload as a whole; the records from before stay. All reasons are listed.
     #[error("the records of {source_name} were not reloaded: {}", list(.reasons))]
     ReloadFailed {
@@ -53,7 +56,7 @@ impl StoreError {
             | Self::Foreign(reason)
             | Self::Precondition(reason) => std::slice::from_ref(reason),
             Self::Invalid(reasons) | Self::ReloadFailed { reasons, .. } => reasons,
-            Self::VersionMismatch { .. } => &[],
+            Self::VersionMismatch { .. } | Self::NotDurable(_) => &[],
         }
     }
 }
@@ -173,6 +176,38 @@ pub enum Reason {
     /// The values make no RRset together.
     #[error(transparent)]
     Rrset(#[from] RrsetError),
+    /// The records of a name are other ones than when they had this version.
+    #[error("{owner} is at version {current}, not {expected}")]
+    NameChanged {
+        /// The name.
+        owner: Name,
+        /// The version that the change was meant for.
+        expected: u64,
+        /// The version there is.
+        current: u64,
+    },
+    /// The records stand outside the zone that they were given for.
+    #[error("{owner} is not in the zone {apex}")]
+    OutsideZone {
+        /// Name of the records.
+        owner: Name,
+        /// The zone.
+        apex: Name,
+    },
+    /// A zone of this name is there.
+    #[error("the zone {apex} exists already, from {holder}")]
+    ZonePresent {
+        /// The zone.
+        apex: Name,
+        /// Who has declared it.
+        holder: Source,
+    },
+    /// The zone is not the one that was expected.
+    #[error("the zone {0} has become another one")]
+    ZoneDiffers(Name),
+    /// The journal has no transaction of this version.
+    #[error("no change with version {0} is known")]
+    NoVersion(u64),
     /// There is no such zone.
     #[error("there is no zone {0}")]
     NoZone(Name),

@@ -54,6 +54,12 @@ pub struct Changed {
 }
 
 impl Changed {
+    /// What a transaction that changes nothing has changed.
+    pub(crate) fn nothing(version: u64, view: Arc<str>, source: Source) -> Self {
+        let (added, updated, deleted, zones) = Default::default();
+        Self { version, view, source, added, updated, deleted, zones }
+    }
+
     /// No records came, went, or became others.
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.updated.is_empty() && self.deleted.is_empty()

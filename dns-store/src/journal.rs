@@ -7,6 +7,7 @@ use dns_core::{Name, RecordType, Rrset};
 use thiserror::Error;
 
 use crate::Source;
+use crate::state::is_same_soa_but_serial;
 
 /// Keeps the transactions of durable sources, so that a store can begin where the last one has ended.
 ///
@@ -111,6 +112,24 @@ pub struct ZoneRecord {
 pub struct KeptZone {
     /// All its RRsets, with one SOA and the NS of the apex among them.
     pub rrsets: Vec<Rrset>,
+}
+
+impl KeptZone {
+    /// Of its SOA record; 0 if it has none.
+    pub(crate) fn serial(&self) -> u32 {
+        let soa = self.rrsets.iter().find(|rrset| rrset.rtype() == RecordType::SOA);
+        let rdata = soa.and_then(|soa| soa.rdatas().next()).unwrap_or_default();
+        let field = rdata.len().checked_sub(20).and_then(|at| rdata[at..].first_chunk());
+        field.map_or(0, |field| u32::from_be_bytes(*field))
+    }
+
+    /// Both have the same records, whatever their order and whatever serial the SOA record has.
+    pub(crate) fn is_same_but_serial(&self, other: &Self) -> bool {
+        let has = |rrset: &Rrset| {
+            other.rrsets.iter().any(|theirs| theirs == rrset || is_same_soa_but_serial(theirs, rrset))
+        };
+        self.rrsets.len() == other.rrsets.len() && self.rrsets.iter().all(has)
+    }
 }
 
 /// A piece of what a journal has kept.

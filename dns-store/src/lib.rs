@@ -25,22 +25,27 @@ mod error;
 mod event;
 mod fold;
 mod journal;
+mod keeper;
 mod layers;
 mod options;
 mod query;
+mod restore;
 mod source;
 mod state;
 mod store;
 mod sync;
+mod write;
 mod zones;
 
 pub use self::{
     error::{Reason, StoreError},
     event::{Changed, Event, Watch},
     journal::{Batch, Entry, Journal, JournalError, Kept, KeptZone, Marks, RecordChange, ZoneRecord},
+    keeper::Pending,
     options::{DerivedAuthority, StoreOptions},
-    query::{Filter, Found, Page, Shadowed},
+    query::{Filter, Found, Page, Shadowed, ZoneInfo},
     source::{Source, SourceKind},
     store::{Reader, Store},
+    write::{Planned, Write},
     zones::ZoneOptions,
 };

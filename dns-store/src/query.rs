@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use dns_core::zone::rrsets_of;
-use dns_core::{Name, RecordType, Rrset, View, ZoneEntry};
+#[cfg(doc)]
+use dns_core::Precondition;
+use dns_core::zone::{Zone, rrsets_of};
+use dns_core::{Name, RecordType, Rrset, View, ZoneEntry, ZoneState};
 
 use crate::layers::Contribution;
-use crate::state::{Home, State};
+use crate::state::{Home, State, is_signed};
 use crate::store::Store;
 use crate::{Source, SourceKind};
 
@@ -45,6 +47,29 @@ pub struct Page {
     pub next: Option<(Name, RecordType)>,
 }
 
+/// A zone, whoever has made it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ZoneInfo {
+    /// Its apex.
+    pub apex: Name,
+    /// Who has declared it; `None` for a derived one.
+    pub source: Option<Source>,
+    /// The serial that is served; `None` if the zone has failed.
+    pub serial: Option<u32>,
+    /// Names that have records.
+    pub names: usize,
+    /// Records, those made up for derived zones included.
+    pub records: usize,
+    /// It came signed, and takes no records from others.
+    pub signed: bool,
+    /// Names that it does not have are asked upstream.
+    pub fallthrough: bool,
+    /// Why it is not served.
+    pub failed: Option<String>,
+    /// The version that it was declared with; 0 for a derived one.
+    pub version: u64,
+}
+
 /// What is kept but not served.
 #[derive(Clone, Debug, Default)]
 pub struct Shadowed {
@@ -81,6 +106,32 @@ impl Store {
     pub fn get(&self, owner: &Name, rtype: RecordType) -> Option<Found> {
         let is_it = |found: &Found| found.rrset.rtype() == rtype && !found.shadowed;
         found_at(&self.state(), owner).into_iter().find(is_it)
+    }
+
+    /// Everything that anybody has at a name, served or not; records made up for derived zones are not among it.
+    pub fn found_at(&self, owner: &Name) -> Vec<Found> {
+        found_at(&self.state(), owner)
+    }
+
+    /// The version that has changed what anybody has at a name: see [`Precondition::Unchanged`]. What is made up for derived
+    /// zones does not count; 0 if nobody has anything there.
+    pub fn name_version(&self, owner: &Name) -> u64 {
+        self.state().name_version(owner)
+    }
+
+    /// All zones of the view, in canonical order. Takes time in proportion to their number.
+    pub fn zones(&self) -> Vec<ZoneInfo> {
+        let state = self.state();
+        let mut zones: Vec<ZoneInfo> =
+            state.view().into_iter().flat_map(View::zones).map(|entry| zone_info(&state, entry)).collect();
+        zones.sort_by(|left, right| left.apex.cmp(&right.apex));
+        zones
+    }
+
+    /// The zone with this apex.
+    pub fn zone(&self, apex: &Name) -> Option<ZoneInfo> {
+        let state = self.state();
+        state.view()?.zone(apex).map(|entry| zone_info(&state, entry))
     }
 
     /// Records, at most `limit` names and types from `from` on, but at least one. Takes time in proportion to the zones
@@ -133,6 +184,25 @@ impl Store {
             (rrset.owner().clone(), rrset.rtype(), *shadowed, source.clone())
         });
         Page { found, next }
+    }
+}
+
+fn zone_info(state: &State, entry: &ZoneEntry) -> ZoneInfo {
+    let declared = state.declared.get(&entry.apex);
+    let zone = entry.zone();
+    ZoneInfo {
+        apex: entry.apex.clone(),
+        source: declared.map(|declared| declared.source.clone()),
+        serial: zone.map(Zone::serial),
+        names: zone.map_or(0, Zone::name_count),
+        records: zone.map_or(0, Zone::record_count),
+        signed: zone.is_some_and(is_signed),
+        fallthrough: entry.fallthrough,
+        failed: match &entry.state {
+            ZoneState::Failed(why) => Some(why.to_string()),
+            ZoneState::Serving(_) => None,
+        },
+        version: declared.map_or(0, |declared| declared.version),
     }
 }
 

@@ -92,6 +92,11 @@ impl SourceKind {
         Self::ALL.into_iter().find(|kind| kind.label() == label)
     }
 
+    /// A journal keeps what these have written, as nobody else does.
+    pub fn is_durable(self) -> bool {
+        matches!(self, Self::Acme | Self::Api | Self::Update)
+    }
+
     /// Zone files and transfers come with whatever TTLs others have chosen.
     pub(crate) fn takes_any_ttl(self) -> bool {
         matches!(self, Self::File | Self::Transfer | Self::Update)

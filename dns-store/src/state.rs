@@ -183,6 +183,29 @@ impl State {
         matching.map(|(holder, _)| holder).collect()
     }
 
+    /// The version that has changed what anybody has at a name.
+    pub fn name_version(&self, name: &Name) -> u64 {
+        let of_zone = self.declared.home(name).map_or(0, |declared| declared.version);
+        self.flat.version(name).max(of_zone)
+    }
+
+    /// A declared zone belongs to a source that a journal keeps.
+    pub fn is_durable(&self, apex: &Name) -> bool {
+        self.declared.get(apex).is_some_and(|declared| declared.source.kind().is_durable())
+    }
+
+    /// The serial of a declared zone that is served with other records than before, or than those it was put with. One that
+    /// comes whole from a durable source keeps the serial it has been given.
+    pub fn serial_after(&self, apex: &Name, serial: u32, is_put: bool) -> u32 {
+        match self.serials.last(apex) {
+            last if is_put && self.is_durable(apex) && last.is_none_or(|last| is_later(serial, last)) => {
+                serial
+            }
+            Some(last) if is_later(last, serial) => next_serial(last),
+            _ => next_serial(serial),
+        }
+    }
+
     /// Fails unless the catalog has this version.
     pub fn check_version(&self, expected: Option<u64>) -> Result<(), StoreError> {
         let current = self.catalog.version();
@@ -213,6 +236,8 @@ pub(crate) struct FlatName {
     pub name: Name,
     /// At least one, in the order of their sources and types.
     pub contributions: Vec<Contribution>,
+    /// The one that has changed them last.
+    pub version: u64,
 }
 
 impl FlatRecords {
@@ -220,11 +245,16 @@ impl FlatRecords {
         self.names.get(name.hash64(), |flat| flat.name == *name).map_or(&[], |flat| &flat.contributions)
     }
 
-    pub fn set(&mut self, name: &Name, contributions: Vec<Contribution>) {
+    /// The version that has changed what there is at a name; 0 if there is nothing.
+    pub fn version(&self, name: &Name) -> u64 {
+        self.names.get(name.hash64(), |flat| flat.name == *name).map_or(0, |flat| flat.version)
+    }
+
+    pub fn set(&mut self, name: &Name, contributions: Vec<Contribution>, version: u64) {
         if contributions.is_empty() {
             self.names.remove(name.hash64(), |flat| flat.name == *name);
         } else {
-            let flat = FlatName { name: name.clone(), contributions };
+            let flat = FlatName { name: name.clone(), contributions, version };
             self.names.insert(name.hash64(), Arc::new(flat), |flat| flat.name == *name);
         }
     }
@@ -291,4 +321,20 @@ pub(crate) fn is_signed(zone: &Zone) -> bool {
 /// The RRsets of a zone at a name, each with its tag.
 pub(crate) fn rrsets_at(zone: &Zone, name: &Name) -> Vec<(Rrset, SourceTag)> {
     zone.node_of(name).map(|node| rrsets_of(zone, &node)).unwrap_or_default()
+}
+
+/// Both are the same SOA record, whatever its serial: that one is the store's business.
+pub(crate) fn is_same_soa_but_serial(left: &Rrset, right: &Rrset) -> bool {
+    let without_serial = |rrset: &Rrset| {
+        let mut rdata = rrset.rdatas().next().unwrap_or_default().to_vec();
+        if let Some(at) = rdata.len().checked_sub(20) {
+            rdata.drain(at..at + 4);
+        }
+        rdata
+    };
+    left.rtype() == RecordType::SOA
+        && right.rtype() == RecordType::SOA
+        && left.ttl() == right.ttl()
+        && (left.len(), right.len()) == (1, 1)
+        && without_serial(left) == without_serial(right)
 }

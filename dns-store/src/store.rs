@@ -1,24 +1,27 @@
 //! The handle.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, SystemTime};
 
 use dns_backend::{CatalogReader, Catalogs};
 use dns_core::zone::Folded;
 use dns_core::{
-    AnswerPolicy, Catalog, Change, ChangeSet, Name, Precondition, RecordType, Rrset, View, ViewSpec, plan,
+    AnswerPolicy, Catalog, ChangeSet, Name, Precondition, RecordType, Rrset, View, ViewSpec, plan,
 };
 use tokio::sync::broadcast;
 
 use crate::commit::{Next, Transaction, Writer};
 use crate::event::{Event, Watch};
 use crate::fold::{self, Folder};
-use crate::layers::{self, Contribution};
-use crate::state::{Holder, State};
-use crate::sync::{Latest, Mutex, MutexGuard, PoisonError, Published};
-use crate::{Reason, Source, StoreError, StoreOptions};
+use crate::journal::{Batch, Entry, Journal, JournalError, Marks};
+use crate::keeper::{Keeper, Marked, Pending, Staged};
+use crate::restore::Restored;
+use crate::state::State;
+use crate::sync::{Condvar, Latest, Mutex, MutexGuard, PoisonError, Published, mpsc};
+use crate::write::{self, Step, Write};
+use crate::{Source, StoreError, StoreOptions};
 
 /// All records of one view, by source. A handle: clones share one store.
 ///
@@ -29,6 +32,8 @@ pub struct Store {
     inner: Arc<Inner>,
     /// The view that this handle is for.
     plane: Arc<Plane>,
+    /// Who writes by it.
+    author: Arc<str>,
 }
 
 /// What the views have in common.
@@ -37,19 +42,29 @@ pub(crate) struct Inner {
     catalog: Published<Catalog>,
     /// Whose turn it is to write, and where.
     turn: Mutex<Turn>,
+    /// No transaction is staged any more, or nobody waits for that any more.
+    settled: Condvar,
     events: broadcast::Sender<Event>,
+    /// Set before anybody else has a handle, if there is a journal.
+    keeper: OnceLock<Keeper>,
 }
 
 struct Turn {
-    /// The newest one.
+    /// The newest one: what the next writer builds on. With a durable journal it may not be visible yet.
     catalog: Arc<Catalog>,
     /// The views that there are, the default one first.
     planes: Vec<Arc<Plane>>,
+    /// Transactions that are made, and neither safe nor visible.
+    staged: usize,
+    /// Writers who wait for there to be none.
+    waiting: usize,
+    marked: Marked,
 }
 
 /// The records of one view.
-struct Plane {
+pub(crate) struct Plane {
     name: Arc<str>,
+    /// What is visible; the writer's own state may be ahead of it.
     state: Published<State>,
     writer: Mutex<Writer>,
 }
@@ -104,8 +119,52 @@ impl Store {
         let state = State::new(options);
         let catalog = state.catalog.clone();
         let plane = Plane::new(state);
-        let turn = Mutex::new(Turn { catalog: catalog.clone(), planes: vec![plane.clone()] });
-        Self { inner: Arc::new(Inner { catalog: Published::new(catalog), turn, events }), plane }
+        let planes = vec![plane.clone()];
+        let turn =
+            Turn { catalog: catalog.clone(), planes, staged: 0, waiting: 0, marked: Marked::default() };
+        let inner = Inner {
+            catalog: Published::new(catalog),
+            turn: Mutex::new(turn),
+            settled: Condvar::new(),
+            events,
+            keeper: OnceLock::new(),
+        };
+        Self { inner: Arc::new(inner), plane, author: Arc::default() }
+    }
+
+    /// A store that has what a journal has kept, and gives it all that durable sources write from now on: what was
+    /// acknowledged is there again when it is opened the next time. What others have written is not: they write it anew.
+    ///
+    /// # Errors
+    /// The journal cannot be read, or cannot be written.
+    pub fn open(options: StoreOptions, journal: Arc<dyn Journal>) -> Result<Self, JournalError> {
+        let store = Self::new(options);
+        let restored = Restored::read(journal.as_ref(), store.view_name())?;
+        let mut writing = store.lock();
+        let next = restored.enter(&mut writing)?;
+        let (version, derived_serial) = (next.version(), next.state.serials.derived);
+        if journal.is_durable() {
+            let marks = writing.turn.marked.begin(version, derived_serial);
+            journal.append(&Batch { entries: Vec::new(), marks })?;
+        }
+        let state = writing.accept(next);
+        store.show(&mut writing, &state);
+        drop(writing);
+        let keeper = Keeper::start(journal, Arc::downgrade(&store.inner))?;
+        // Nobody else has the store yet.
+        let _ = store.inner.keeper.set(keeper);
+        Ok(store)
+    }
+
+    /// What durable sources write is kept on disk before anybody sees it.
+    pub fn is_durable(&self) -> bool {
+        self.inner.keeper().is_some_and(Keeper::is_durable)
+    }
+
+    /// A handle for somebody in particular: the history names them as the author of what is written by it.
+    #[must_use]
+    pub fn on_behalf_of(&self, author: impl Into<Arc<str>>) -> Self {
+        Self { author: author.into(), ..self.clone() }
     }
 
     /// The name of the view that this handle is for.
@@ -117,15 +176,15 @@ impl Store {
     ///
     /// A handle goes on working when its view is gone, on records that nobody is served.
     pub fn view(&self, name: &str) -> Option<Self> {
-        let turn = self.inner.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let plane = turn.planes.iter().find(|plane| &*plane.name == name)?.clone();
-        Some(Self { inner: self.inner.clone(), plane })
+        let plane = self.inner.turn().planes.iter().find(|plane| &*plane.name == name)?.clone();
+        Some(Self { plane, ..self.clone() })
     }
 
     /// Makes exactly these views besides the default one, and says who gets to see them. Those that there were before keep
-    /// their records; the records of those that go are gone. Returns the version from which on this holds.
+    /// their records; the records of those that go are gone. Those that come have what a journal has kept of them. Returns the
+    /// version from which on this holds.
     pub fn set_views(&self, specs: &[ViewSpec]) -> u64 {
-        let mut turn = self.inner.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut turn = self.inner.turn_alone();
         if turn.catalog.view_specs() == specs {
             return turn.catalog.version();
         }
@@ -134,20 +193,20 @@ impl Store {
         turn.catalog = Arc::new(catalog);
         let options = turn.planes.first().map(|plane| plane.state.load().options.clone());
         let old = std::mem::take(&mut turn.planes);
-        let planes = turn.catalog.views().iter().map(|view| {
-            let known = old.iter().find(|plane| &*plane.name == view.name());
-            known.cloned().unwrap_or_else(|| {
-                Plane::new(State::of_view(
-                    view.name(),
-                    turn.catalog.clone(),
-                    options.clone().unwrap_or_default(),
-                ))
-            })
-        });
-        turn.planes = planes.collect();
+        let names: Vec<String> = turn.catalog.views().iter().map(|view| view.name().to_owned()).collect();
+        for name in names {
+            let plane = old.iter().find(|plane| *plane.name == *name).cloned().unwrap_or_else(|| {
+                let options = options.clone().unwrap_or_default();
+                let plane = Plane::new(State::of_view(&name, turn.catalog.clone(), options));
+                self.restore_view(&plane, &mut turn);
+                plane
+            });
+            turn.planes.push(plane);
+        }
         for plane in &turn.planes {
             plane.rebase(&mut plane.writer(), &turn.catalog);
         }
+        let version = turn.catalog.version();
         self.inner.catalog.store(turn.catalog.clone());
         let _ = self.inner.events.send(Event::Views { version });
         version
@@ -174,15 +233,7 @@ impl Store {
     /// Somebody has records of that name and type, the version is another one than `if_version`, or the records cannot be
     /// served.
     pub fn create(&self, source: &Source, rrset: Rrset, if_version: Option<u64>) -> Result<u64, StoreError> {
-        let mut writer = self.lock();
-        writer.state().check_version(if_version)?;
-        let (owner, rtype) = (rrset.owner().clone(), rrset.rtype());
-        if let Some(Holder { source: holder, .. }) =
-            writer.state().holders(&owner, Some(rtype)).into_iter().next()
-        {
-            return Err(StoreError::Exists(Reason::Present { owner, rtype: Some(rtype), holder }));
-        }
-        self.commit(&mut writer, source, &ChangeSet::new().and(Change::Put(rrset)))
+        self.write(source, &Write::Create(rrset), if_version)
     }
 
     /// Replaces the RRset of a name and type. Where it is another source's, that one is hidden and kept.
@@ -190,13 +241,7 @@ impl Store {
     /// # Errors
     /// Nobody has records of that name and type, or as [`create`](Self::create).
     pub fn update(&self, source: &Source, rrset: Rrset, if_version: Option<u64>) -> Result<u64, StoreError> {
-        let mut writer = self.lock();
-        writer.state().check_version(if_version)?;
-        let (owner, rtype) = (rrset.owner().clone(), rrset.rtype());
-        if writer.state().holders(&owner, Some(rtype)).is_empty() {
-            return Err(StoreError::NotFound(Reason::NoRecords { owner, rtype: Some(rtype) }));
-        }
-        self.commit(&mut writer, source, &ChangeSet::new().and(Change::Put(rrset)))
+        self.write(source, &Write::Update(rrset), if_version)
     }
 
     /// Deletes what the source has of a name and type, or of a name. What it has hidden of others is served at once.
@@ -211,25 +256,12 @@ impl Store {
         rtype: Option<RecordType>,
         if_version: Option<u64>,
     ) -> Result<u64, StoreError> {
-        let mut writer = self.lock();
-        let state = writer.state();
-        state.check_version(if_version)?;
-        let holders = state.holders(owner, rtype);
-        if !holders.iter().any(|holder| holder.source == *source && !holder.of_zone) {
-            let owner = owner.clone();
-            let zone = state.declared.home(&owner).filter(|zone| zone.source == *source);
-            return Err(match (holders.into_iter().next(), zone) {
-                (None, _) => StoreError::NotFound(Reason::NoRecords { owner, rtype }),
-                (Some(Holder { of_zone: true, .. }), Some(zone)) => {
-                    StoreError::Foreign(Reason::OfZone { owner, rtype, apex: zone.apex.clone() })
-                }
-                (Some(holder), _) => {
-                    StoreError::Foreign(Reason::Foreign { owner, rtype, holder: holder.source })
-                }
-            });
-        }
-        let change = Change::Delete { owner: owner.clone(), rtype };
-        self.commit(&mut writer, source, &ChangeSet::new().and(change))
+        self.write(source, &Write::Delete { owner: owner.clone(), rtype }, if_version)
+    }
+
+    fn write(&self, source: &Source, write: &Write, if_version: Option<u64>) -> Result<u64, StoreError> {
+        let version = if_version.map(Precondition::Version);
+        self.stage(source, write, version.as_slice())?.wait()
     }
 
     /// Gives a source exactly these records, apart from whole zones that it has put: what has not changed is not touched.
@@ -238,15 +270,16 @@ impl Store {
     /// # Errors
     /// Everything that is wrong with the records; those from before stay.
     pub fn hot_reload(&self, source: &Source, records: &[Rrset]) -> Result<u64, StoreError> {
-        let mut writer = self.lock();
-        let state = writer.state();
-        let current = writer
-            .names_of(source)
-            .flat_map(|name| state.flat.get(name))
-            .filter(|contribution| contribution.source == *source)
-            .map(|contribution| &contribution.rrset);
-        let changes = plan(current, records);
-        self.commit(&mut writer, source, &changes).map_err(|error| match error {
+        let pending = self.stage_with(source, |writer| {
+            let state = writer.state();
+            let current = writer
+                .names_of(source)
+                .flat_map(|name| state.flat.get(name))
+                .filter(|contribution| contribution.source == *source)
+                .map(|contribution| &contribution.rrset);
+            Ok(write::changes(&state, source, &plan(current, records).changes))
+        });
+        pending.and_then(Pending::wait).map_err(|error| match error {
             StoreError::Invalid(reasons) => StoreError::ReloadFailed { source_name: source.clone(), reasons },
             other => other,
         })
@@ -257,9 +290,31 @@ impl Store {
     /// # Errors
     /// A precondition does not hold, or everything that is wrong with the changes.
     pub fn partial_reload(&self, source: &Source, changes: &ChangeSet) -> Result<u64, StoreError> {
-        let mut writer = self.lock();
-        check_preconditions(&writer.state(), source, &changes.preconditions)?;
-        self.commit(&mut writer, source, changes)
+        self.stage_with(source, |writer| {
+            let state = writer.state();
+            write::check_preconditions(&state, source, &changes.preconditions)?;
+            Ok(write::changes(&state, source, &changes.changes))
+        })?
+        .wait()
+    }
+
+    /// What the journal remembers of versions below `before`, or of all; the newest first, at most `limit`. Nothing without
+    /// a journal.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn history(&self, before: Option<u64>, limit: usize) -> Result<Vec<Arc<Entry>>, StoreError> {
+        let Some(keeper) = self.inner.keeper() else { return Ok(Vec::new()) };
+        keeper.journal.history(before, limit).map_err(StoreError::NotDurable)
+    }
+
+    /// What the journal remembers of a version.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn entry(&self, version: u64) -> Result<Option<Arc<Entry>>, StoreError> {
+        let Some(keeper) = self.inner.keeper() else { return Ok(None) };
+        keeper.journal.entry(version).map_err(StoreError::NotDurable)
     }
 
     /// Answers are made another way from now on; see [`set_options`](Self::set_options).
@@ -269,10 +324,7 @@ impl Store {
     pub fn set_policy(&self, policy: &AnswerPolicy) -> Result<u64, StoreError> {
         let mut version = self.version();
         for view in self.views() {
-            let mut writer = view.lock();
-            // Read when nobody else can change them.
-            let options = StoreOptions { policy: policy.clone(), ..writer.state().options.as_ref().clone() };
-            version = view.change_options(&mut writer, options)?;
+            version = view.change_options(|old| StoreOptions { policy: policy.clone(), ..old.clone() })?;
         }
         Ok(version)
     }
@@ -292,15 +344,32 @@ impl Store {
     pub fn set_options(&self, options: &StoreOptions) -> Result<u64, StoreError> {
         let mut version = self.version();
         for view in self.views() {
-            version = view.change_options(&mut view.lock(), options.clone())?;
+            version = view.change_options(|_| options.clone())?;
         }
         Ok(version)
     }
 
     /// Handles of all views, the default one first.
     pub fn views(&self) -> Vec<Self> {
-        let turn = self.inner.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        turn.planes.iter().map(|plane| Self { inner: self.inner.clone(), plane: plane.clone() }).collect()
+        let turn = self.inner.turn();
+        turn.planes.iter().map(|plane| Self { plane: plane.clone(), ..self.clone() }).collect()
+    }
+
+    /// Gives a view that has just come what the journal has of it.
+    fn restore_view(&self, plane: &Plane, turn: &mut Turn) {
+        let Some(keeper) = self.inner.keeper() else { return };
+        let mut writer = plane.writer();
+        let restored = Restored::read(keeper.journal.as_ref(), &plane.name);
+        match restored.and_then(|restored| restored.enter(&mut writer)) {
+            Ok(next) => {
+                let state = writer.accept(next);
+                turn.catalog = state.catalog.clone();
+                plane.state.store(state);
+            }
+            Err(error) => {
+                tracing::error!(view = %plane.name, %error, "what the journal has of the view is not served");
+            }
+        }
     }
 
     /// Access to the newest catalog for one worker.
@@ -312,16 +381,101 @@ impl Store {
         self.plane.state.load()
     }
 
+    /// The right to write what no journal has to keep first: there is nothing then that is not visible yet.
     pub(crate) fn lock(&self) -> Writing<'_> {
-        let turn = self.inner.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.take_turn(self.inner.turn_alone())
+    }
+
+    /// The right to write on top of what others have staged.
+    fn lock_to_stage(&self) -> Writing<'_> {
+        let mut turn = self.inner.turn();
+        while turn.waiting > 0 {
+            turn = self.inner.settled.wait(turn).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.take_turn(turn)
+    }
+
+    /// The right to look at what the next writer will build on.
+    pub(crate) fn lock_to_plan(&self) -> Writing<'_> {
+        self.take_turn(self.inner.turn())
+    }
+
+    fn take_turn<'s>(&'s self, turn: MutexGuard<'s, Turn>) -> Writing<'s> {
         let mut writer = self.plane.writer();
         // Only a view that is gone has missed anything.
         self.plane.rebase(&mut writer, &turn.catalog);
         Writing { writer, turn }
     }
 
-    /// Makes a transaction visible and tells everybody; zones whose overlay has grown are packed anew meanwhile.
-    pub(crate) fn publish(&self, writer: &mut Writing<'_>, mut next: Next, events: Vec<Event>) {
+    /// Makes what `work` finds out to be done.
+    pub(crate) fn stage_with(
+        &self,
+        source: &Source,
+        work: impl FnOnce(&Writer) -> Result<Step, StoreError>,
+    ) -> Result<Pending, StoreError> {
+        let keeper = self.inner.keeper().filter(|_| source.kind().is_durable());
+        let is_durable = keeper.is_some_and(Keeper::is_durable);
+        let mut writing = if is_durable { self.lock_to_stage() } else { self.lock() };
+        let step = work(&writing)?;
+        let state = writing.state();
+        if step.is_empty() {
+            return Ok(self.wait_for_others(&mut writing, state.catalog.version()));
+        }
+        let differences = keeper.map(|_| step.differences(&state, source));
+        let zones: Vec<Name> = step.transaction.zones.keys().cloned().collect();
+        let next = step.prepare(&writing, source)?;
+        let entry = differences.filter(|(records, zones)| !records.is_empty() || !zones.is_empty()).map(
+            |(records, zones)| Entry {
+                version: next.version(),
+                time: now(),
+                view: state.view_name.clone(),
+                source: source.clone(),
+                author: self.author.clone(),
+                records,
+                zones,
+            },
+        );
+        let mut events = Vec::new();
+        for zone in zones {
+            let (version, view) = (next.version(), state.view_name.clone());
+            events.push(Event::Reloaded { version, view, source: source.clone(), zone });
+        }
+        if events.is_empty() || !next.changed.is_empty() {
+            events.push(Event::Changed(next.changed.clone()));
+        }
+        self.publish(&mut writing, next, events, entry)
+    }
+
+    /// There is nothing to do, but what makes it so may not be safe yet.
+    fn wait_for_others(&self, writing: &mut Writing<'_>, version: u64) -> Pending {
+        let Some(keeper) = self.inner.keeper().filter(|_| writing.turn.staged > 0) else {
+            return Pending::done_at(version);
+        };
+        let (pending, ticket) = Pending::waiting(version);
+        writing.turn.staged += 1;
+        keeper.send(Staged { ticket: Some(ticket), is_counted: true, ..Staged::nothing(self.plane.clone()) });
+        pending
+    }
+
+    /// Makes a transaction visible and tells everybody, at once or when the journal has it. Zones whose overlay has grown are
+    /// packed anew meanwhile.
+    fn publish(
+        &self,
+        writing: &mut Writing<'_>,
+        mut next: Next,
+        events: Vec<Event>,
+        entry: Option<Entry>,
+    ) -> Result<Pending, StoreError> {
+        let version = next.version();
+        let is_there = writing.turn.has(&self.plane);
+        let keeper = self.inner.keeper().filter(|_| is_there);
+        let entry = entry.filter(|_| is_there).map(Arc::new);
+        if let (Some(keeper), Some(entry)) = (keeper.filter(|keeper| !keeper.is_durable()), &entry) {
+            let batch = Batch { entries: vec![entry.clone()], marks: Marks::default() };
+            keeper.journal.append(&batch).map_err(StoreError::NotDurable)?;
+        }
+        let keeper = keeper.filter(|keeper| keeper.is_durable());
+        let marks = keeper.map(|_| writing.turn.marked.advance(&next, entry.is_some())).unwrap_or_default();
         let mut folding = None;
         let due = fold::due(next.state.view(), &next.changed.zones, next.state.options.fold_after);
         if !due.is_empty()
@@ -331,16 +485,30 @@ impl Store {
             next.state.catalog = Arc::new(catalog);
             folding = Some((folder, folds));
         }
-        let state = writer.accept(next);
-        if self.show(writer, &state) {
-            for event in events {
-                // Nobody listening is no error.
-                let _ = self.inner.events.send(event);
+        let names = next.names.clone();
+        let state = writing.accept(next);
+        let plane = self.plane.clone();
+        // What is built on something that is not safe is not shown before that is.
+        let pending = if let Some(keeper) = keeper.filter(|_| entry.is_some() || writing.turn.staged > 0) {
+            writing.turn.build_on(&self.plane, &state);
+            writing.turn.staged += 1;
+            let (pending, ticket) = Pending::waiting(version);
+            let (state, ticket) = (Some(state), Some(ticket));
+            keeper.send(Staged { plane, state, entry, names, marks, events, ticket, is_counted: true });
+            pending
+        } else {
+            if self.show(writing, &state) {
+                self.inner.tell(events);
             }
-        }
+            if let Some(keeper) = keeper.filter(|_| marks != Marks::default()) {
+                keeper.send(Staged { marks, ..Staged::nothing(plane) });
+            }
+            Pending::done_at(version)
+        };
         if let Some((folder, folds)) = folding {
             folder.run(folds);
         }
+        Ok(pending)
     }
 
     pub(crate) fn finish_fold(&self, apex: &Name, folded: Folded) {
@@ -357,7 +525,7 @@ impl Store {
     /// Returns whether anybody sees it: a view that is gone is written by those who still hold it, and read by nobody else.
     fn show(&self, writing: &mut Writing<'_>, state: &Arc<State>) -> bool {
         self.plane.state.store(state.clone());
-        let is_there = writing.turn.planes.iter().any(|plane| Arc::ptr_eq(plane, &self.plane));
+        let is_there = writing.turn.has(&self.plane);
         if is_there {
             writing.turn.catalog = state.catalog.clone();
             for other in writing.turn.planes.iter().filter(|other| !Arc::ptr_eq(other, &self.plane)) {
@@ -372,67 +540,138 @@ impl Store {
         WeakStore { inner: Arc::downgrade(&self.inner), plane: Arc::downgrade(&self.plane) }
     }
 
-    fn change_options(&self, writer: &mut Writing<'_>, options: StoreOptions) -> Result<u64, StoreError> {
-        let state = writer.state();
-        if *state.options == options {
-            return Ok(state.catalog.version());
-        }
-        let mut transaction = Transaction::default();
-        if options.precedence != state.options.precedence {
-            let names = state.flat.iter().map(|flat| (flat.name.clone(), flat.contributions.clone()));
-            transaction.names = names.collect();
-        }
-        transaction.options = Some(options);
+    fn change_options(&self, change: impl Fn(&StoreOptions) -> StoreOptions) -> Result<u64, StoreError> {
         // Options come from the configuration, and so do their consequences.
-        self.change(writer, &Source::Config, transaction)
-    }
-
-    fn commit(
-        &self,
-        writer: &mut Writing<'_>,
-        source: &Source,
-        changes: &ChangeSet,
-    ) -> Result<u64, StoreError> {
-        let state = writer.state();
-        let mut names: BTreeMap<Name, Vec<Contribution>> = BTreeMap::new();
-        let mut reasons = Vec::new();
-        for change in &changes.changes {
-            if let Change::Put(rrset) | Change::Add(rrset) = change {
-                layers::check_rrset(source, rrset, &state.options, &mut reasons);
+        let pending = self.stage_with(&Source::Config, |writer| {
+            let state = writer.state();
+            let options = change(&state.options);
+            let mut transaction = Transaction::default();
+            if *state.options == options {
+                return Ok(Step::of(transaction));
             }
-            let contributions = names
-                .entry(change.owner().clone())
-                .or_insert_with_key(|owner| state.flat.get(owner).to_vec());
-            reasons.extend(layers::apply(contributions, source, change).err());
-        }
-        names.retain(|name, contributions| {
-            layers::check_name(contributions, source, &mut reasons);
-            state.flat.get(name) != &contributions[..]
+            if options.precedence != state.options.precedence {
+                let names = state.flat.iter().map(|flat| (flat.name.clone(), flat.contributions.clone()));
+                transaction.names = names.collect();
+            }
+            transaction.options = Some(options);
+            Ok(Step::of(transaction))
         });
-        if names.is_empty() && reasons.is_empty() {
-            return Ok(state.catalog.version());
-        }
-        let transaction = Transaction { names, ..Transaction::default() };
-        if reasons.is_empty() {
-            return self.change(writer, source, transaction);
-        }
-        // What else is wrong is told at once, too.
-        reasons.extend(writer.prepare(source, transaction).err().unwrap_or_default());
-        Err(StoreError::Invalid(reasons))
+        pending?.wait()
+    }
+}
+
+impl Turn {
+    fn has(&self, plane: &Arc<Plane>) -> bool {
+        self.planes.iter().any(|other| Arc::ptr_eq(other, plane))
     }
 
-    fn change(
-        &self,
-        writer: &mut Writing<'_>,
-        source: &Source,
-        transaction: Transaction,
-    ) -> Result<u64, StoreError> {
-        let next = writer.prepare(source, transaction).map_err(StoreError::Invalid)?;
-        let version = next.version();
-        let events = vec![Event::Changed(next.changed.clone())];
-        self.publish(writer, next, events);
-        Ok(version)
+    /// Whoever writes next sees this state of a view, whose writer has it already; nobody else does.
+    fn build_on(&mut self, plane: &Arc<Plane>, state: &Arc<State>) {
+        self.catalog = state.catalog.clone();
+        for other in self.planes.iter().filter(|other| !Arc::ptr_eq(other, plane)) {
+            let mut writer = other.writer();
+            let rebased = State { catalog: state.catalog.clone(), ..State::clone(&writer.state()) };
+            writer.replace_state(Arc::new(rebased));
+        }
     }
+}
+
+impl Inner {
+    fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until nothing is staged, and lets nobody stage anything meanwhile.
+    fn turn_alone(&self) -> MutexGuard<'_, Turn> {
+        let mut turn = self.turn();
+        if turn.staged > 0 {
+            turn.waiting += 1;
+            while turn.staged > 0 {
+                turn = self.settled.wait(turn).unwrap_or_else(PoisonError::into_inner);
+            }
+            turn.waiting -= 1;
+            if turn.waiting == 0 {
+                self.settled.notify_all();
+            }
+        }
+        turn
+    }
+
+    fn keeper(&self) -> Option<&Keeper> {
+        self.keeper.get()
+    }
+
+    fn tell(&self, events: Vec<Event>) {
+        for event in events {
+            // Nobody listening is no error.
+            let _ = self.events.send(event);
+        }
+    }
+
+    /// Makes transactions visible that are safe by now, and tells everybody.
+    pub fn show_staged(&self, all: Vec<Staged>) {
+        let mut turn = self.turn();
+        for staged in &all {
+            if let Some(state) = &staged.state {
+                staged.plane.state.store(state.clone());
+            }
+        }
+        if let Some(state) = all.iter().rev().find_map(|staged| staged.state.as_ref()) {
+            for plane in &turn.planes {
+                let shown = plane.state.load();
+                if !Arc::ptr_eq(&shown.catalog, &state.catalog) {
+                    let rebased = State { catalog: state.catalog.clone(), ..State::clone(&shown) };
+                    plane.state.store(Arc::new(rebased));
+                }
+            }
+            self.catalog.store(state.catalog.clone());
+        }
+        let mut tickets = Vec::with_capacity(all.len());
+        for staged in all {
+            self.tell(staged.events);
+            turn.staged -= usize::from(staged.is_counted);
+            tickets.extend(staged.ticket);
+        }
+        self.settle(turn);
+        for ticket in tickets {
+            ticket.tell(Ok(()));
+        }
+    }
+
+    /// Takes back what the journal could not keep, and all that was built on it.
+    pub fn take_back(&self, mut all: Vec<Staged>, queue: &mpsc::Receiver<Staged>, error: &JournalError) {
+        let mut turn = self.turn();
+        // Nobody can stage anything more before the turn is given back.
+        while let Ok(staged) = queue.try_recv() {
+            all.push(staged);
+        }
+        for plane in &turn.planes {
+            let of_plane = all.iter().filter(|staged| Arc::ptr_eq(&staged.plane, plane));
+            plane.writer().adopt(plane.state.load(), of_plane.flat_map(|staged| &staged.names));
+        }
+        turn.catalog = self.catalog.load();
+        turn.marked.forget();
+        turn.staged -= all.iter().filter(|staged| staged.is_counted).count();
+        self.settle(turn);
+        for ticket in all.into_iter().filter_map(|staged| staged.ticket) {
+            ticket.tell(Err(error.clone()));
+        }
+    }
+
+    fn settle(&self, turn: MutexGuard<'_, Turn>) {
+        let is_settled = turn.staged == 0;
+        drop(turn);
+        if is_settled {
+            self.settled.notify_all();
+        }
+    }
+}
+
+/// The time as entries of the history have it.
+fn now() -> SystemTime {
+    let now = SystemTime::now();
+    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    SystemTime::UNIX_EPOCH + Duration::from_millis(since.as_millis() as u64)
 }
 
 impl fmt::Debug for Store {
@@ -451,43 +690,8 @@ pub(crate) struct WeakStore {
 
 impl WeakStore {
     pub fn upgrade(&self) -> Option<Store> {
-        Some(Store { inner: self.inner.upgrade()?, plane: self.plane.upgrade()? })
+        Some(Store { inner: self.inner.upgrade()?, plane: self.plane.upgrade()?, author: Arc::default() })
     }
-}
-
-fn check_preconditions(
-    state: &State,
-    source: &Source,
-    preconditions: &[Precondition],
-) -> Result<(), StoreError> {
-    let own = |owner: &Name, rtype: Option<RecordType>| {
-        let matches = |contribution: &&Contribution| {
-            contribution.source == *source && rtype.is_none_or(|rtype| rtype == contribution.rrset.rtype())
-        };
-        state.flat.get(owner).iter().find(matches).map(|contribution| contribution.rrset.clone())
-    };
-    for precondition in preconditions {
-        let failed = match precondition {
-            Precondition::Version(expected) => {
-                state.check_version(Some(*expected))?;
-                continue;
-            }
-            Precondition::Exists(owner, rtype) => own(owner, *rtype)
-                .is_none()
-                .then(|| Reason::NoRecords { owner: owner.clone(), rtype: *rtype }),
-            Precondition::Absent(owner, rtype) => own(owner, *rtype).map(|_| Reason::Present {
-                owner: owner.clone(),
-                rtype: *rtype,
-                holder: source.clone(),
-            }),
-            Precondition::Equals(rrset) => (own(rrset.owner(), Some(rrset.rtype())).as_ref() != Some(rrset))
-                .then(|| Reason::Differs { owner: rrset.owner().clone(), rtype: rrset.rtype() }),
-        };
-        if let Some(reason) = failed {
-            return Err(StoreError::Precondition(reason));
-        }
-    }
-    Ok(())
 }
 
 /// Access to the newest catalog for one worker; see [`Store::reader`].

@@ -3,13 +3,13 @@
 //! With `--cfg shuttle` all of it comes from `shuttle`, which chooses at each access which thread runs next.
 
 #[cfg(not(shuttle))]
-pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 #[cfg(not(shuttle))]
 pub(crate) use std::thread;
 
 #[cfg(shuttle)]
 pub(crate) use shuttle::{
-    sync::{Mutex, MutexGuard, mpsc},
+    sync::{Condvar, Mutex, MutexGuard, mpsc},
     thread,
 };
 #[cfg(shuttle)]

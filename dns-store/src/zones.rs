@@ -1,18 +1,18 @@
 //! Zones that come, go and are replaced as a whole.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dns_core::name::HashedName;
 use dns_core::trie::Trie;
-use dns_core::zone::{Built, Zone};
+use dns_core::zone::{Built, Zone, rrsets_of};
 use dns_core::{Access, Name, Rrset, ZoneState};
 
 use crate::commit::Transaction;
-use crate::event::Event;
+use crate::journal::KeptZone;
 use crate::state::{is_signed, rrsets_at};
 use crate::store::Store;
-use crate::{Reason, Source, SourceKind, StoreError};
+use crate::write::Step;
+use crate::{Source, SourceKind, StoreError};
 
 /// What a zone is told besides its records.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -32,10 +32,12 @@ pub(crate) struct Declared {
     /// The zone as its source has it, or why there is none; brings back what others have hidden. It shares its base with the
     /// zone that is served until that one is packed anew. From then on the zone is in memory twice, until it is put again.
     pub state: ZoneState,
+    /// The one that it was declared with.
+    pub version: u64,
 }
 
 impl Declared {
-    fn zone(&self) -> Option<&Zone> {
+    pub fn zone(&self) -> Option<&Zone> {
         match &self.state {
             ZoneState::Serving(zone) => Some(zone),
             ZoneState::Failed(_) => None,
@@ -51,6 +53,13 @@ impl Declared {
     /// Records of other sources can be served in it.
     pub fn takes_others(&self) -> bool {
         self.zone().is_some_and(|zone| !is_signed(zone))
+    }
+
+    /// The zone as a journal keeps it; `None` if there is none.
+    pub fn kept(&self) -> Option<KeptZone> {
+        let zone = self.zone()?;
+        let rrsets = zone.nodes().flat_map(|node| rrsets_of(zone, &node)).map(|(rrset, _)| rrset);
+        Some(KeptZone { rrsets: rrsets.collect() })
     }
 
     pub fn is_signed(&self) -> bool {
@@ -114,7 +123,7 @@ impl Store {
     pub fn put_zone(&self, source: &Source, built: Built, options: ZoneOptions) -> Result<u64, StoreError> {
         let apex = built.zone.apex().clone();
         let state = ZoneState::Serving(built.zone);
-        self.declare_zone(Declared { apex, source: source.clone(), options, state })
+        self.declare_zone(source, &apex, options, state)
     }
 
     /// Declares a zone that cannot be served: its names get SERVFAIL until it is put. A zone that is being served, say
@@ -130,7 +139,7 @@ impl Store {
         options: ZoneOptions,
     ) -> Result<u64, StoreError> {
         let state = ZoneState::Failed(why.into());
-        self.declare_zone(Declared { apex, source: source.clone(), options, state })
+        self.declare_zone(source, &apex, options, state)
     }
 
     /// Gives a declared zone other options; its records, its serial and who has declared it stay as they are. Does nothing
@@ -144,7 +153,7 @@ impl Store {
         apex: &Name,
         options: ZoneOptions,
     ) -> Result<u64, StoreError> {
-        self.change_zone(source, apex.clone(), ZoneChange::SetOptions(options))
+        self.change_zone(source, apex, ZoneChange::SetOptions(options))
     }
 
     /// Drops a declared zone with the records that came with it. What else there is below its apex moves to the zone
@@ -153,61 +162,38 @@ impl Store {
     /// # Errors
     /// Nobody has declared the zone, or another source has.
     pub fn drop_zone(&self, source: &Source, apex: &Name) -> Result<u64, StoreError> {
-        self.change_zone(source, apex.clone(), ZoneChange::Drop)
+        self.change_zone(source, apex, ZoneChange::Drop)
     }
 
-    fn declare_zone(&self, declared: Declared) -> Result<u64, StoreError> {
-        let (source, apex) = (declared.source.clone(), declared.apex.clone());
-        self.change_zone(&source, apex, ZoneChange::Declare(Arc::new(declared)))
+    fn declare_zone(
+        &self,
+        source: &Source,
+        apex: &Name,
+        options: ZoneOptions,
+        state: ZoneState,
+    ) -> Result<u64, StoreError> {
+        let pending = self.stage_with(source, |writer| {
+            let version = writer.state().catalog.version() + 1;
+            let source = source.clone();
+            let declared = Declared { apex: apex.clone(), source: source.clone(), options, state, version };
+            let mut step = Step::of(Transaction::default());
+            step.change_zone(writer, &source, apex, ZoneChange::Declare(Arc::new(declared)))?;
+            Ok(step)
+        });
+        pending?.wait()
     }
 
-    fn change_zone(&self, source: &Source, apex: Name, change: ZoneChange) -> Result<u64, StoreError> {
-        let mut writer = self.lock();
-        let state = writer.state();
-        let declared = state.declared.get(&apex);
-        match (&change, declared) {
-            (_, Some(declared)) if !may_replace(source, &declared.source) => {
-                let holder = declared.source.clone();
-                return Err(StoreError::Foreign(Reason::ForeignZone { apex, holder }));
-            }
-            (ZoneChange::Drop | ZoneChange::SetOptions(_), None) => {
-                return Err(StoreError::NotFound(Reason::NoZone(apex)));
-            }
-            (ZoneChange::SetOptions(options), Some(declared)) if *options == declared.options => {
-                return Ok(state.catalog.version());
-            }
-            _ => {}
-        }
-        // Flat records at or below the apex may have to move; those in deeper zones stay where they are.
-        let moves = |name: &&Name| {
-            let home = state.declared.home(name);
-            home.is_none_or(|home| apex.is_at_or_below(&home.apex))
-        };
-        let names = match change {
-            ZoneChange::SetOptions(_) => BTreeMap::new(),
-            ZoneChange::Declare(_) | ZoneChange::Drop => {
-                let names = writer.names_below(&apex).filter(moves);
-                names.map(|name| (name.clone(), state.flat.get(name).to_vec())).collect()
-            }
-        };
-        let transaction = Transaction { names, zones: [(apex.clone(), change)].into(), ..Default::default() };
-        let next = writer.prepare(source, transaction).map_err(StoreError::Invalid)?;
-        let version = next.version();
-        let mut events = vec![Event::Reloaded {
-            version,
-            view: state.view_name.clone(),
-            source: source.clone(),
-            zone: apex,
-        }];
-        if !next.changed.is_empty() {
-            events.push(Event::Changed(next.changed.clone()));
-        }
-        self.publish(&mut writer, next, events);
-        Ok(version)
+    fn change_zone(&self, source: &Source, apex: &Name, change: ZoneChange) -> Result<u64, StoreError> {
+        let pending = self.stage_with(source, |writer| {
+            let mut step = Step::of(Transaction::default());
+            step.change_zone(writer, source, apex, change)?;
+            Ok(step)
+        });
+        pending?.wait()
     }
 }
 
 /// Zones belong to whoever declared them. All files have one reader, which may find a zone in another file next time.
-fn may_replace(source: &Source, holder: &Source) -> bool {
+pub(crate) fn may_replace(source: &Source, holder: &Source) -> bool {
     source == holder || source.kind() == SourceKind::File && holder.kind() == SourceKind::File
 }

@@ -1,0 +1,299 @@
+//! From a transaction that is worked out to one that is safe and seen: the thread that feeds the journal.
+//!
+//! Writers of durable sources build on one another's transactions before those are safe, so that one sync of the disk
+//! serves all who came while the last one was under way. Nobody sees any of it until then. Should the journal fail,
+//! everything that is not safe is taken back, and whoever waits for it is told.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
+
+use dns_core::Name;
+
+use crate::StoreError;
+use crate::commit::Next;
+use crate::event::Event;
+use crate::journal::{Batch, Entry, Journal, JournalError, Marks};
+use crate::state::{State, is_later};
+use crate::store::{Inner, Plane};
+use crate::sync::{Condvar, Mutex, PoisonError, mpsc, thread};
+
+/// Transactions that are journalled at once, at most.
+const BATCH_MAX: usize = 1024;
+/// Versions and serials that are marked as used ahead of time, so that transactions which are not journalled need no sync.
+const MARKED_AHEAD: u32 = 10_000;
+
+/// The journal of a store, and the way to it.
+pub(crate) struct Keeper {
+    pub journal: Arc<dyn Journal>,
+    /// Of a durable one.
+    queue: Option<mpsc::Sender<Staged>>,
+}
+
+/// A transaction that others build on, and nobody sees.
+pub(crate) struct Staged {
+    pub plane: Arc<Plane>,
+    /// `None` if nothing changes: somebody waits for what was there before, or only marks move.
+    pub state: Option<Arc<State>>,
+    pub entry: Option<Arc<Entry>>,
+    /// Names whose flat records may be others than before.
+    pub names: Vec<Name>,
+    pub marks: Marks,
+    pub events: Vec<Event>,
+    pub ticket: Option<Issuer>,
+    /// Others wait until it is safe.
+    pub is_counted: bool,
+}
+
+impl Staged {
+    /// What changes nothing, and nobody waits for.
+    pub fn nothing(plane: Arc<Plane>) -> Self {
+        Self {
+            plane,
+            state: None,
+            entry: None,
+            names: Vec::new(),
+            marks: Marks::default(),
+            events: Vec::new(),
+            ticket: None,
+            is_counted: false,
+        }
+    }
+}
+
+impl Keeper {
+    /// Starts the thread if the journal is a durable one.
+    pub fn start(journal: Arc<dyn Journal>, store: Weak<Inner>) -> Result<Self, JournalError> {
+        if !journal.is_durable() {
+            return Ok(Self { journal, queue: None });
+        }
+        let (queue, received) = mpsc::channel();
+        let run = {
+            let journal = journal.clone();
+            move || run(journal.as_ref(), &received, &store)
+        };
+        match thread::Builder::new().name("journal".into()).spawn(run) {
+            Ok(_) => Ok(Self { journal, queue: Some(queue) }),
+            Err(error) => {
+                Err(JournalError::Unavailable(format!("cannot start the journal's thread: {error}")))
+            }
+        }
+    }
+
+    pub fn is_durable(&self) -> bool {
+        self.queue.is_some()
+    }
+
+    pub fn send(&self, staged: Staged) {
+        if let Some(queue) = &self.queue {
+            // The thread ends after this sender only. Had it panicked, the ticket would say so.
+            let _ = queue.send(staged);
+        }
+    }
+}
+
+fn run(journal: &dyn Journal, received: &mpsc::Receiver<Staged>, store: &Weak<Inner>) {
+    while let Ok(first) = received.recv() {
+        let mut all = vec![first];
+        while all.len() < BATCH_MAX
+            && let Ok(staged) = received.try_recv()
+        {
+            all.push(staged);
+        }
+        let batch = batch(&mut all);
+        let is_empty = batch == Batch::default();
+        let kept = if is_empty { Ok(()) } else { journal.append(&batch) };
+        let Some(store) = store.upgrade() else { return };
+        match kept {
+            Ok(()) => store.show_staged(all),
+            Err(error) => store.take_back(all, received, &error),
+        }
+    }
+}
+
+fn batch(all: &mut [Staged]) -> Batch {
+    let mut batch = Batch::default();
+    let mut serials: HashMap<(Arc<str>, Name), u32> = HashMap::new();
+    for staged in all {
+        batch.entries.extend(staged.entry.clone());
+        let marks = std::mem::take(&mut staged.marks);
+        batch.marks.version = batch.marks.version.max(marks.version);
+        batch.marks.derived_serial = marks.derived_serial.or(batch.marks.derived_serial);
+        serials.extend(marks.serials.into_iter().map(|(view, apex, serial)| ((view, apex), serial)));
+    }
+    batch.marks.serials = serials.into_iter().map(|((view, apex), serial)| (view, apex, serial)).collect();
+    batch
+}
+
+/// What is marked as used by now, or is about to be.
+#[derive(Default)]
+pub(crate) struct Marked {
+    version: u64,
+    derived_serial: Option<u32>,
+    serials: HashMap<(Arc<str>, Name), u32>,
+}
+
+impl Marked {
+    /// The marks with which a store begins to go on from `version`.
+    pub fn begin(&mut self, version: u64, derived_serial: u32) -> Marks {
+        self.version = version + u64::from(MARKED_AHEAD);
+        self.derived_serial = Some(ahead(derived_serial));
+        Marks { version: Some(self.version), derived_serial: self.derived_serial, serials: Vec::new() }
+    }
+
+    /// The marks that have to move because of a transaction. One that is journalled marks the serials of its zones as they
+    /// are; others mark them ahead.
+    pub fn advance(&mut self, next: &Next, is_journalled: bool) -> Marks {
+        let mut marks = Marks::default();
+        let (version, derived) = (next.version(), next.state.serials.derived);
+        let half = MARKED_AHEAD / 2;
+        let is_close = self.derived_serial.is_none_or(|marked| !is_later(marked, derived.wrapping_add(half)));
+        if version + u64::from(half) > self.version || is_close {
+            marks = self.begin(version, derived);
+        }
+        for apex in &next.declared {
+            let Some(serial) = next.state.serials.last(apex) else { continue };
+            let key = (next.state.view_name.clone(), apex.clone());
+            let marked = self.serials.get(&key);
+            let serial = match marked {
+                _ if is_journalled => serial,
+                // The serials of its file are its own as long as nobody else has records in it.
+                _ if next.state.serials.floor(apex).is_none() => continue,
+                Some(marked) if *marked == serial || is_later(*marked, serial) => continue,
+                _ => ahead(serial),
+            };
+            if marked.is_none_or(|marked| *marked != serial) {
+                marks.serials.push((key.0.clone(), key.1.clone(), serial));
+                self.serials.insert(key, serial);
+            }
+        }
+        marks
+    }
+
+    /// What was marked may not have been kept, so it has to be marked again.
+    pub fn forget(&mut self) {
+        *self = Self::default();
+    }
+}
+
+fn ahead(serial: u32) -> u32 {
+    serial.wrapping_add(MARKED_AHEAD).max(1)
+}
+
+/// A write that is on its way: made, but neither safe nor visible unless it says so.
+///
+/// Dropping it does not take the write back.
+#[derive(Debug)]
+#[must_use = "the write may still fail"]
+pub struct Pending(Progress);
+
+#[derive(Debug)]
+enum Progress {
+    Done(u64),
+    Waiting { version: u64, ticket: Arc<Ticket> },
+}
+
+impl Pending {
+    pub(crate) fn done_at(version: u64) -> Self {
+        Self(Progress::Done(version))
+    }
+
+    pub(crate) fn waiting(version: u64) -> (Self, Issuer) {
+        let ticket = Arc::new(Ticket::default());
+        (Self(Progress::Waiting { version, ticket: ticket.clone() }), Issuer(ticket))
+    }
+
+    /// Waits until the write is safe and visible; returns the version that has it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotDurable`]: the journal cannot keep it, so nothing has changed.
+    pub fn wait(self) -> Result<u64, StoreError> {
+        match self.0 {
+            Progress::Done(version) => Ok(version),
+            Progress::Waiting { version, ticket } => {
+                ticket.wait().map(|()| version).map_err(StoreError::NotDurable)
+            }
+        }
+    }
+
+    /// As [`wait`](Self::wait), without holding a thread.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    pub async fn done(self) -> Result<u64, StoreError> {
+        match self.0 {
+            Progress::Done(version) => Ok(version),
+            Progress::Waiting { version, ticket } => {
+                Arrival(&ticket).await.map(|()| version).map_err(StoreError::NotDurable)
+            }
+        }
+    }
+}
+
+/// Where the outcome of a write arrives, for one who waits.
+#[derive(Debug, Default)]
+struct Ticket {
+    outcome: Mutex<Outcome>,
+    arrived: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Outcome {
+    result: Option<Result<(), JournalError>>,
+    waker: Option<Waker>,
+}
+
+impl Ticket {
+    fn wait(&self) -> Result<(), JournalError> {
+        let mut outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(result) = outcome.result.take() {
+                return result;
+            }
+            outcome = self.arrived.wait(outcome).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+struct Arrival<'t>(&'t Ticket);
+
+impl Future for Arrival<'_> {
+    type Output = Result<(), JournalError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut outcome = self.0.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(result) = outcome.result.take() {
+            return Poll::Ready(result);
+        }
+        outcome.waker = Some(context.waker().clone());
+        Poll::Pending
+    }
+}
+
+/// The other end of a ticket. If it goes without a word, the write has failed.
+pub(crate) struct Issuer(Arc<Ticket>);
+
+impl Issuer {
+    pub fn tell(&self, result: Result<(), JournalError>) {
+        let mut outcome = self.0.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        outcome.result = Some(result);
+        if let Some(waker) = outcome.waker.take() {
+            waker.wake();
+        }
+        drop(outcome);
+        self.0.arrived.notify_one();
+    }
+}
+
+impl Drop for Issuer {
+    fn drop(&mut self) {
+        let outcome = self.0.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever waits holds the other end; the outcome may have been fetched already, and is not missed then.
+        let is_open = outcome.result.is_none() && Arc::strong_count(&self.0) > 1;
+        drop(outcome);
+        if is_open {
+            self.tell(Err(JournalError::Unavailable("the journal has stopped".to_owned())));
+        }
+    }
+}
