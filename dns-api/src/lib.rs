@@ -25,6 +25,7 @@
 //! ```
 
 mod api;
+pub mod auth;
 mod extract;
 mod host;
 mod listener;
