@@ -1,9 +1,11 @@
-//! Metrics and probes over HTTP.
+//! Records and zones managed over HTTP, with metrics and probes.
 //!
-//! Meet [`Status`], which the assembly implements to say whether it is ready; [`router`], which answers `/metrics`, `/health` and
-//! `/ready` from it; and [`Listener`], which serves such a router to clients that may be slow, many or hostile.
+//! Meet [`Host`], which the assembly implements to say what is managed; [`api_router`], which answers `/api/v1`, `/metrics`,
+//! `/health` and `/ready` from it; and [`Listener`], which serves such a router to clients that may be slow, many or hostile.
+//! What travels as JSON is in [`model`].
 //!
-//! No records and no zones: what is counted comes in as a [`Registry`](prometheus_client::registry::Registry) of collectors.
+//! No records are kept here: handlers ask and change a [`Store`](dns_store::Store). What is counted comes in as a
+//! [`Registry`](prometheus_client::registry::Registry) of collectors.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -22,16 +24,25 @@
 //! # }
 //! ```
 
+mod api;
+pub mod auth;
+mod extract;
+mod host;
 mod listener;
 mod metrics;
+pub mod model;
 mod naming;
 mod patience;
+mod problem;
 mod router;
+mod v1;
 
 pub use self::{
+    api::Api,
+    host::Host,
     listener::{BindError, Limits, Listener},
     naming::misnamed,
-    router::{Status, router},
+    router::{Status, api_router, router},
 };
 pub use axum::Router;
 pub use prometheus_client;

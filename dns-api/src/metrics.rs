@@ -8,7 +8,7 @@ use prometheus_client::registry::Registry;
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct Labels {
-    path: &'static str,
+    path: String,
     code: u16,
 }
 
@@ -23,8 +23,9 @@ impl Requests {
         requests
     }
 
-    pub(crate) fn count(&self, path: &'static str, status: StatusCode) {
-        let labels = Labels { path, code: status.as_u16() };
+    /// Counts a request to a route, told by its template.
+    pub(crate) fn count(&self, path: &str, status: StatusCode) {
+        let labels = Labels { path: path.to_owned(), code: status.as_u16() };
         self.0.get_or_create(&labels).inc();
     }
 }

@@ -3,18 +3,25 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
+use crate::api::Api;
+use crate::extract::BODY_OCTETS_MAX;
 use crate::metrics::Requests;
+use crate::model::{Problem, ProblemKind};
+use crate::v1;
 
 /// What `/metrics` is: OpenMetrics, which Prometheus asks for and every older scraper reads.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Where the API is.
+const BASE: &str = "/api/v1";
 
 /// What the probes ask the server.
 pub trait Status: Send + Sync + 'static {
@@ -25,20 +32,43 @@ pub trait Status: Send + Sync + 'static {
     fn ready(&self) -> Result<(), Vec<String>>;
 }
 
+impl Status for Arc<Api> {
+    fn ready(&self) -> Result<(), Vec<String>> {
+        self.host().ready()
+    }
+}
+
 /// Answers `/metrics`, `/health` and `/ready`.
 ///
 /// `/health` is right as long as anything answers at all. `/ready` is 503 with the reasons, one per line, while something is
 /// missing. `/metrics` is the registry, with the requests of this router counted in it.
 pub fn router(status: impl Status, mut registry: Registry) -> Router {
     let requests = Requests::register(&mut registry);
+    probes(status, registry)
+        .fallback(async || (StatusCode::NOT_FOUND, "there are /metrics, /health and /ready\n"))
+        .layer(middleware::from_fn_with_state(requests, count))
+}
+
+/// Answers the same, and everything under `/api/v1`. What goes wrong there is told as `application/problem+json`.
+pub fn api_router(api: Arc<Api>, mut registry: Registry) -> Router {
+    let requests = Requests::register(&mut registry);
+    let (routes, _) = v1::routes().split_for_parts();
+    let routes: Router = routes.with_state(api.clone());
+    probes(api, registry)
+        .nest(BASE, routes)
+        .fallback(nowhere)
+        .layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
+        .layer(middleware::from_fn(explain_method))
+        .layer(middleware::from_fn_with_state(requests, count))
+}
+
+fn probes<S: Status>(status: S, registry: Registry) -> Router {
     let state = Arc::new(Shared { status, registry });
     Router::new()
         .route("/health", get(async || "ok\n"))
-        .route("/ready", get(ready))
-        .route("/metrics", get(metrics))
+        .route("/ready", get(ready::<S>))
+        .route("/metrics", get(metrics::<S>))
         .with_state(state)
-        .fallback(async || (StatusCode::NOT_FOUND, "there are /metrics, /health and /ready\n"))
-        .layer(middleware::from_fn_with_state(requests, count))
 }
 
 struct Shared<S> {
@@ -69,15 +99,38 @@ async fn metrics<S: Status>(State(shared): State<Arc<Shared<S>>>) -> Response {
     }
 }
 
-async fn count(State(requests): State<Requests>, request: Request, next: Next) -> Response {
-    // Paths that clients make up share one label, so that nobody can grow the registry.
-    let path = match request.uri().path() {
-        "/health" => "/health",
-        "/ready" => "/ready",
-        "/metrics" => "/metrics",
-        _ => "other",
-    };
+async fn nowhere(uri: Uri) -> Problem {
+    let detail = format!(
+        "there is no {}; there are {BASE}/records, {BASE}/zones, {BASE}/changes and more",
+        uri.path()
+    );
+    Problem::new(ProblemKind::NotFound, detail)
+}
+
+/// Gives the refusal of a method, which axum makes without a body, its words.
+async fn explain_method(method: Method, uri: Uri, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
-    requests.count(path, response.status());
+    if response.status() != StatusCode::METHOD_NOT_ALLOWED {
+        return response;
+    }
+    let allowed = response.headers().get(header::ALLOW).cloned();
+    let mut headers = HeaderMap::new();
+    let mut detail = format!("{} cannot be asked with {method}", uri.path());
+    if let Some(allowed) = allowed {
+        if let Ok(methods) = allowed.to_str() {
+            detail.push_str(", only with ");
+            detail.push_str(methods);
+        }
+        headers.insert(header::ALLOW, allowed);
+    }
+    (headers, Problem::new(ProblemKind::MethodNotAllowed, detail)).into_response()
+}
+
+async fn count(State(requests): State<Requests>, request: Request, next: Next) -> Response {
+    // Paths that clients make up share one label, so that nobody can grow the registry; names of records and zones stand in
+    // it as `{name}` and `{zone}`.
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let response = next.run(request).await;
+    requests.count(path.as_ref().map_or("other", MatchedPath::as_str), response.status());
     response
 }

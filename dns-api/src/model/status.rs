@@ -1,0 +1,38 @@
+//! How the server is doing.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Timestamp;
+
+/// What runs, since when, and how it is doing.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct ServerStatus {
+    /// Version of the software.
+    pub software: String,
+    /// When the server was started.
+    pub started: Timestamp,
+    /// Where DNS is answered.
+    pub listeners: Vec<String>,
+    /// Where changes are kept; null if nowhere.
+    pub journal: Option<String>,
+    /// What is missing; empty if the server is ready.
+    pub missing: Vec<String>,
+}
+
+/// What came of reading configuration and files anew.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct Reloaded {
+    /// Version of the catalog afterwards.
+    pub version: u64,
+    /// What was read and has changed.
+    pub loaded: Vec<String>,
+    /// What is no longer there.
+    pub dropped: Vec<String>,
+    /// How many files are as they were.
+    pub unchanged: usize,
+    /// What kept something from being taken over; what was served before stays.
+    pub problems: Vec<String>,
+    /// What somebody should look at.
+    pub warnings: Vec<String>,
+}

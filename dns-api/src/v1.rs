@@ -1,0 +1,31 @@
+//! Everything under `/api/v1`.
+
+mod backup;
+mod changes;
+mod events;
+mod records;
+mod reload;
+mod resolve;
+mod status;
+mod tokens;
+mod zones;
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::api::Api;
+
+/// All routes with their descriptions; paths begin behind `/api/v1`.
+pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .merge(records::routes())
+        .merge(changes::routes())
+        .merge(zones::routes())
+        .merge(events::routes())
+        .merge(resolve::routes())
+        .merge(status::routes())
+        .merge(reload::routes())
+        .merge(tokens::routes())
+        .merge(backup::routes())
+}
