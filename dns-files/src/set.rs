@@ -240,8 +240,8 @@ impl ZoneFiles {
                 } else {
                     // Names of the zone must not be answered as if nobody had declared it.
                     let _ = self.store.fail_zone(
-                        &source,
-                        zone.apex.clone(),
+                        &zone.apex,
+                        &zone.apex,
                         error.to_string(),
                         zone.options.clone(),
                     );

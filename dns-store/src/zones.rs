@@ -134,12 +134,12 @@ impl Store {
     pub fn fail_zone(
         &self,
         source: &Source,
-        apex: Name,
+        apex: &Name,
         why: String,
         options: ZoneOptions,
     ) -> Result<u64, StoreError> {
         let state = ZoneState::Failed(why.into());
-        self.declare_zone(source, &apex, options, state)
+        self.declare_zone(source, apex, options, state)
     }
 
     /// Gives a declared zone other options; its records, its serial and who has declared it stay as they are. Does nothing

@@ -255,7 +255,7 @@ fn step_store(store: &Store, step: &Step) -> Result<u64, StoreError> {
         Step::Reload(source, rrsets) => store.hot_reload(source, rrsets),
         Step::PutZone(source, apex, file) => store.put_zone(source, file.build(apex), ZoneOptions::default()),
         Step::FailZone(source, apex) => {
-            store.fail_zone(source, apex.clone(), "it is broken".into(), ZoneOptions::default())
+            store.fail_zone(source, apex, "it is broken".into(), ZoneOptions::default())
         }
         Step::DropZone(source, apex) => store.drop_zone(source, apex),
         Step::Options(which) => store.set_options(&options(*which, store.options().fold_after)),

@@ -161,7 +161,7 @@ fn a_signed_zone_takes_nothing_from_elsewhere() {
 #[test]
 fn a_zone_that_failed_is_known_and_keeps_what_others_have() {
     let store = store();
-    store.fail_zone(&file(), name("example.org"), "line 3".into(), ZoneOptions::default()).unwrap();
+    store.fail_zone(&file(), &name("example.org"), "line 3".into(), ZoneOptions::default()).unwrap();
     store.create(&Source::Api, rrset("www.example.org 300 A 192.0.2.1"), None).unwrap();
     assert_eq!(home(&store, "www.example.org"), Some(("example.org.".into(), false)));
     assert_eq!(at(&store, "www.example.org"), ["[api: 300 A 192.0.2.1]"]);
@@ -215,7 +215,7 @@ fn a_zone_gets_other_options_and_keeps_its_records() {
     store.create(&Source::Api, rrset("mail.example.org 300 A 192.0.2.2"), None).unwrap();
     assert_eq!(seen(), options);
     // A zone that cannot be served has options, too.
-    store.fail_zone(&file(), name("example.org"), "broken".into(), options).unwrap();
+    store.fail_zone(&file(), &name("example.org"), "broken".into(), options).unwrap();
     set(&file(), &ZoneOptions::default()).unwrap();
     assert_eq!(seen(), ZoneOptions::default());
 }

@@ -174,7 +174,7 @@ impl ViewContent {
                 let entry = catalog.view(self.store.view_name()).and_then(|view| view.zone(apex));
                 if entry.is_none_or(|entry| entry.derived || entry.zone().is_none()) {
                     // Names of the zone must not be answered as if nobody had declared it.
-                    let _ = self.store.fail_zone(&text_source(apex), apex.clone(), why.clone(), options);
+                    let _ = self.store.fail_zone(&text_source(apex), apex, why.clone(), options);
                 }
                 update.problems.push(why);
                 false
