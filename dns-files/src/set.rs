@@ -239,12 +239,8 @@ impl ZoneFiles {
                     let _ = self.store.set_zone_options(&source, &zone.apex, zone.options.clone());
                 } else {
                     // Names of the zone must not be answered as if nobody had declared it.
-                    let _ = self.store.fail_zone(
-                        &zone.apex,
-                        &zone.apex,
-                        error.to_string(),
-                        zone.options.clone(),
-                    );
+                    let _ =
+                        self.store.fail_zone(&source, &zone.apex, error.to_string(), zone.options.clone());
                 }
                 report.failed.push((zone.apex.clone(), error));
             }

@@ -3,8 +3,8 @@
 use dns_core::zone::{Fold, Folded, Zone};
 use dns_core::{Catalog, Name, View, ZoneEntry, ZoneState};
 
-use crate::store::WeakStore;
 use crate::sync::{mpsc, thread};
+use crate::turn::WeakStore;
 
 /// A thread that waits to be told what to fold, and ends when it has done so.
 pub(crate) struct Folder {

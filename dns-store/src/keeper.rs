@@ -16,8 +16,8 @@ use crate::commit::Next;
 use crate::event::Event;
 use crate::journal::{Batch, Entry, Journal, JournalError, Marks};
 use crate::state::{State, is_later};
-use crate::store::{Inner, Plane};
 use crate::sync::{Condvar, Mutex, PoisonError, mpsc, thread};
+use crate::turn::{Inner, Plane};
 
 /// Transactions that are journalled at once, at most.
 const BATCH_MAX: usize = 1024;

@@ -34,6 +34,7 @@ mod source;
 mod state;
 mod store;
 mod sync;
+mod turn;
 mod write;
 mod zones;
 
