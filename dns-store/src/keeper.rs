@@ -13,7 +13,7 @@ use dns_core::Name;
 
 use crate::StoreError;
 use crate::commit::Next;
-use crate::event::Event;
+use crate::event::{Changed, Event};
 use crate::journal::{Batch, Entry, Journal, JournalError, Marks};
 use crate::state::{State, is_later};
 use crate::sync::{Condvar, Mutex, PoisonError, mpsc, thread};
@@ -29,6 +29,7 @@ pub(crate) struct Keeper {
     pub journal: Arc<dyn Journal>,
     /// Of a durable one.
     queue: Option<mpsc::Sender<Staged>>,
+    thread: Option<thread::JoinHandle<()>>,
 }
 
 /// A transaction that others build on, and nobody sees.
@@ -66,7 +67,7 @@ impl Keeper {
     /// Starts the thread if the journal is a durable one.
     pub fn start(journal: Arc<dyn Journal>, store: Weak<Inner>) -> Result<Self, JournalError> {
         if !journal.is_durable() {
-            return Ok(Self { journal, queue: None });
+            return Ok(Self { journal, queue: None, thread: None });
         }
         let (queue, received) = mpsc::channel();
         let run = {
@@ -74,7 +75,7 @@ impl Keeper {
             move || run(journal.as_ref(), &received, &store)
         };
         match thread::Builder::new().name("journal".into()).spawn(run) {
-            Ok(_) => Ok(Self { journal, queue: Some(queue) }),
+            Ok(thread) => Ok(Self { journal, queue: Some(queue), thread: Some(thread) }),
             Err(error) => {
                 Err(JournalError::Unavailable(format!("cannot start the journal's thread: {error}")))
             }
@@ -89,6 +90,19 @@ impl Keeper {
         if let Some(queue) = &self.queue {
             // The thread ends after this sender only. Had it panicked, the ticket would say so.
             let _ = queue.send(staged);
+        }
+    }
+}
+
+impl Drop for Keeper {
+    /// Waits until the journal has all that it was sent, so that whoever opens it next finds it.
+    fn drop(&mut self) {
+        self.queue = None;
+        // The thread itself is the last one to hold the store if that goes while it makes something visible.
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != thread::current().id()
+        {
+            let _ = thread.join();
         }
     }
 }
@@ -186,7 +200,11 @@ fn ahead(serial: u32) -> u32 {
 /// Dropping it does not take the write back.
 #[derive(Debug)]
 #[must_use = "the write may still fail"]
-pub struct Pending(Progress);
+pub struct Pending {
+    progress: Progress,
+    entry: Option<Arc<Entry>>,
+    served: Option<Arc<Changed>>,
+}
 
 #[derive(Debug)]
 enum Progress {
@@ -196,12 +214,29 @@ enum Progress {
 
 impl Pending {
     pub(crate) fn done_at(version: u64) -> Self {
-        Self(Progress::Done(version))
+        Self { progress: Progress::Done(version), entry: None, served: None }
     }
 
     pub(crate) fn waiting(version: u64) -> (Self, Issuer) {
         let ticket = Arc::new(Ticket::default());
-        (Self(Progress::Waiting { version, ticket: ticket.clone() }), Issuer(ticket))
+        let progress = Progress::Waiting { version, ticket: ticket.clone() };
+        (Self { progress, entry: None, served: None }, Issuer(ticket))
+    }
+
+    /// With what the write comes to.
+    pub(crate) fn that_changes(self, entry: Option<Arc<Entry>>, served: Arc<Changed>) -> Self {
+        Self { entry, served: Some(served), ..self }
+    }
+
+    /// What the journal will have of it, once it is safe; `None` if it changes nothing that is journalled.
+    pub fn entry(&self) -> Option<&Arc<Entry>> {
+        self.entry.as_ref()
+    }
+
+    /// What clients will see otherwise, apart from names at and below zones that come, go or are replaced; `None` if there is
+    /// nothing to do.
+    pub fn served(&self) -> Option<&Arc<Changed>> {
+        self.served.as_ref()
     }
 
     /// Waits until the write is safe and visible; returns the version that has it.
@@ -209,7 +244,7 @@ impl Pending {
     /// # Errors
     /// [`StoreError::NotDurable`]: the journal cannot keep it, so nothing has changed.
     pub fn wait(self) -> Result<u64, StoreError> {
-        match self.0 {
+        match self.progress {
             Progress::Done(version) => Ok(version),
             Progress::Waiting { version, ticket } => {
                 ticket.wait().map(|()| version).map_err(StoreError::NotDurable)
@@ -222,7 +257,7 @@ impl Pending {
     /// # Errors
     /// As [`wait`](Self::wait).
     pub async fn done(self) -> Result<u64, StoreError> {
-        match self.0 {
+        match self.progress {
             Progress::Done(version) => Ok(version),
             Progress::Waiting { version, ticket } => {
                 Arrival(&ticket).await.map(|()| version).map_err(StoreError::NotDurable)

@@ -139,13 +139,24 @@ impl Store {
     ///
     /// What was made up for derived zones is not listed, nor are signatures.
     pub fn list(&self, filter: &Filter, from: Option<&(Name, RecordType)>, limit: usize) -> Page {
+        self.list_where(filter, from, limit, |_| true)
+    }
+
+    /// As [`list`](Self::list), of those records only that are admitted, so that a page is full whatever is left out.
+    pub fn list_where(
+        &self,
+        filter: &Filter,
+        from: Option<&(Name, RecordType)>,
+        limit: usize,
+        mut admits: impl FnMut(&Found) -> bool,
+    ) -> Page {
         let state = self.state();
         let limit = limit.max(1);
         // The smallest keys from `from` on, one more than asked for: that one begins the next page.
         let mut best: BTreeMap<(Name, RecordType), Vec<Found>> = BTreeMap::new();
         let mut offer = |found: Found| {
             let key = (found.rrset.owner().clone(), found.rrset.rtype());
-            if from.is_some_and(|from| key < *from) || !filter.admits(&found) {
+            if from.is_some_and(|from| key < *from) || !filter.admits(&found) || !admits(&found) {
                 return;
             }
             best.entry(key).or_default().push(found);

@@ -201,6 +201,7 @@ impl Store {
             folding = Some((folder, folds));
         }
         let names = next.names.clone();
+        let (kept, changed) = (entry.clone(), next.changed.clone());
         let state = writing.accept(next);
         let plane = self.plane.clone();
         // What is built on something that is not safe is not shown before that is.
@@ -223,7 +224,7 @@ impl Store {
         if let Some((folder, folds)) = folding {
             folder.run(folds);
         }
-        Ok(pending)
+        Ok(pending.that_changes(kept, changed))
     }
 
     pub(crate) fn finish_fold(&self, apex: &Name, folded: Folded) {

@@ -16,8 +16,8 @@ pub(super) struct Checker<'z> {
     /// The apex in front of itself.
     doubled: Option<Vec<u8>>,
     is_reverse: bool,
-    /// Hashes of the names of all name servers that the zone names; filled if it delegates anything.
-    name_servers: HashSet<u64>,
+    /// Hashes of the names of all name servers that the zone names; absent if nobody has looked for them.
+    name_servers: Option<HashSet<u64>>,
     name: HashedName,
     report: Report,
 }
@@ -29,7 +29,7 @@ impl<'z> Checker<'z> {
             zone,
             doubled: syntax::doubled(apex),
             is_reverse: syntax::is_reverse(apex),
-            name_servers: HashSet::new(),
+            name_servers: None,
             name: HashedName::default(),
             report: Report::default(),
         }
@@ -42,6 +42,20 @@ impl<'z> Checker<'z> {
         }
         for node in self.zone.nodes() {
             self.node(&node);
+        }
+        self.prune();
+        self.report.findings.sort_by(Finding::order);
+        self.report
+    }
+
+    pub fn run_at<'n>(mut self, names: impl IntoIterator<Item = &'n Name>) -> Report {
+        for name in names {
+            if name == self.zone.apex() {
+                self.apex();
+            }
+            if let Some(node) = self.zone.node_of(name) {
+                self.node(&node);
+            }
         }
         self.prune();
         self.report.findings.sort_by(Finding::order);
@@ -91,13 +105,18 @@ impl<'z> Checker<'z> {
         }
     }
 
+    /// An address here may be glue.
+    fn may_be_name_server(&self, hash: u64) -> bool {
+        self.name_servers.as_ref().is_none_or(|all| all.contains(&hash))
+    }
+
     fn collect_name_servers(&mut self) {
         for node in self.zone.nodes() {
             if let Some(rrset) = node.rrset(RecordType::NS) {
                 self.each_rdata(&rrset, |checker, rdata| {
                     if checker.name.read(rdata).is_ok() {
                         let hash = checker.name.hash(checker.name.labels());
-                        checker.name_servers.insert(hash);
+                        checker.name_servers.get_or_insert_default().insert(hash);
                     }
                 });
             }
@@ -159,7 +178,7 @@ impl<'z> Checker<'z> {
         for rrset in node.rrsets() {
             let belongs = match rrset.rtype {
                 RecordType::NS | RecordType::DS | RecordType::NSEC => true,
-                RecordType::A | RecordType::AAAA => self.name_servers.contains(&hash),
+                RecordType::A | RecordType::AAAA => self.may_be_name_server(hash),
                 _ => false,
             };
             if !belongs {
@@ -170,7 +189,7 @@ impl<'z> Checker<'z> {
     }
 
     fn below_cut(&mut self, node: &Node<'z>, hash: u64, cut: &Node<'z>) {
-        let is_name_server = self.name_servers.contains(&hash);
+        let is_name_server = self.may_be_name_server(hash);
         let mut has_address = false;
         for rrset in node.rrsets() {
             match rrset.rtype {
