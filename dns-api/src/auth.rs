@@ -1,11 +1,15 @@
 //! Who may do what: tokens, their grants, and the callers they make of clients.
 
+mod authenticator;
 mod caller;
 mod grant;
 mod pattern;
+mod store;
 mod token;
 
+pub use self::authenticator::{Authenticator, ListedToken, Refusal, TokensError};
 pub use self::caller::Caller;
 pub use self::grant::{Access, Grant, GrantError, GrantSpec};
 pub use self::pattern::{NamePattern, PatternError};
+pub use self::store::{MemoryTokens, TokenStore, TokenStoreError};
 pub use self::token::{Malformed, Presented, Secret, Token, TokenError, TokenId};

@@ -34,6 +34,7 @@ pub mod model;
 mod naming;
 mod patience;
 mod problem;
+mod rate;
 mod router;
 mod v1;
 
@@ -42,6 +43,7 @@ pub use self::{
     host::Host,
     listener::{BindError, Limits, Listener},
     naming::misnamed,
+    rate::{ApiLimits, Rate},
     router::{Status, api_router, router},
 };
 pub use axum::Router;

@@ -334,7 +334,7 @@ fn sha256(octets: &[u8]) -> [u8; 32] {
     hash
 }
 
-fn checksum(text: &str) -> String {
+pub(super) fn checksum(text: &str) -> String {
     BASE32_DNSSEC.encode(&sha256(text.as_bytes())[..CHECK_OCTETS])
 }
 
