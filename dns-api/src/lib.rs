@@ -43,6 +43,7 @@ pub use self::{
     listener::{BindError, Limits, Listener},
     naming::misnamed,
     router::{Status, api_router, router},
+    v1::events::FeedLimits,
 };
 pub use axum::Router;
 pub use prometheus_client;
