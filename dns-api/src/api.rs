@@ -5,16 +5,29 @@ use std::sync::Arc;
 use dns_store::Store;
 
 use crate::host::Host;
+use crate::v1::events::{Feed, FeedLimits};
 
 /// The state of all handlers.
 pub struct Api {
     host: Arc<dyn Host>,
+    feed: Arc<Feed>,
 }
 
 impl Api {
-    /// The API of a server.
+    /// The API of a server. Needs a tokio runtime, on which it follows the store.
     pub fn new(host: Arc<dyn Host>) -> Self {
-        Self { host }
+        Self::with_feed_limits(host, FeedLimits::default())
+    }
+
+    /// The same, with other limits for those who follow changes.
+    pub fn with_feed_limits(host: Arc<dyn Host>, limits: FeedLimits) -> Self {
+        let feed = Feed::start(host.store(), limits);
+        Self { host, feed }
+    }
+
+    /// Ends the streams of events, for a server that stops: all else ends by itself.
+    pub fn close(&self) {
+        self.feed.close();
     }
 
     /// The server.
@@ -25,5 +38,10 @@ impl Api {
     /// Its records.
     pub(crate) fn store(&self) -> &Store {
         self.host.store()
+    }
+
+    /// What has happened of late.
+    pub(crate) fn feed(&self) -> &Arc<Feed> {
+        &self.feed
     }
 }

@@ -45,6 +45,7 @@ pub use self::{
     naming::misnamed,
     rate::{ApiLimits, Rate},
     router::{Status, api_router, router},
+    v1::events::FeedLimits,
 };
 pub use axum::Router;
 pub use prometheus_client;

@@ -4,6 +4,8 @@
 //! catalog. Requests with fields that are not described here are refused.
 
 mod change;
+mod dns_test;
+mod event;
 mod problem;
 mod record;
 mod resolve;
@@ -16,6 +18,8 @@ pub use self::{
         Change, ChangeRequest, ChangeSetAnswer, History, HistoryEntry, NameAndType, NameVersion,
         Precondition, RecordChange, Served, Updated, Values, ZoneChange,
     },
+    dns_test::DnsTest,
+    event::{Event, EventKind},
     problem::{Problem, ProblemKind},
     record::{Deleted, OneOrMany, Record, RecordPut, RecordSpec, Records, Written},
     resolve::{Ask, Resolution},

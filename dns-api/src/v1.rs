@@ -2,7 +2,7 @@
 
 mod backup;
 mod changes;
-mod events;
+pub(crate) mod events;
 mod records;
 mod reload;
 mod resolve;
