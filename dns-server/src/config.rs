@@ -1,6 +1,7 @@
 //! What to serve and where: plain values, filled by hand or read from a file.
 
 mod guard;
+mod manage;
 mod sample;
 mod zone;
 
@@ -17,6 +18,7 @@ pub use dns_store::SourceKind;
 
 pub use self::{
     guard::{Access, Cookies, QueryLog, QueryLogFormat, QueryLogTarget},
+    manage::{Api, StoreConfig, Tls},
     zone::{View, Zone, ZoneContent},
 };
 
@@ -59,6 +61,10 @@ pub struct Config {
     pub identity: Identity,
     /// What is written down of queries; nothing by default.
     pub query_log: Option<QueryLog>,
+    /// Where changes are kept that come from elsewhere than files.
+    pub store: StoreConfig,
+    /// How records are managed over HTTP.
+    pub api: Api,
     /// The user to run as, and the group after a colon: what root becomes before it reads any zone; `None` for the one that started it.
     pub user: Option<String>,
     /// Files that were read beside the configuration file or are read for it later, zone files apart: what it includes,
@@ -92,6 +98,8 @@ impl Default for Config {
             cookies: Cookies::default(),
             identity: Identity::default(),
             query_log: None,
+            store: StoreConfig::default(),
+            api: Api::default(),
             user: None,
             files: Vec::new(),
             folders: Vec::new(),
@@ -111,6 +119,8 @@ impl Config {
             ("log_format", old.log.format != new.log.format),
             ("tcp", old.tcp != new.tcp),
             ("query_log", old.query_log != new.query_log),
+            ("store", old.store != new.store),
+            ("api", old.api != new.api),
             ("user", old.user != new.user),
         ]
         .into_iter()
@@ -124,7 +134,7 @@ impl Config {
 pub struct Listen {
     /// DNS over UDP and TCP.
     pub dns: Vec<Listener>,
-    /// Metrics and probes over HTTP; off when empty.
+    /// HTTP: metrics, probes and the API; off when empty.
     pub http: Vec<Listener>,
 }
 

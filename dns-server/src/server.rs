@@ -328,6 +328,8 @@ impl Running {
                 tcp: state.config.tcp.clone(),
                 query_log: state.config.query_log.clone(),
                 user: state.config.user.clone(),
+                store: state.config.store.clone(),
+                api: state.config.api.clone(),
                 ..config
             };
             // What is forbidden from now on is forbidden before new records can be asked for; if that fails, there are none.

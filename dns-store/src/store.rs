@@ -1,7 +1,6 @@
 //! The handle.
 
 use std::fmt;
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use dns_backend::{CatalogReader, Catalogs};

@@ -1,6 +1,7 @@
 //! From the file as written to the values that the program uses, with the checks that look at several keys.
 
 mod guard;
+mod manage;
 mod networks;
 mod records;
 mod rules;
@@ -60,6 +61,8 @@ pub(super) fn config(spec: Spec, mut sources: Sources<'_>, sample: bool, reader:
     let rate_limit = guard::rate_limit(spec.rate_limit, context);
     let cookies = guard::cookies(spec.cookies, context);
     let query_log = guard::query_log(spec.query_log, context);
+    let store = manage::store(spec.store, context);
+    let api = manage::api(spec.api, context);
     Config {
         listen,
         workers: spec.workers.and_then(|workers| NonZeroUsize::new(workers.value.0 as usize)),
@@ -81,6 +84,8 @@ pub(super) fn config(spec: Spec, mut sources: Sources<'_>, sample: bool, reader:
         cookies,
         identity: guard::identity(spec.identity),
         query_log,
+        store,
+        api,
         user: spec.user.map(|user| user.value.0),
         files: sources.named,
         folders: sources.folders,

@@ -3,6 +3,7 @@
 //! Reading, environment overrides, JSON Schema and the key table all follow from these declarations.
 
 mod guard;
+mod manage;
 mod zones;
 
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ pub(super) use self::{
         NetworksSpec, OrderSpec, OrderWord, QueryLogSpec, RateLimitSpecification, ReplacementSpec,
         RewriteSpec, RuleSpec,
     },
+    manage::{ApiSpec, HistorySpec, StoreSpec, TlsSpec},
     zones::{RecordSpec, ViewSpec, ZoneSpec, ZoneTemplateSpec},
 };
 
@@ -80,6 +82,10 @@ mapping! {
         "identity" => identity: IdentitySpec,
         /// What is written down of queries.
         "query_log" => query_log: QueryLogSpec,
+        /// Where changes are kept that come from elsewhere than files.
+        "store" => store: StoreSpec,
+        /// How records are managed over HTTP.
+        "api" => api: ApiSpec,
     }
 }
 
@@ -88,7 +94,7 @@ mapping! {
     ListenSpec {
         /// DNS over UDP and TCP; port 53 on all addresses if absent.
         "dns" => dns: OneOrMany<SocketAddr>,
-        /// Metrics and probes over HTTP; off if absent.
+        /// HTTP: metrics, probes and the API; off if absent.
         "http" => http: OneOrMany<SocketAddr>,
     }
 }
