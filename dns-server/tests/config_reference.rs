@@ -61,7 +61,8 @@ fn defaults(schema: &serde_json::Value) -> serde_json::Value {
         let form = &property["anyOf"][0];
         if let Some(default) = property.get("default") {
             file.insert(key.clone(), default.clone());
-        } else if form["properties"].is_object() {
+        } else if form["properties"].is_object() && form.get("required").is_none() {
+            // What needs something that only its user knows has no default as a whole.
             file.insert(key.clone(), defaults(form));
         }
     }
