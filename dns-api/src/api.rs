@@ -6,11 +6,13 @@ use dns_store::Store;
 
 use crate::host::Host;
 use crate::v1::events::{Feed, FeedLimits};
+use crate::v1::write::Writers;
 
 /// The state of all handlers.
 pub struct Api {
     host: Arc<dyn Host>,
     feed: Arc<Feed>,
+    writers: Writers,
 }
 
 impl Api {
@@ -22,7 +24,7 @@ impl Api {
     /// The same, with other limits for those who follow changes.
     pub fn with_feed_limits(host: Arc<dyn Host>, limits: FeedLimits) -> Self {
         let feed = Feed::start(host.store(), limits);
-        Self { host, feed }
+        Self { host, feed, writers: Writers::default() }
     }
 
     /// Ends the streams of events, for a server that stops: all else ends by itself.
@@ -43,5 +45,10 @@ impl Api {
     /// What has happened of late.
     pub(crate) fn feed(&self) -> &Arc<Feed> {
         &self.feed
+    }
+
+    /// Who may work for writes.
+    pub(crate) fn writers(&self) -> &Writers {
+        &self.writers
     }
 }

@@ -26,6 +26,8 @@
 
 mod api;
 pub mod auth;
+mod convert;
+mod etag;
 mod extract;
 mod host;
 mod listener;
@@ -36,6 +38,7 @@ mod patience;
 mod problem;
 mod rate;
 mod router;
+mod uri;
 mod v1;
 
 pub use self::{

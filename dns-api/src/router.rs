@@ -15,13 +15,11 @@ use crate::api::Api;
 use crate::extract::BODY_OCTETS_MAX;
 use crate::metrics::Requests;
 use crate::model::{Problem, ProblemKind};
+use crate::uri::BASE;
 use crate::v1;
 
 /// What `/metrics` is: OpenMetrics, which Prometheus asks for and every older scraper reads.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// Where the API is.
-const BASE: &str = "/api/v1";
 
 /// What the probes ask the server.
 pub trait Status: Send + Sync + 'static {

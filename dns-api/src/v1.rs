@@ -2,12 +2,14 @@
 
 mod backup;
 mod changes;
+mod cursor;
 pub(crate) mod events;
 mod records;
 mod reload;
 mod resolve;
 mod status;
 mod tokens;
+pub(crate) mod write;
 mod zones;
 
 use std::sync::Arc;

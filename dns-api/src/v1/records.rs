@@ -1,11 +1,396 @@
-//! Records.
+//! Records: listed, and read and written one name and type at a time.
 
 use std::sync::Arc;
 
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use dns_core::{Name, Precondition, RecordType, Rrset};
+use dns_store::{Filter, Found, Source, SourceKind, StoreError, Write};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use super::cursor;
+use super::write::{self, Made, WriteError, blocking};
 use crate::api::Api;
+use crate::auth::Caller;
+use crate::convert::{self, Faults};
+use crate::etag::{self, Conditions, Tags};
+use crate::extract::{Json, Path, Query};
+use crate::model::{Deleted, Problem, ProblemKind, Record, RecordPut, RecordSpec, Records, Written};
+use crate::problem::{ReadProblems, WriteProblems};
+use crate::uri;
+
+/// Names and types on a page, unless the client asks for another number.
+const PAGE: usize = 100;
+/// Most of them.
+const PAGE_MAX: usize = 1000;
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read, put, delete))
+}
+
+/// Which records to list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    /// Only those in the zone with this apex.
+    zone: Option<String>,
+    /// Only those of this type.
+    #[serde(rename = "type")]
+    #[param(rename = "type")]
+    rtype: Option<String>,
+    /// Only those of this kind of source: `acme`, `api`, `update`, `file`, `transfer`, `config`, `configmap` or `kubernetes`.
+    source: Option<String>,
+    /// Only those whose names begin with this text, in whatever letter case.
+    prefix: Option<String>,
+    /// Only those at or below this name.
+    name: Option<String>,
+    /// Only those that are not served, or only those that are.
+    shadowed: Option<bool>,
+    /// How many names and types to list at most.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<usize>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// Lists records
+///
+/// In canonical order of their names, page by page; only what the token lets be read.
+#[utoipa::path(
+    get, path = "/records", tag = "records", operation_id = "listRecords",
+    params(ListQuery, ("If-None-Match" = Option<String>, Header, description = "304 if the catalog still has this version")),
+    responses(
+        (status = 200, description = "A page of records", body = Records,
+            headers(("ETag" = String, description = "Version of the catalog"))),
+        (status = 304, description = "Nothing has changed since the version that was named"),
+        ReadProblems,
+    ),
+)]
+async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    conditions: Conditions,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, Problem> {
+    let listing = Listing::of(query)?;
+    let store = api.store().clone();
+    // Read before the records, so that it is never newer than they are.
+    let version = store.version();
+    if let Some(response) = conditions.not_modified(version) {
+        return Ok(response);
+    }
+    let (records, next) = blocking(move || {
+        let admits = |found: &Found| {
+            let owner = found.rrset.owner();
+            caller.may_read(owner, found.rrset.rtype())
+                && listing.prefix.as_ref().is_none_or(|prefix| owner.to_string().starts_with(prefix))
+        };
+        let page = store.list_where(&listing.filter, listing.from.as_ref(), listing.limit, admits);
+        let catalog = store.snapshot();
+        let view = catalog.view(store.view_name());
+        let records: Vec<Record> = page.found.iter().map(|found| convert::record(found, view)).collect();
+        (records, page.next.as_ref().map(cursor::write))
+    })
+    .await?;
+    let body = Records { records, next, version, durable: api.store().is_durable() };
+    Ok(([(header::ETAG, etag::of_version(version))], axum::Json(body)).into_response())
+}
+
+/// A listing, as it was asked for.
+struct Listing {
+    filter: Filter,
+    /// In lower case.
+    prefix: Option<String>,
+    from: Option<(Name, RecordType)>,
+    limit: usize,
+}
+
+impl Listing {
+    fn of(query: ListQuery) -> Result<Self, Problem> {
+        let name = |text: Option<String>, parameter| {
+            text.map(|text| convert::name_parameter(&text, parameter)).transpose()
+        };
+        let malformed = |detail: String| Problem::new(ProblemKind::Malformed, detail);
+        let source = match query.source {
+            None => None,
+            Some(label) => Some(
+                SourceKind::from_label(&label)
+                    .ok_or_else(|| malformed(format!("source: there is no kind of source '{label}'")))?,
+            ),
+        };
+        let limit = query.limit.unwrap_or(PAGE);
+        if !(1..=PAGE_MAX).contains(&limit) {
+            return Err(malformed(format!("limit: {limit} is not between 1 and {PAGE_MAX}")));
+        }
+        let filter = Filter {
+            zone: name(query.zone, "zone")?,
+            below: name(query.name, "name")?,
+            rtype: convert::type_parameter(query.rtype.as_deref())?,
+            source,
+            shadowed: query.shadowed,
+        };
+        let from = query.cursor.as_deref().map(cursor::read).transpose()?;
+        Ok(Self { filter, prefix: query.prefix.map(|prefix| prefix.to_ascii_lowercase()), from, limit })
+    }
+}
+
+/// Which of the records of a name.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct TypeQuery {
+    /// Only those of this type.
+    #[serde(rename = "type")]
+    #[param(rename = "type")]
+    rtype: Option<String>,
+}
+
+/// Reads the records of a name
+///
+/// All that sources have there, served or not, as far as the token lets it be read.
+#[utoipa::path(
+    get, path = "/records/{name}", tag = "records", operation_id = "readRecords",
+    params(
+        ("name" = String, Path, description = "Owner name; the dot at its end may be missing"), TypeQuery,
+        ("If-None-Match" = Option<String>, Header, description = "304 if the name still has this version"),
+    ),
+    responses(
+        (status = 200, description = "The records, those first that are served", body = [Record],
+            headers(("ETag" = String, description = "Version at which anything at the name last changed"))),
+        (status = 304, description = "Nothing at the name has changed since the version that was named"),
+        ReadProblems,
+    ),
+)]
+async fn read(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    conditions: Conditions,
+    Path(name): Path<String>,
+    Query(query): Query<TypeQuery>,
+) -> Result<Response, Problem> {
+    let owner = convert::name_parameter(&name, "name")?;
+    let rtype = convert::type_parameter(query.rtype.as_deref())?;
+    let store = api.store();
+    // Read before the records, so that it is never newer than they are.
+    let version = store.name_version(&owner);
+    let catalog = store.snapshot();
+    let view = catalog.view(store.view_name());
+    let wanted = |found: &Found| {
+        let of = found.rrset.rtype();
+        rtype.is_none_or(|rtype| rtype == of) && caller.may_read(&owner, of)
+    };
+    let found: Vec<Found> = store.found_at(&owner).into_iter().filter(wanted).collect();
+    if found.is_empty() {
+        let what = rtype.map_or_else(|| owner.to_string(), |rtype| format!("{owner} {rtype}"));
+        return Err(Problem::new(ProblemKind::NotFound, format!("there are no records of {what}")));
+    }
+    if let Some(response) = conditions.not_modified(version) {
+        return Ok(response);
+    }
+    let records: Vec<Record> = found.iter().map(|found| convert::record(found, view)).collect();
+    Ok(([(header::ETAG, etag::of_version(version))], axum::Json(records)).into_response())
+}
+
+/// Creates records of a new name and type
+#[utoipa::path(
+    post, path = "/records", tag = "records", operation_id = "createRecords", request_body = RecordSpec,
+    responses(
+        (status = 201, description = "The records are there", body = Written, headers(
+            ("ETag" = String, description = "Version of the name"),
+            ("Location" = String, description = "Where the records are"),
+        )),
+        WriteProblems,
+    ),
+)]
+async fn create(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Json(spec): Json<RecordSpec>,
+) -> Result<Response, Problem> {
+    let rrset = writable(&api, &caller, spec)?;
+    let made = write::make(&api, caller.author(), Write::Create(rrset.clone()), Vec::new()).await?;
+    Ok(written(&api, &caller, StatusCode::CREATED, &rrset, &made))
+}
+
+/// Replaces the records of a name and type
+///
+/// Where they are another source's, these are hidden and kept. With `If-None-Match: *` the records are created, and must not
+/// be there yet.
+#[utoipa::path(
+    put, path = "/records/{name}", tag = "records", operation_id = "putRecords", request_body = RecordPut,
+    params(
+        ("name" = String, Path, description = "Owner name; the dot at its end may be missing"), TypeQuery,
+        ("If-Match" = Option<String>, Header, description = "Only if the name still has this version"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: only if there are no such records"),
+    ),
+    responses(
+        (status = 200, description = "The records are there", body = Written,
+            headers(("ETag" = String, description = "Version of the name"))),
+        (status = 201, description = "The records are there, and are new", body = Written, headers(
+            ("ETag" = String, description = "Version of the name"),
+            ("Location" = String, description = "Where the records are"),
+        )),
+        WriteProblems,
+    ),
+)]
+async fn put(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    conditions: Conditions,
+    Path(name): Path<String>,
+    Query(query): Query<TypeQuery>,
+    Json(body): Json<RecordPut>,
+) -> Result<Response, Problem> {
+    let spec = whole(&name, query.rtype.as_deref(), body)?;
+    let rrset = writable(&api, &caller, spec)?;
+    let preconditions = preconditions(&api, &conditions, rrset.owner())?;
+    let (status, write) = match conditions.if_none_match {
+        Some(Tags::Any) => (StatusCode::CREATED, Write::Create(rrset.clone())),
+        _ => (StatusCode::OK, Write::Update(rrset.clone())),
+    };
+    let made = write::make(&api, caller.author(), write, preconditions).await;
+    let made = made.map_err(|error| failed(error, &conditions))?;
+    Ok(written(&api, &caller, status, &rrset, &made))
+}
+
+/// Deletes the records of a name, or those of one type
+///
+/// Only what the API has; what it has hidden of others is served at once.
+#[utoipa::path(
+    delete, path = "/records/{name}", tag = "records", operation_id = "deleteRecords",
+    params(
+        ("name" = String, Path, description = "Owner name; the dot at its end may be missing"), TypeQuery,
+        ("If-Match" = Option<String>, Header, description = "Only if the name still has this version"),
+    ),
+    responses((status = 200, description = "The records are gone", body = Deleted), WriteProblems),
+)]
+async fn delete(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    conditions: Conditions,
+    Path(name): Path<String>,
+    Query(query): Query<TypeQuery>,
+) -> Result<Response, Problem> {
+    let owner = convert::name_parameter(&name, "name")?;
+    let rtype = convert::type_parameter(query.rtype.as_deref())?;
+    // Who may not delete all types does not get to know which there are.
+    write::check_write(&caller, [(owner.clone(), rtype.unwrap_or(RecordType::ANY))].into_iter())?;
+    let preconditions = preconditions(&api, &conditions, &owner)?;
+    let write = Write::Delete { owner, rtype };
+    let made = write::make(&api, caller.author(), write, preconditions).await;
+    let made = made.map_err(|error| failed(error, &conditions))?;
+    let catalog = api.store().snapshot();
+    let view = catalog.view(api.store().view_name());
+    let gone = made.entry.iter().flat_map(|entry| &entry.records).filter_map(|change| change.before.clone());
+    let deleted =
+        gone.map(|rrset| convert::record(&Found { rrset, source: Source::Api, shadowed: false }, view));
+    let body =
+        Deleted { version: made.version, durable: api.store().is_durable(), deleted: deleted.collect() };
+    Ok(axum::Json(body).into_response())
+}
+
+/// Puts a record together of the path, the parameters and the body, which may say the same twice, but not two things.
+fn whole(name: &str, rtype: Option<&str>, body: RecordPut) -> Result<RecordSpec, Problem> {
+    let owner = convert::name_parameter(name, "name")?;
+    let of_query = convert::type_parameter(rtype)?;
+    let mut faults = Faults::default();
+    if let Some(other) = body.name.as_deref().and_then(|name| convert::name(name, "name", &mut faults))
+        && other != owner
+    {
+        faults.add("name", format_args!("{other} is not the name in the path, {owner}"));
+    }
+    let of_body = body.rtype.as_deref().and_then(|rtype| convert::rtype(rtype, "type", &mut faults));
+    match (of_query, of_body) {
+        (Some(rtype), Some(other)) if rtype != other => {
+            faults.add("type", format_args!("{other} is not the type behind '?', {rtype}"));
+        }
+        (None, None) if body.rtype.is_none() => {
+            faults.add("type", "it is given neither here nor behind '?'");
+        }
+        _ => {}
+    }
+    let rtype = of_query.or(of_body).unwrap_or(RecordType::ANY).to_string();
+    faults.none_or(RecordSpec { name: owner.to_string(), rtype, ttl: body.ttl, value: body.value })
+}
+
+/// Records that the caller may write. Whether they may is asked before their values are looked at.
+fn writable(api: &Api, caller: &Caller, spec: RecordSpec) -> Result<Rrset, Problem> {
+    let mut faults = Faults::default();
+    if let (Ok(owner), Ok(rtype)) = (spec.name.parse::<Name>(), spec.rtype.parse::<RecordType>()) {
+        write::check_write(caller, [(owner, rtype)].into_iter())?;
+    }
+    match convert::rrset(spec, api.host().default_ttl(), "", &mut faults) {
+        Some(rrset) => Ok(rrset),
+        None => Err(faults.into_problem()),
+    }
+}
+
+/// What `If-Match` and `If-None-Match` come to for a write at a name.
+fn preconditions(api: &Api, conditions: &Conditions, owner: &Name) -> Result<Vec<Precondition>, Problem> {
+    let version = api.store().name_version(owner);
+    let mut preconditions = Vec::new();
+    match &conditions.if_match {
+        None | Some(Tags::Any) => {}
+        Some(tags) if tags.match_strongly(version) => {
+            // Asked once more when it is this write's turn.
+            preconditions.push(Precondition::Unchanged(owner.clone(), version));
+        }
+        Some(_) => {
+            let detail = format!("{owner} is at version {version}, which If-Match does not name");
+            return Err(Problem::new(ProblemKind::PreconditionFailed, detail));
+        }
+    }
+    match &conditions.if_none_match {
+        None | Some(Tags::Any) => {}
+        Some(tags) if tags.match_weakly(version) => {
+            let detail = format!("{owner} is at version {version}, which If-None-Match names");
+            return Err(Problem::new(ProblemKind::PreconditionFailed, detail));
+        }
+        Some(_) => {}
+    }
+    Ok(preconditions)
+}
+
+/// A `*` among the conditions makes it a failed precondition that there are records, or none.
+fn failed(error: WriteError, conditions: &Conditions) -> Problem {
+    let is_condition = match &error {
+        WriteError::Store(StoreError::Exists(_)) => conditions.if_none_match == Some(Tags::Any),
+        WriteError::Store(StoreError::NotFound(_)) => conditions.if_match.is_some(),
+        _ => false,
+    };
+    let problem = Problem::from(error);
+    if !is_condition {
+        return problem;
+    }
+    Problem::new(ProblemKind::PreconditionFailed, problem.detail).because(problem.reasons)
+}
+
+/// Records that were written, as they are now.
+fn written(api: &Api, caller: &Caller, status: StatusCode, rrset: &Rrset, made: &Made) -> Response {
+    let store = api.store();
+    let owner = rrset.owner();
+    // Somebody else may have been here since; then the tag is of a version that there is no more, and matches nothing.
+    let tag = store.name_version(owner).min(made.version);
+    let is_ours = |found: &Found| found.source == Source::Api && found.rrset == *rrset;
+    let found = store.found_at(owner).into_iter().find(is_ours);
+    let found = found.unwrap_or_else(|| Found { rrset: rrset.clone(), source: Source::Api, shadowed: false });
+    let catalog = store.snapshot();
+    let body = Written {
+        record: convert::record(&found, catalog.view(store.view_name())),
+        version: made.version,
+        durable: store.is_durable(),
+        warnings: write::warnings(store, [owner], caller),
+    };
+    let headers = [(header::ETAG, etag::of_version(tag))];
+    if status != StatusCode::CREATED {
+        return (status, headers, axum::Json(body)).into_response();
+    }
+    let location =
+        format!("{}/records/{}?type={}", uri::BASE, uri::segment(&body.record.name), body.record.rtype);
+    (status, headers, [(header::LOCATION, location)], axum::Json(body)).into_response()
 }

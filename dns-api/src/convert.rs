@@ -1,0 +1,249 @@
+//! Between what travels and what is kept.
+
+use dns_core::record::RecordError;
+use dns_core::{Name, RecordType, Rrset, View, zonecheck};
+use dns_store::{Changed, Entry, Found, KeptZone};
+
+use crate::auth::Caller;
+use crate::model::{
+    Finding, HistoryEntry, OneOrMany, Problem, ProblemKind, Record, RecordChange, RecordSpec, Served,
+    Severity, Updated, Values, ZoneChange,
+};
+
+/// Everything that is wrong with a request, each with its place.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Vec<String>);
+
+impl Faults {
+    pub fn add(&mut self, place: &str, what: impl std::fmt::Display) {
+        self.0.push(if place.is_empty() { what.to_string() } else { format!("{place}: {what}") });
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What was read, if nothing is wrong.
+    pub fn none_or<T>(self, value: T) -> Result<T, Problem> {
+        if self.is_empty() { Ok(value) } else { Err(self.into_problem()) }
+    }
+
+    pub fn into_problem(self) -> Problem {
+        let detail = match &self.0[..] {
+            [reason] => reason.clone(),
+            reasons => format!("{} things are wrong with the request", reasons.len()),
+        };
+        Problem::new(ProblemKind::Invalid, detail).because(self.0)
+    }
+}
+
+/// A field of what stands at `place`.
+fn field(place: &str, name: &str) -> String {
+    if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") }
+}
+
+/// A name that stands in a body.
+pub(crate) fn name(text: &str, place: &str, faults: &mut Faults) -> Option<Name> {
+    text.parse().map_err(|error| faults.add(place, format_args!("invalid name '{text}': {error}"))).ok()
+}
+
+/// A type of records that stands in a body.
+pub(crate) fn rtype(text: &str, place: &str, faults: &mut Faults) -> Option<RecordType> {
+    match text.parse::<RecordType>() {
+        Ok(rtype) if rtype.is_meta() => faults.add(place, format_args!("{rtype} is no type of records")),
+        Ok(rtype) => return Some(rtype),
+        Err(_) => faults.add(place, format_args!("invalid record type '{text}'")),
+    }
+    None
+}
+
+/// Records that stand in a body.
+pub(crate) fn rrset(spec: RecordSpec, default_ttl: u32, place: &str, faults: &mut Faults) -> Option<Rrset> {
+    let RecordSpec { name, rtype, ttl, value } = spec;
+    let record = dns_core::Record { name, rtype, ttl, value: value.into_vec() };
+    let error = match record.into_rrset(default_ttl) {
+        Ok(rrset) => return Some(rrset),
+        Err(error) => error,
+    };
+    match &error {
+        RecordError::InvalidType(_) | RecordError::MetaType(_) => faults.add(&field(place, "type"), &error),
+        RecordError::InvalidName { .. } => faults.add(&field(place, "name"), &error),
+        RecordError::InvalidTtl(_) => faults.add(&field(place, "ttl"), &error),
+        RecordError::InvalidValues(values) => {
+            for value in values {
+                faults.add(&field(place, &format!("value[{}]", value.index)), &value.error);
+            }
+        }
+        _ => faults.add(&field(place, "value"), &error),
+    }
+    None
+}
+
+/// A name in the path or behind `?`.
+pub(crate) fn name_parameter(text: &str, parameter: &str) -> Result<Name, Problem> {
+    text.parse().map_err(|error| {
+        Problem::new(ProblemKind::Malformed, format!("{parameter}: invalid name '{text}': {error}"))
+    })
+}
+
+/// A type behind `?`.
+pub(crate) fn type_parameter(text: Option<&str>) -> Result<Option<RecordType>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let mut faults = Faults::default();
+    match rtype(text, "type", &mut faults) {
+        Some(rtype) => Ok(Some(rtype)),
+        None => Err(Problem::new(ProblemKind::Malformed, faults.0.concat())),
+    }
+}
+
+/// Records for the answer; `view` tells their zone.
+pub(crate) fn record(found: &Found, view: Option<&View>) -> Record {
+    let dns_core::Record { name, rtype, value, .. } = dns_core::Record::from_rrset(&found.rrset);
+    let zone = view.and_then(|view| view.zone_of(found.rrset.owner()));
+    Record {
+        name,
+        rtype,
+        ttl: found.rrset.ttl(),
+        value,
+        zone: zone.map(|zone| zone.apex.to_string()),
+        source: found.source.to_string(),
+        shadowed: found.shadowed,
+    }
+}
+
+/// Records as they would be given.
+pub(crate) fn spec(rrset: &Rrset) -> RecordSpec {
+    let dns_core::Record { name, rtype, ttl, value } = dns_core::Record::from_rrset(rrset);
+    RecordSpec { name, rtype, ttl, value: OneOrMany::Many(value) }
+}
+
+fn values(rrset: &Rrset) -> Values {
+    Values { ttl: rrset.ttl(), value: dns_core::Record::from_rrset(rrset).value }
+}
+
+/// Of what became of records, that which the caller may see; at most `max`, and how many there are in all.
+pub(crate) fn record_changes(
+    changes: &[dns_store::RecordChange],
+    caller: &Caller,
+    max: usize,
+) -> (Vec<RecordChange>, usize) {
+    let visible = || changes.iter().filter(|change| caller.may_read(&change.owner, change.rtype));
+    let shown = visible().take(max).map(|change| RecordChange {
+        name: change.owner.to_string(),
+        rtype: change.rtype.to_string(),
+        before: change.before.as_ref().map(values),
+        after: change.after.as_ref().map(values),
+    });
+    (shown.collect(), visible().count())
+}
+
+/// Of what became of zones, that which the caller may see.
+pub(crate) fn zone_changes(changes: &[dns_store::ZoneRecord], caller: &Caller) -> Vec<ZoneChange> {
+    let records = |kept: &KeptZone| -> Vec<RecordSpec> {
+        let visible = kept.rrsets.iter().filter(|rrset| caller.may_read(rrset.owner(), rrset.rtype()));
+        visible.map(spec).collect()
+    };
+    let visible = changes.iter().filter(|change| caller.may_read_zone(&change.apex));
+    let shown = visible.map(|change| ZoneChange {
+        name: change.apex.to_string(),
+        before: change.before.as_ref().map(records),
+        after: change.after.as_ref().map(records),
+    });
+    shown.collect()
+}
+
+/// Of what clients of DNS get otherwise, that which the caller may see.
+pub(crate) fn served(changed: &Changed, caller: &Caller) -> Served {
+    let may = |rrset: &&Rrset| caller.may_read(rrset.owner(), rrset.rtype());
+    let specs = |rrsets: &[Rrset]| rrsets.iter().filter(may).map(spec).collect();
+    let updated = changed.updated.iter().filter(|(_, after)| may(&after));
+    Served {
+        added: specs(&changed.added),
+        updated: updated
+            .map(|(before, after)| Updated { before: spec(before), after: spec(after) })
+            .collect(),
+        deleted: specs(&changed.deleted),
+        zones: {
+            let visible = changed.zones.iter().filter(|apex| caller.may_read_zone(apex));
+            visible.map(ToString::to_string).collect()
+        },
+    }
+}
+
+/// A change of the history, as far as the caller may see it; `None` if that is nothing.
+pub(crate) fn history_entry(entry: &Entry, caller: &Caller, records_max: usize) -> Option<HistoryEntry> {
+    let (records, total) = record_changes(&entry.records, caller, records_max);
+    let zones = zone_changes(&entry.zones, caller);
+    (total > 0 || !zones.is_empty()).then(|| HistoryEntry {
+        version: entry.version,
+        time: entry.time.into(),
+        source: entry.source.to_string(),
+        author: entry.author.to_string(),
+        records_total: (records.len() < total).then_some(total),
+        records,
+        zones,
+    })
+}
+
+/// Findings of a check, as far as the caller may see them.
+pub(crate) fn findings(findings: &[zonecheck::Finding], caller: &Caller) -> Vec<Finding> {
+    // Where any record of a name shows it, all of them must be visible.
+    let may = |finding: &&zonecheck::Finding| {
+        caller.may_read(finding.owner(), finding.rtype().unwrap_or(RecordType::ANY))
+    };
+    let shown = findings.iter().filter(may).map(|finding| Finding {
+        severity: match finding.severity() {
+            zonecheck::Severity::Warning => Severity::Warning,
+            zonecheck::Severity::Note => Severity::Note,
+        },
+        name: finding.owner().to_string(),
+        rtype: finding.rtype().map(|rtype| rtype.to_string()),
+        message: finding.to_string(),
+    });
+    shown.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_of_a_record_has_its_place() {
+        let spec = |name: &str, rtype: &str, ttl, value: &[&str]| RecordSpec {
+            name: name.into(),
+            rtype: rtype.into(),
+            ttl,
+            value: OneOrMany::Many(value.iter().map(ToString::to_string).collect()),
+        };
+        let mut faults = Faults::default();
+        for (at, wrong) in [
+            spec("a..b", "A", None, &["192.0.2.1"]),
+            spec("a.example", "AA", None, &["192.0.2.1"]),
+            spec("a.example", "ANY", None, &["192.0.2.1"]),
+            spec("a.example", "A", Some(u32::MAX), &["192.0.2.1"]),
+            spec("a.example", "A", None, &["192.0.2.256", "192.0.2.1", "x"]),
+            spec("a.example", "A", None, &[]),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            assert_eq!(rrset(wrong, 300, &format!("changes[{at}].record"), &mut faults), None);
+        }
+        let places: Vec<&str> = faults.0.iter().map(|fault| fault.split(": ").next().unwrap()).collect();
+        assert_eq!(
+            places,
+            [
+                "changes[0].record.name",
+                "changes[1].record.type",
+                "changes[2].record.type",
+                "changes[3].record.ttl",
+                "changes[4].record.value[0]",
+                "changes[4].record.value[2]",
+                "changes[5].record.value"
+            ]
+        );
+        let mut faults = Faults::default();
+        let sound = rrset(spec("a.example", "A", None, &["192.0.2.1"]), 300, "", &mut faults).unwrap();
+        assert_eq!((sound.ttl(), faults.is_empty()), (300, true));
+    }
+}

@@ -1,0 +1,190 @@
+//! Changes to the store, made so that clients who wait for the disk hold no threads.
+
+use std::sync::Arc;
+
+use dns_core::{Name, Precondition, zonecheck};
+use dns_store::{Changed, Entry, Planned, Source, Store, StoreError, Write};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use crate::api::Api;
+use crate::auth::Caller;
+use crate::convert;
+use crate::model::{ChangeSetAnswer, Finding, Problem, ProblemKind, Severity};
+
+/// Names that are looked at for warnings after a write; whoever changes more than this asks for a check of the zone.
+const CHECKED_MAX: usize = 100;
+
+/// Who may work for writes. The store lets one at a time; another one stands ready.
+pub(crate) struct Writers(Semaphore);
+
+impl Default for Writers {
+    fn default() -> Self {
+        Self(Semaphore::new(2))
+    }
+}
+
+/// A write that is made: kept safe, if anything here is, and visible.
+pub(crate) struct Made {
+    /// The version that has it.
+    pub version: u64,
+    /// What the history has of it; `None` if nothing was to be done.
+    pub entry: Option<Arc<Entry>>,
+    /// What clients of DNS get otherwise; `None` if nothing was to be done.
+    pub served: Option<Arc<Changed>>,
+}
+
+/// Makes a write of the API for a caller. Should the client leave meanwhile, it is made all the same.
+pub(crate) async fn make(
+    api: &Api,
+    author: Arc<str>,
+    write: Write,
+    preconditions: Vec<Precondition>,
+) -> Result<Made, WriteError> {
+    let store = api.store().on_behalf_of(author);
+    let pending = at_work(api, move || store.stage(&Source::Api, &write, &preconditions)).await?;
+    let (entry, served) = (pending.entry().cloned(), pending.served().cloned());
+    let version = pending.done().await?;
+    Ok(Made { version, entry, served })
+}
+
+/// Finds out what a write of the API would come to.
+pub(crate) async fn plan(
+    api: &Api,
+    write: Write,
+    preconditions: Vec<Precondition>,
+) -> Result<Planned, WriteError> {
+    let store = api.store().clone();
+    at_work(api, move || store.plan(&Source::Api, &write, &preconditions)).await
+}
+
+async fn at_work<T: Send + 'static>(
+    api: &Api,
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, WriteError> {
+    // The semaphore is never closed.
+    let _permit = api.writers().0.acquire().await.ok();
+    Ok(blocking(work).await??)
+}
+
+/// Runs what may take CPU time, or wait for a disk, where it holds nobody up.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "a request was not worked out to its end");
+        Problem::new(ProblemKind::Internal, "the request was not worked out to its end")
+    })
+}
+
+/// Why a write was not made.
+pub(crate) enum WriteError {
+    Store(StoreError),
+    Problem(Problem),
+}
+
+impl From<StoreError> for WriteError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Problem> for WriteError {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<WriteError> for Problem {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Store(error) => error.into(),
+            WriteError::Problem(problem) => problem,
+        }
+    }
+}
+
+/// What looks wrong with names that have just changed.
+pub(crate) fn warnings<'n>(
+    store: &Store,
+    names: impl IntoIterator<Item = &'n Name>,
+    caller: &Caller,
+) -> Vec<Finding> {
+    let catalog = store.snapshot();
+    let Some(view) = catalog.view(store.view_name()) else { return Vec::new() };
+    let mut warnings = Vec::new();
+    let mut last = None;
+    for name in names.into_iter().filter(|name| last.replace(*name) != Some(*name)).take(CHECKED_MAX) {
+        let Some(zone) = view.zone_of(name).and_then(dns_core::ZoneEntry::zone) else { continue };
+        let findings = convert::findings(&zonecheck::check_names(zone, [name]).findings, caller);
+        warnings.extend(findings.into_iter().filter(|finding| finding.severity == Severity::Warning));
+    }
+    warnings
+}
+
+impl Made {
+    /// Names with records that have changed.
+    pub fn names(&self) -> impl Iterator<Item = &Name> {
+        self.entry.iter().flat_map(|entry| &entry.records).map(|change| &change.owner)
+    }
+
+    /// The answer to a caller, with at most so many records, and how many there are.
+    pub fn answer(&self, api: &Api, caller: &Caller, records_max: usize) -> (ChangeSetAnswer, usize) {
+        let (records, zones) = match &self.entry {
+            Some(entry) => (&entry.records[..], &entry.zones[..]),
+            None => Default::default(),
+        };
+        let (records, total) = convert::record_changes(records, caller, records_max);
+        let answer = ChangeSetAnswer {
+            version: self.version,
+            durable: api.store().is_durable(),
+            dry_run: false,
+            records,
+            zones: convert::zone_changes(zones, caller),
+            served: self.served.as_deref().map(|served| convert::served(served, caller)).unwrap_or_default(),
+            warnings: warnings(api.store(), self.names(), caller),
+        };
+        (answer, total)
+    }
+}
+
+/// A plan as an answer; see [`Made::answer`].
+pub(crate) fn planned(
+    plan: &Planned,
+    api: &Api,
+    caller: &Caller,
+    records_max: usize,
+) -> (ChangeSetAnswer, usize) {
+    let (records, total) = convert::record_changes(&plan.records, caller, records_max);
+    let answer = ChangeSetAnswer {
+        version: plan.version,
+        durable: api.store().is_durable(),
+        dry_run: true,
+        records,
+        zones: convert::zone_changes(&plan.zones, caller),
+        served: convert::served(&plan.served, caller),
+        warnings: Vec::new(),
+    };
+    (answer, total)
+}
+
+/// Refuses a caller who may not write these records.
+pub(crate) fn check_write(
+    caller: &Caller,
+    mut records: impl Iterator<Item = (Name, dns_core::RecordType)>,
+) -> Result<(), Problem> {
+    match records.find(|(owner, rtype)| !caller.may_write(owner, *rtype)) {
+        None => Ok(()),
+        Some((owner, dns_core::RecordType::ANY)) => {
+            Err(forbidden(format!("the token does not allow changes to all records of {owner}")))
+        }
+        Some((owner, rtype)) => {
+            Err(forbidden(format!("the token does not allow changes to {owner} {rtype}")))
+        }
+    }
+}
+
+/// Beyond what the token allows.
+pub(crate) fn forbidden(detail: String) -> Problem {
+    Problem::new(ProblemKind::Forbidden, detail)
+}
