@@ -36,15 +36,17 @@ mod patience;
 mod problem;
 mod rate;
 mod router;
+mod tls;
 mod v1;
 
 pub use self::{
     api::Api,
     host::Host,
-    listener::{BindError, Limits, Listener},
+    listener::{BindError, Client, Limits, Listener},
     naming::misnamed,
     rate::{ApiLimits, Rate},
     router::{Status, api_router, router},
+    tls::{Tls, TlsError, TlsFiles, TlsWarning},
 };
 pub use axum::Router;
 pub use prometheus_client;
