@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use dns_store::Store;
 
+use crate::auth::{Authenticator, Guard};
 use crate::host::Host;
 use crate::v1::events::{Feed, FeedLimits};
 use crate::v1::write::Writers;
@@ -11,20 +12,31 @@ use crate::v1::write::Writers;
 /// The state of all handlers.
 pub struct Api {
     host: Arc<dyn Host>,
+    guard: Arc<Guard>,
     feed: Arc<Feed>,
     writers: Writers,
 }
 
 impl Api {
-    /// The API of a server. Needs a tokio runtime, on which it follows the store.
-    pub fn new(host: Arc<dyn Host>) -> Self {
-        Self::with_feed_limits(host, FeedLimits::default())
+    /// The API of a server, for those whom the guard lets in. Needs a tokio runtime, on which it follows the store.
+    pub fn new(host: Arc<dyn Host>, guard: Guard) -> Self {
+        Self::with_feed_limits(host, guard, FeedLimits::default())
     }
 
     /// The same, with other limits for those who follow changes.
-    pub fn with_feed_limits(host: Arc<dyn Host>, limits: FeedLimits) -> Self {
+    pub fn with_feed_limits(host: Arc<dyn Host>, guard: Guard, limits: FeedLimits) -> Self {
         let feed = Feed::start(host.store(), limits);
-        Self { host, feed, writers: Writers::default() }
+        Self { host, guard: Arc::new(guard), feed, writers: Writers::default() }
+    }
+
+    /// Who gets in.
+    pub(crate) fn guard(&self) -> &Arc<Guard> {
+        &self.guard
+    }
+
+    /// The tokens.
+    pub(crate) fn authenticator(&self) -> &Arc<Authenticator> {
+        &self.guard.authenticator
     }
 
     /// Ends the streams of events, for a server that stops: all else ends by itself.

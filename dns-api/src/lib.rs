@@ -38,16 +38,18 @@ mod patience;
 mod problem;
 mod rate;
 mod router;
+mod tls;
 mod uri;
 mod v1;
 
 pub use self::{
     api::Api,
     host::Host,
-    listener::{BindError, Limits, Listener},
+    listener::{BindError, Client, Limits, Listener},
     naming::misnamed,
     rate::{ApiLimits, Rate},
     router::{Status, api_router, router},
+    tls::{Tls, TlsError, TlsFiles, TlsWarning},
     v1::events::FeedLimits,
 };
 pub use axum::Router;

@@ -1,4 +1,4 @@
-//! HTTP connections, few and short.
+//! HTTP connections: many, mostly short, and none that lasts for nothing.
 
 use std::future::Future;
 use std::io;
@@ -8,49 +8,84 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tower_service::Service;
 
-use crate::patience::Patient;
+use crate::patience::{Patient, Prompt};
+use crate::tls::Tls;
 
 /// Headers a request may have; a scraper sends about ten.
 const HEADERS_MAX: usize = 50;
 /// Octets of a request's head; the least that hyper allows.
 const HEAD_OCTETS_MAX: usize = 8192;
 /// Connections that wait to be accepted.
-const BACKLOG: i32 = 128;
+const BACKLOG: i32 = 1024;
 /// Rest after an accept that failed for want of file descriptors or memory, which the next one would as well.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How much clients may ask of the listener.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// Connections at a time; more wait in the backlog. 64 by default.
+    /// Connections at a time; more wait in the backlog. 64 by default, which is plenty for scrapers and probes.
     pub connections_max: usize,
-    /// How long the head of a request may take to arrive, the wait for the first octet included; 10 seconds by default.
+    /// How long TLS may take to be agreed upon; 10 seconds by default.
+    pub handshake_timeout: Duration,
+    /// How long the head of a request may take to arrive, the wait for the first octet included, and so how long a connection is
+    /// kept between two requests; 10 seconds by default.
     pub head_timeout: Duration,
+    /// How long a body may stand still while it arrives; 10 seconds by default.
+    pub body_stall_timeout: Duration,
+    /// How long a body may take altogether; 5 minutes by default.
+    pub body_timeout: Duration,
     /// How long an answer may wait for a client that does not read; 10 seconds by default.
     pub write_timeout: Duration,
     /// How long answers that are under way may take after the word to stop; 5 seconds by default.
     pub drain_timeout: Duration,
 }
 
+impl Limits {
+    /// For listeners that serve the API: 2,048 connections, kept for 30 seconds between requests.
+    pub fn for_api() -> Self {
+        Self { connections_max: 2048, head_timeout: Duration::from_secs(30), ..Self::default() }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
+        let patience = Duration::from_secs(10);
         Self {
             connections_max: 64,
-            head_timeout: Duration::from_secs(10),
-            write_timeout: Duration::from_secs(10),
+            handshake_timeout: patience,
+            head_timeout: patience,
+            body_stall_timeout: patience,
+            body_timeout: Duration::from_mins(5),
+            write_timeout: patience,
             drain_timeout: Duration::from_secs(5),
         }
     }
+}
+
+/// Both ends of the connection that a request came by; the listener puts it into the request's extensions.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Client {
+    /// Where the client is.
+    pub address: SocketAddr,
+    /// Which of our addresses it has asked.
+    pub local: SocketAddr,
+    /// Nobody between us can read along.
+    pub is_tls: bool,
 }
 
 /// Why there is no listener.
@@ -68,6 +103,7 @@ pub struct BindError {
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Listener {
@@ -89,9 +125,15 @@ impl Listener {
             socket.listen(BACKLOG)?;
             let socket = TcpListener::from_std(socket.into())?;
             let address = socket.local_addr()?;
-            Ok(Self { socket, address })
+            Ok(Self { socket, address, tls: None })
         };
         bound().map_err(|source| BindError { address, source })
+    }
+
+    /// Speaks TLS and nothing else. Each handshake takes the certificate that is there by then.
+    #[must_use]
+    pub fn with_tls(self, tls: Arc<Tls>) -> Self {
+        Self { tls: Some(tls), ..self }
     }
 
     /// The address, with the port that the system chose if 0 was asked for.
@@ -103,6 +145,7 @@ impl Listener {
     pub async fn serve(self, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
         let graceful = GracefulShutdown::new();
         let slots = Arc::new(Semaphore::new(limits.connections_max));
+        let stopping = watch::Sender::new(false);
         let mut stop = pin!(stop);
         loop {
             let accepted = async {
@@ -116,13 +159,16 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, client)) => {
-                    let connection = graceful.watch(connection(stream, router.clone(), &limits));
-                    tokio::spawn(async move {
-                        if let Err(error) = connection.await {
-                            tracing::debug!(%client, %error, "HTTP connection failed");
-                        }
-                        drop(slot);
-                    });
+                    let connection = Connection {
+                        client,
+                        tls: self.tls.clone(),
+                        router: router.clone(),
+                        limits: limits.clone(),
+                        watcher: graceful.watcher(),
+                        stopping: stopping.subscribe(),
+                        slot,
+                    };
+                    tokio::spawn(connection.run(stream));
                 }
                 Err(error) => {
                     tracing::warn!(address = %self.address, %error, "cannot accept an HTTP connection");
@@ -135,22 +181,90 @@ impl Listener {
         }
         // New clients are turned away while the rest drains.
         drop(self.socket);
+        stopping.send_replace(true);
         if timeout(limits.drain_timeout, graceful.shutdown()).await.is_err() {
             tracing::warn!(address = %self.address, "HTTP connections were cut off");
         }
     }
 }
 
-type Connection = http1::Connection<TokioIo<Patient<TcpStream>>, TowerToHyperService<Router>>;
+/// One connection, and all that it needs from its listener.
+struct Connection {
+    client: SocketAddr,
+    tls: Option<Arc<Tls>>,
+    router: Router,
+    limits: Limits,
+    watcher: Watcher,
+    stopping: watch::Receiver<bool>,
+    /// Free for the next client once this is dropped.
+    slot: Option<OwnedSemaphorePermit>,
+}
 
-fn connection(stream: TcpStream, router: Router, limits: &Limits) -> Connection {
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout)
-        .max_headers(HEADERS_MAX)
-        .max_buf_size(HEAD_OCTETS_MAX)
-        .serve_connection(
-            TokioIo::new(Patient::new(stream, limits.write_timeout)),
-            TowerToHyperService::new(router),
-        )
+impl Connection {
+    async fn run(self, stream: TcpStream) {
+        let client = self.client;
+        let done = match self.tls.clone() {
+            None => self.answer_plain(stream).await,
+            Some(tls) => self.answer_tls(stream, &tls).await,
+        };
+        if let Err(error) = done {
+            tracing::debug!(%client, %error, "HTTP connection failed");
+        }
+    }
+
+    async fn answer_plain(self, stream: TcpStream) -> Result<(), ConnectionError> {
+        let ends = self.ends(&stream)?;
+        self.answer(stream, ends).await
+    }
+
+    async fn answer_tls(mut self, stream: TcpStream, tls: &Tls) -> Result<(), ConnectionError> {
+        let ends = self.ends(&stream)?;
+        let handshake =
+            timeout(self.limits.handshake_timeout, TlsAcceptor::from(tls.config()).accept(stream));
+        let stream = tokio::select! {
+            // Nothing is lost by leaving here: no request can have arrived yet.
+            _ = self.stopping.wait_for(|stopping| *stopping) => return Ok(()),
+            stream = handshake => stream.map_err(|_| ConnectionError::SlowHandshake)??,
+        };
+        self.answer(stream, ends).await
+    }
+
+    fn ends(&self, stream: &TcpStream) -> io::Result<Client> {
+        // Answers and events leave at once, and are not held back until more follows.
+        stream.set_nodelay(true)?;
+        Ok(Client { address: self.client, local: stream.local_addr()?, is_tls: self.tls.is_some() })
+    }
+
+    async fn answer<T>(self, stream: T, ends: Client) -> Result<(), ConnectionError>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { router, limits, watcher, slot, .. } = self;
+        let (stall, total) = (limits.body_stall_timeout, limits.body_timeout);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ends);
+            let mut router = router.clone();
+            router.call(request.map(|body| Prompt::new(body, stall, total)))
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.head_timeout)
+            .max_headers(HEADERS_MAX)
+            .max_buf_size(HEAD_OCTETS_MAX)
+            .serve_connection(TokioIo::new(Patient::new(stream, limits.write_timeout)), service);
+        let done = watcher.watch(connection).await;
+        drop(slot);
+        Ok(done?)
+    }
+}
+
+/// Why a connection ended before its time; of interest to nobody but who looks for it.
+#[derive(Debug, Error)]
+enum ConnectionError {
+    #[error("TLS takes too long")]
+    SlowHandshake,
+    #[error(transparent)]
+    Stream(#[from] io::Error),
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
 }

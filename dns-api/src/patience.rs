@@ -1,12 +1,15 @@
-//! A stream that gives up on a client that does not read.
+//! Ways to give up on clients that do not read, or do not send.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use axum::BoxError;
+use axum::body::HttpBody;
+use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 /// Fails a write that made no progress for a while.
 ///
@@ -82,8 +85,65 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
     }
 }
 
+/// A body that fails when it stands still for a while, or takes too long altogether.
+///
+/// A client that sends an octet now and then would otherwise hold a connection, and what has arrived, for as long as it likes.
+/// Time counts from when somebody wants to have the body.
+pub(crate) struct Prompt<B> {
+    body: B,
+    stall: Duration,
+    total: Duration,
+    /// Runs while somebody waits for more; what it waits for last is the end of the total time.
+    waiting: Option<Pin<Box<Sleep>>>,
+    deadline: Option<Instant>,
+}
+
+impl<B> Prompt<B> {
+    pub(crate) fn new(body: B, stall: Duration, total: Duration) -> Self {
+        Self { body, stall, total, waiting: None, deadline: None }
+    }
+}
+
+impl<B> HttpBody for Prompt<B>
+where
+    B: HttpBody + Unpin,
+    B::Error: Into<BoxError>,
+{
+    type Data = B::Data;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
+        let this = self.get_mut();
+        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
+            this.waiting = None;
+            if this.deadline.is_none_or(|deadline| Instant::now() < deadline) {
+                return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+            }
+        } else {
+            let now = Instant::now();
+            let deadline = *this.deadline.get_or_insert(now + this.total);
+            let until = deadline.min(now + this.stall);
+            let waiting = this.waiting.get_or_insert_with(|| Box::pin(sleep_until(until)));
+            ready!(waiting.as_mut().poll(context));
+        }
+        Poll::Ready(Some(Err("the body takes too long to arrive".into())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use axum::body::{Body, Bytes, to_bytes};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     use super::*;
@@ -111,5 +171,49 @@ mod tests {
         });
         stream.write_all(&[0; 128]).await.unwrap();
         reader.await.unwrap();
+    }
+
+    /// A body of which an octet comes every now and then, for ever if no number is given.
+    struct Drip {
+        pause: Duration,
+        left: Option<usize>,
+        next: Option<Pin<Box<Sleep>>>,
+    }
+
+    impl HttpBody for Drip {
+        type Data = Bytes;
+        type Error = BoxError;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            if self.left == Some(0) {
+                return Poll::Ready(None);
+            }
+            let pause = self.pause;
+            ready!(self.next.get_or_insert_with(|| Box::pin(sleep(pause))).as_mut().poll(context));
+            self.next = None;
+            self.left = self.left.map(|left| left - 1);
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x")))))
+        }
+    }
+
+    async fn collect(pause: Duration, left: Option<usize>) -> Result<usize, u64> {
+        let begun = Instant::now();
+        let drip = Drip { pause, left, next: None };
+        let body = Prompt::new(drip, Duration::from_secs(10), Duration::from_mins(1));
+        match to_bytes(Body::new(body), usize::MAX).await {
+            Ok(octets) => Ok(octets.len()),
+            Err(_) => Err(begun.elapsed().as_secs()),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bodies_that_arrive_slowly_fail() {
+        let second = Duration::from_secs(1);
+        assert_eq!(collect(9 * second, Some(5)).await, Ok(5));
+        assert_eq!(collect(11 * second, Some(5)).await, Err(10), "stands still");
+        assert_eq!(collect(9 * second, None).await, Err(60), "drips");
     }
 }

@@ -12,6 +12,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
 use crate::api::Api;
+use crate::auth;
 use crate::extract::BODY_OCTETS_MAX;
 use crate::metrics::Requests;
 use crate::model::{Problem, ProblemKind};
@@ -48,15 +49,20 @@ pub fn router(status: impl Status, mut registry: Registry) -> Router {
 }
 
 /// Answers the same, and everything under `/api/v1`. What goes wrong there is told as `application/problem+json`.
+///
+/// All paths but the three and the description of the API need a token; what is refused, and why, is up to the
+/// [`Guard`](auth::Guard) of the API. Serve it with a [`Listener`](crate::Listener), which tells where clients are.
 pub fn api_router(api: Arc<Api>, mut registry: Registry) -> Router {
     let requests = Requests::register(&mut registry);
     let (routes, _) = v1::routes().split_for_parts();
     let routes: Router = routes.with_state(api.clone());
+    let guard = api.guard().clone();
     probes(api, registry)
         .nest(BASE, routes)
         .fallback(nowhere)
         .layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
         .layer(middleware::from_fn(explain_method))
+        .layer(middleware::from_fn_with_state(guard, auth::guard))
         .layer(middleware::from_fn_with_state(requests, count))
 }
 
