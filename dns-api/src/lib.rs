@@ -26,6 +26,7 @@
 
 mod api;
 pub mod auth;
+pub mod client;
 mod convert;
 mod etag;
 mod extract;
@@ -34,6 +35,7 @@ mod listener;
 mod metrics;
 pub mod model;
 mod naming;
+mod openapi;
 mod patience;
 mod problem;
 mod rate;
@@ -47,6 +49,7 @@ pub use self::{
     host::Host,
     listener::{BindError, Client, Limits, Listener},
     naming::misnamed,
+    openapi::openapi,
     rate::{ApiLimits, Rate},
     router::{Status, api_router, router},
     tls::{Tls, TlsError, TlsFiles, TlsWarning},

@@ -23,7 +23,7 @@ pub use self::{
     problem::{Problem, ProblemKind},
     record::{Deleted, OneOrMany, Record, RecordPut, RecordSpec, Records, Written},
     resolve::{Ask, Resolution},
-    status::{Reloaded, ServerStatus},
+    status::{Contents, Reloaded, ServerStatus, Status},
     time::Timestamp,
     zone::{Checked, Finding, Imported, Severity, SoaSpec, Zone, ZoneSpec, ZoneWritten, Zones},
 };

@@ -16,6 +16,7 @@ use crate::auth;
 use crate::extract::BODY_OCTETS_MAX;
 use crate::metrics::Requests;
 use crate::model::{Problem, ProblemKind};
+use crate::openapi;
 use crate::uri::BASE;
 use crate::v1;
 
@@ -58,7 +59,7 @@ pub fn api_router(api: Arc<Api>, mut registry: Registry) -> Router {
     let routes: Router = routes.with_state(api.clone());
     let guard = api.guard().clone();
     probes(api, registry)
-        .nest(BASE, routes)
+        .nest(BASE, routes.merge(openapi::router()))
         .fallback(nowhere)
         .layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
         .layer(middleware::from_fn(explain_method))

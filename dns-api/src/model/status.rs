@@ -20,6 +20,40 @@ pub struct ServerStatus {
     pub missing: Vec<String>,
 }
 
+/// How the server is doing, as a client is told.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct Status {
+    /// Version of the software.
+    pub software: String,
+    /// When the server was started.
+    pub started: Timestamp,
+    /// How long ago that was.
+    pub uptime_seconds: u64,
+    /// Version of the catalog.
+    pub version: u64,
+    /// What is written through the API survives a restart.
+    pub durable: bool,
+    /// Everything that should be served is served.
+    pub ready: bool,
+    /// What tells of everything; null if the token does not allow that.
+    pub contents: Option<Contents>,
+}
+
+/// What the server has and where it listens.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct Contents {
+    /// Zones, declared and derived ones.
+    pub zones: usize,
+    /// RRsets in them.
+    pub records: usize,
+    /// Where DNS is answered.
+    pub listeners: Vec<String>,
+    /// Where changes are kept; null if nowhere.
+    pub journal: Option<String>,
+    /// What is missing; empty if the server is ready.
+    pub missing: Vec<String>,
+}
+
 /// What came of reading configuration and files anew.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct Reloaded {

@@ -1,11 +1,53 @@
 //! How the server is doing.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use axum::Json;
+use axum::extract::State;
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::api::Api;
+use crate::auth::Caller;
+use crate::model::{Contents, Status};
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().routes(routes!(status))
+}
+
+/// Say how the server is doing
+///
+/// Every token may ask. What tells of all zones, and of the machine, is shown to admin tokens only and null for others.
+#[utoipa::path(
+    get,
+    path = "/status",
+    tag = "server",
+    operation_id = "status",
+    responses((status = 200, description = "How it is doing", body = Status)),
+)]
+async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Json<Status> {
+    let status = api.host().status();
+    let store = api.store();
+    let uptime = SystemTime::now().duration_since(status.started.to_system_time()).unwrap_or_default();
+    let mut answer = Status {
+        software: status.software.clone(),
+        started: status.started,
+        uptime_seconds: uptime.as_secs(),
+        version: store.version(),
+        durable: store.is_durable(),
+        ready: status.missing.is_empty(),
+        contents: None,
+    };
+    if caller.is_admin() {
+        let zones = store.zones();
+        answer.contents = Some(Contents {
+            zones: zones.len(),
+            records: zones.iter().map(|zone| zone.records).sum(),
+            listeners: status.listeners,
+            journal: status.journal,
+            missing: status.missing,
+        });
+    }
+    Json(answer)
 }
