@@ -33,6 +33,7 @@ const RINGS: &[(&str, Ring)] = &[
     ("jw238dns-files", Edge),
     ("jw238dns-api", Edge),
     ("jw238dns-querylog", Edge),
+    ("jw238dns-journal", Edge),
     ("jw238dns-server", Server),
     ("jw238dns", Binary),
     ("jw238dns-benches", Tool),

@@ -1,0 +1,204 @@
+//! A data folder: the journal on disk, locked for as long as it is open.
+
+mod place;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dns_store::{Batch, Entry, Journal, JournalError, Kept, Marks};
+use redb::{Database, ReadTransaction, ReadableTable, TableError};
+
+pub(crate) use self::place::{FILE, Lock, NEW_FILE, check_folder, prepare, sync_folder, temporary};
+use crate::disk::Disk;
+use crate::engine::{Engine, Fault};
+use crate::log::{self, Log};
+use crate::tables::{FORMAT, META, META_FORMAT};
+use crate::worker::Worker;
+use crate::{FolderError, HistoryLimits};
+
+/// A journal in a folder of its own.
+///
+/// What it has acknowledged survives the end of the process, however that comes, and as far as the disk keeps what it has
+/// synced, of the machine. One process at a time has it open. See the [crate](crate) for what stands where.
+///
+/// Closed by dropping it, which brings the tables up to date first.
+#[derive(Debug)]
+pub struct Folder {
+    // Fields are dropped in this order: the worker ends, then the database is closed, then the lock is given back.
+    worker: Worker,
+    log: Arc<Log>,
+    path: PathBuf,
+    _lock: Lock,
+}
+
+impl Folder {
+    /// Opens a folder, or makes it, with [default limits](HistoryLimits::default) of history.
+    ///
+    /// # Errors
+    /// See [`FolderError`]. Whatever is there has been left as it is.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, FolderError> {
+        Self::open_with(path, HistoryLimits::default())
+    }
+
+    /// The same with other limits of history.
+    ///
+    /// # Errors
+    /// See [`FolderError`]. Whatever is there has been left as it is.
+    pub fn open_with(path: impl AsRef<Path>, limits: HistoryLimits) -> Result<Self, FolderError> {
+        let path = path.as_ref();
+        let lock = prepare(path)?;
+        let file_path = path.join(FILE);
+        let exists = file_path.try_exists().map_err(FolderError::io(&file_path))?;
+        if !exists {
+            check_folder(path)?;
+            create(path)?;
+        }
+        let engine = open_file(&file_path, Some(path.to_owned()))?;
+        let log = Arc::new(Log::open(engine)?);
+        let worker = Worker::start(Arc::clone(&log), limits).map_err(FolderError::io(path))?;
+        Ok(Self { worker, log, path: path.to_owned(), _lock: lock })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// All small values that were [kept](Self::keep) in a namespace, in the order of their keys.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn kept(&self, namespace: &str) -> Result<Vec<(String, Vec<u8>)>, JournalError> {
+        self.log.kept(namespace)
+    }
+
+    /// Keeps a small value beside the changes, such as a hashed token, in the place of a former one of the same namespace
+    /// and key. It is on disk when this returns.
+    ///
+    /// # Errors
+    /// The value is not kept, and a former one still is.
+    pub fn keep(&self, namespace: &str, key: &str, value: &[u8]) -> Result<(), JournalError> {
+        self.log.keep(namespace, key, Some(value))
+    }
+
+    /// Forgets a small value; that it is gone is on disk when this returns. One that is not there is fine.
+    ///
+    /// # Errors
+    /// The value is still kept.
+    pub fn forget(&self, namespace: &str, key: &str) -> Result<(), JournalError> {
+        self.log.keep(namespace, key, None)
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+}
+
+impl Journal for Folder {
+    fn is_durable(&self) -> bool {
+        true
+    }
+
+    fn append(&self, batch: &Batch) -> Result<(), JournalError> {
+        let lag = self.log.append(batch)?;
+        self.worker.note(lag);
+        Ok(())
+    }
+
+    fn restore(&self, view: Option<&str>, take: &mut dyn FnMut(Kept)) -> Result<Marks, JournalError> {
+        self.log.restore(view, take)
+    }
+
+    fn history(&self, before: Option<u64>, limit: usize) -> Result<Vec<Arc<Entry>>, JournalError> {
+        self.log.history(before, limit)
+    }
+
+    fn entry(&self, version: u64) -> Result<Option<Arc<Entry>>, JournalError> {
+        self.log.entry(version)
+    }
+}
+
+/// Makes the journal of an empty folder: whole, or not at all.
+fn create(folder: &Path) -> Result<(), FolderError> {
+    let path = folder.join(NEW_FILE);
+    let file = temporary(&path)?;
+    let in_new = |fault: Fault| FolderError::from(fault.at(&path));
+    let database = new_database(&file).map_err(in_new)?;
+    database.close().map_err(|error| in_new(Fault::Database(error.into())))?;
+    file.sync_all().map_err(FolderError::io(&path))?;
+    let place = folder.join(FILE);
+    fs::rename(&path, &place).map_err(FolderError::io(&place))?;
+    sync_folder(folder)
+}
+
+/// Makes an empty journal in an empty file.
+pub(crate) fn new_database(file: &File) -> Result<Database, Fault> {
+    let disk = Disk(file.try_clone().map_err(redb::Error::Io)?);
+    let database = Database::builder().create_with_backend(disk).map_err(redb::Error::from)?;
+    let txn = database.begin_write()?;
+    log::create(&txn)?;
+    txn.commit()?;
+    Ok(database)
+}
+
+/// Opens a journal's file, once it is certain that it is one.
+pub(crate) fn open_file(path: &Path, folder: Option<PathBuf>) -> Result<Engine, FolderError> {
+    let file = File::options().read(true).write(true).open(path).map_err(FolderError::io(path))?;
+    place::check_start(path, &file)?;
+    let disk = || file.try_clone().map(Disk).map_err(FolderError::io(path));
+    // A file that was closed properly is looked at before anything is written to it.
+    if let Ok(database) = Database::builder().open_read_only_with_backend(disk()?) {
+        use redb::ReadableDatabase;
+        let found = database.begin_read().map_err(Fault::from).and_then(|txn| read_format(&txn));
+        check_format(path, found.map_err(|fault| fault.at(path))?)?;
+    }
+    let opening = |error: redb::Error| opening_error(path, error);
+    let engine = Engine::open(Arc::new(disk()?), path.to_owned(), folder).map_err(opening)?;
+    check_format(path, engine.read(read_format)?)?;
+    Ok(engine)
+}
+
+/// What the database says about itself.
+enum Format {
+    /// It is not ours.
+    Foreign(String),
+    /// It is ours, of this version.
+    Number(u64),
+}
+
+fn read_format(txn: &ReadTransaction) -> Result<Format, Fault> {
+    let table = match txn.open_table(META) {
+        Ok(table) => table,
+        Err(TableError::Storage(error)) => return Err(error.into()),
+        Err(error) => return Ok(Format::Foreign(error.to_string())),
+    };
+    let format = ReadableTable::get(&table, META_FORMAT)?;
+    Ok(format
+        .map_or_else(|| Format::Foreign("it has no format".into()), |format| Format::Number(format.value())))
+}
+
+fn check_format(path: &Path, format: Format) -> Result<(), FolderError> {
+    let path = path.to_owned();
+    match format {
+        Format::Number(FORMAT) => Ok(()),
+        Format::Number(found) if found > FORMAT => Err(FolderError::Newer { path, found, known: FORMAT }),
+        Format::Number(found) => {
+            let detail = format!("there has never been a format {found}");
+            Err(FolderError::Foreign { path, detail })
+        }
+        Format::Foreign(detail) => Err(FolderError::Foreign { path, detail }),
+    }
+}
+
+fn opening_error(path: &Path, error: redb::Error) -> FolderError {
+    let path = path.to_owned();
+    match error {
+        redb::Error::Io(source) => FolderError::Io { path, source },
+        redb::Error::UpgradeRequired(version) => {
+            let detail = format!("its database is of format {version}, which has never been used");
+            FolderError::Foreign { path, detail }
+        }
+        error => FolderError::Damaged { path, detail: error.to_string() },
+    }
+}

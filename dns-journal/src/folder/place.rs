@@ -1,0 +1,136 @@
+//! The folder itself: whose it is, what is in it, who has it open.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use crate::FolderError;
+use crate::engine::PROBE_FILE;
+
+/// The journal.
+pub(crate) const FILE: &str = "journal.redb";
+/// A journal that is being made, or brought back from a backup.
+pub(crate) const NEW_FILE: &str = "journal.redb.new";
+/// Locked by whoever has the folder open; holds the number of that process.
+const LOCK_FILE: &str = "lock";
+
+/// What may be in a folder that has no journal: what a crash has left there, and the folder that some file systems have
+/// in their root.
+const HARMLESS: [&str; 4] = [LOCK_FILE, NEW_FILE, PROBE_FILE, "lost+found"];
+
+/// A database is never shorter than this, and begins with these octets.
+const FILE_OCTETS_MIN: u64 = 4096;
+const FILE_START: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
+
+/// The lock of a folder, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+/// Makes the folder if there is none, sees to it that nobody else can write to it, and locks it.
+pub(crate) fn prepare(path: &Path) -> Result<Lock, FolderError> {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut builder = DirBuilder::new();
+            let made = builder.recursive(true).mode(0o700).create(path);
+            made.and_then(|()| fs::metadata(path))
+                .map_err(|source| FolderError::Create { path: path.to_owned(), source })?
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            return Err(FolderError::NotAFolder { path: path.to_owned() });
+        }
+        Err(error) => return Err(FolderError::io(path)(error)),
+    };
+    if !metadata.is_dir() {
+        return Err(FolderError::NotAFolder { path: path.to_owned() });
+    }
+    let (owner, user) = (metadata.uid(), nix::unistd::geteuid().as_raw());
+    // The administrator may start a server for another user.
+    if owner != user && user != 0 {
+        return Err(FolderError::Owner { path: path.to_owned(), owner, user });
+    }
+    if metadata.mode() & 0o002 != 0 {
+        return Err(FolderError::Exposed { path: path.to_owned(), mode: metadata.mode() & 0o7777 });
+    }
+    lock(path)
+}
+
+fn lock(folder: &Path) -> Result<Lock, FolderError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let path = folder.join(LOCK_FILE);
+    let mut file =
+        options.open(&path).map_err(|source| FolderError::NotWritable { path: folder.to_owned(), source })?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
+            return Err(FolderError::Locked { path: folder.to_owned(), pid });
+        }
+        Err(TryLockError::Error(error)) => return Err(FolderError::io(path)(error)),
+    }
+    // The number is for messages alone: where there is no space for it, the lock holds as well.
+    let noted = file
+        .set_len(0)
+        .and_then(|()| file.seek(SeekFrom::Start(0)))
+        .and_then(|_| writeln!(file, "{}", std::process::id()));
+    if let Err(error) = noted {
+        tracing::debug!(path = %path.display(), %error, "cannot note who holds the lock");
+    }
+    Ok(Lock { _file: file })
+}
+
+/// Makes sure that a folder without a journal holds nothing else either.
+pub(crate) fn check_folder(path: &Path) -> Result<(), FolderError> {
+    for entry in fs::read_dir(path).map_err(FolderError::io(path))? {
+        let name = entry.map_err(FolderError::io(path))?.file_name();
+        if !HARMLESS.iter().any(|harmless| name == *harmless) {
+            let found = name.to_string_lossy().into_owned();
+            return Err(FolderError::NotOurs { path: path.to_owned(), found });
+        }
+    }
+    Ok(())
+}
+
+/// Makes sure that a file begins like a database.
+pub(crate) fn check_start(path: &Path, file: &File) -> Result<(), FolderError> {
+    let foreign = |detail: &str| FolderError::Foreign { path: path.to_owned(), detail: detail.to_owned() };
+    let metadata = file.metadata().map_err(FolderError::io(path))?;
+    if !metadata.is_file() {
+        return Err(foreign("it is not a file"));
+    }
+    let mut start = [0; FILE_START.len()];
+    if metadata.len() < start.len() as u64 {
+        return Err(foreign("it is too short"));
+    }
+    file.read_exact_at(&mut start, 0).map_err(FolderError::io(path))?;
+    if start != *FILE_START {
+        return Err(foreign("it begins like something else"));
+    }
+    if metadata.len() < FILE_OCTETS_MIN {
+        let detail = format!("its {} octets are only its beginning", metadata.len());
+        return Err(FolderError::Damaged { path: path.to_owned(), detail });
+    }
+    Ok(())
+}
+
+/// Makes an empty file under a name that only we use, in the place of one that a crash has left behind.
+pub(crate) fn temporary(path: &Path) -> Result<File, FolderError> {
+    match fs::remove_file(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(FolderError::io(path)(error)),
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true).mode(0o600);
+    options.open(path).map_err(FolderError::io(path))
+}
+
+/// Makes sure that the names in a folder are on disk.
+pub(crate) fn sync_folder(path: &Path) -> Result<(), FolderError> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(FolderError::io(path))
+}
