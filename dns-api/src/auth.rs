@@ -3,6 +3,7 @@
 mod audit;
 mod authenticator;
 mod caller;
+mod first;
 mod grant;
 mod guard;
 mod origin;
@@ -12,6 +13,7 @@ mod token;
 
 pub use self::authenticator::{Authenticator, ListedToken, Refusal, TokensError};
 pub use self::caller::Caller;
+pub use self::first::{AdminToken, AdminTokenError, admin_token_file};
 pub use self::grant::{Access, Grant, GrantError, GrantSpec};
 pub use self::guard::Guard;
 pub(crate) use self::guard::guard;

@@ -11,6 +11,7 @@ mod record;
 mod resolve;
 mod status;
 mod time;
+mod token;
 mod zone;
 
 pub use self::{
@@ -25,5 +26,6 @@ pub use self::{
     resolve::{Ask, Resolution},
     status::{Contents, Reloaded, ServerStatus, Status},
     time::Timestamp,
+    token::{TokenInfo, TokenMade, TokenSpec, Tokens},
     zone::{Checked, Finding, Imported, Severity, SoaSpec, Zone, ZoneSpec, ZoneWritten, Zones},
 };
