@@ -21,7 +21,7 @@ use super::ClientError;
 
 /// Connections kept for later; more than that are closed after use.
 const IDLE_MAX: usize = 16;
-/// Half the time after which the server ends a connection that nobody uses.
+/// Well below the time after which a server ends a connection that nobody uses.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Where a server is, and the connections to it.

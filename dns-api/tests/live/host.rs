@@ -1,0 +1,89 @@
+//! A server to manage, as small as it can be.
+
+use std::future::{Future, ready};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::time::SystemTime;
+
+use dns_api::Host;
+use dns_api::model::{Ask, RecordSpec, Reloaded, Resolution, ServerStatus};
+use dns_core::{Record, RecordType, Rrset};
+use dns_store::{Store, StoreOptions};
+
+pub struct TestHost {
+    pub store: Store,
+    pub dns: Vec<SocketAddr>,
+    pub reloaded: Mutex<Reloaded>,
+}
+
+impl Default for TestHost {
+    fn default() -> Self {
+        Self { store: Store::new(StoreOptions::default()), dns: Vec::new(), reloaded: Mutex::default() }
+    }
+}
+
+impl Host for TestHost {
+    fn ready(&self) -> Result<(), Vec<String>> {
+        Ok(())
+    }
+
+    fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn default_ttl(&self) -> u32 {
+        300
+    }
+
+    fn dns_addresses(&self) -> Vec<SocketAddr> {
+        self.dns.clone()
+    }
+
+    /// Knows records and aliases, as far as a test asks for them.
+    fn explain(&self, Ask { qname, qtype, client, listener }: &Ask) -> Resolution {
+        let spec = |rrset: &Rrset| {
+            let Record { name, rtype, ttl, value } = Record::from_rrset(rrset);
+            RecordSpec { name, rtype, ttl, value: value.into() }
+        };
+        let mut records = Vec::new();
+        let mut owner = qname.clone();
+        let source = loop {
+            let found = self.store.get(&owner, *qtype);
+            let Some(found) = found.or_else(|| self.store.get(&owner, RecordType::CNAME)) else { break None };
+            let record = spec(&found.rrset);
+            let target = record.value.clone().into_vec().remove(0);
+            records.push(record);
+            if found.rrset.rtype() == *qtype {
+                break Some(found.source.to_string());
+            }
+            owner = target.parse().unwrap();
+        };
+        Resolution {
+            view: format!("of {client:?} at {listener:?}"),
+            outcome: if records.is_empty() { "nxdomain" } else { "answer" }.to_owned(),
+            rcode: if records.is_empty() { "NXDOMAIN" } else { "NOERROR" }.to_owned(),
+            source,
+            records,
+            ..Resolution::default()
+        }
+    }
+
+    fn status(&self) -> ServerStatus {
+        ServerStatus {
+            software: "0.0.0".to_owned(),
+            started: SystemTime::UNIX_EPOCH.into(),
+            listeners: self.dns.iter().map(ToString::to_string).collect(),
+            journal: None,
+            missing: Vec::new(),
+        }
+    }
+
+    fn reload(&self) -> Pin<Box<dyn Future<Output = Reloaded> + Send + '_>> {
+        Box::pin(ready(self.reloaded.lock().unwrap().clone()))
+    }
+
+    fn backup(&self) -> Result<std::fs::File, String> {
+        Err("nothing is kept".to_owned())
+    }
+}

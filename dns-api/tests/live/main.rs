@@ -1,0 +1,6 @@
+//! The API over real sockets, asked by its client.
+
+mod dns;
+mod events;
+mod host;
+mod server;
