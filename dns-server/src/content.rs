@@ -49,6 +49,11 @@ impl Config {
 }
 
 impl Update {
+    /// It did not come to its end, which is a defect.
+    pub(crate) fn broken_off(error: &tokio::task::JoinError) -> Self {
+        Self { problems: vec![format!("reloading failed: {error}")], ..Self::default() }
+    }
+
     /// Adds what has come of reading zone files.
     fn take(&mut self, report: SyncReport) {
         let SyncReport { loaded, unchanged, dropped, failed, warnings, other_files } = report;
@@ -113,10 +118,14 @@ pub struct WatchedPaths {
 }
 
 impl Content {
-    /// Nothing is served yet.
+    /// Nothing is served yet, and nothing that changes is kept.
     pub fn new(config: &Config, checks: Checks) -> Self {
-        let options = store_options(config);
-        let store = Store::new(options.clone());
+        Self::of(Store::new(store_options(config)), checks)
+    }
+
+    /// The store has what was kept of earlier changes.
+    pub fn of(store: Store, checks: Checks) -> Self {
+        let options = store.options();
         let views = vec![ViewContent::new(store.clone())];
         Self { store, options, views, missing: Missing::default(), checks }
     }
@@ -221,7 +230,7 @@ fn view_spec(config: &Config, view: &crate::config::View) -> ViewSpec {
 }
 
 /// The options of a store that serves a configuration.
-fn store_options(config: &Config) -> StoreOptions {
+pub(crate) fn store_options(config: &Config) -> StoreOptions {
     let soa = &config.backend.soa;
     let first_ns = config.backend.ns.first().cloned();
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs());

@@ -10,8 +10,10 @@ pub mod config;
 mod content;
 mod explain;
 mod guard;
+mod manage;
 mod metrics;
 mod query_log;
+mod running;
 mod server;
 mod spec;
 
@@ -20,14 +22,20 @@ pub use self::{
     config::Config,
     content::{Update, WatchedPaths},
     explain::{Explained, explain},
-    server::{BuildError, Running, Server, ServerBuilder},
+    manage::ReloadRequest,
+    running::Running,
+    server::{BuildError, Server, ServerBuilder},
     spec::{ConfigErrors, Finding, Loaded, Place, json_schema, key_table},
 };
+/// Managing records over HTTP: what travels as JSON, and a client.
+pub use dns_api as api;
 /// Answering, and what stands before it: rules, limits, explanations.
 pub use dns_backend as backend;
 /// Names, records and zone files, as a [`Config`] holds them.
 pub use dns_core;
 /// Reading and watching zone files.
 pub use dns_files as files;
+/// Keeping changes on disk.
+pub use dns_journal as journal;
 /// Sources, changes and events of the records that a [`Server`] serves.
 pub use dns_store as store;

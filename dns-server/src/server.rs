@@ -1,32 +1,31 @@
 //! Assembly: from a configuration to a running server.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
 
+use dns_api::{TlsError, TlsFiles};
+use dns_backend::Authoritative;
 use dns_backend::guard::Guard;
-use dns_backend::{Authoritative, Question};
-use dns_core::{Catalog, Name, View, ZoneState};
+use dns_core::Name;
 use dns_frontend::{Bound, Frontend, TcpConfig, UdpConfig};
 use dns_store::Store;
 use thiserror::Error;
-use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::check::Checks;
-use crate::config::{Config, Listener, Zone, ZoneContent};
-use crate::content::{Content, Missing, Update};
-use crate::explain::Explained;
+use crate::config::{Config, Listener, Tls, Zone, ZoneContent};
+use crate::content::{self, Content, Update};
 use crate::guard::{self, Secrets};
+use crate::manage::{self, Keep, Manager};
 use crate::metrics::{Figures, Reloads};
 use crate::query_log;
+use crate::running::{Managed, Parts, Readiness, Running, State};
 
 /// A server with its ports bound and its zones loaded, not yet answering.
 ///
@@ -49,6 +48,8 @@ pub struct Server {
     content: Content,
     secrets: Secrets,
     guard: Guard,
+    tls: Option<Arc<dns_api::Tls>>,
+    keep: Keep,
     dns: Bound,
     http: Vec<dns_api::Listener>,
     loaded: Update,
@@ -67,6 +68,12 @@ pub enum BuildError {
     /// The system gives no random numbers.
     #[error("the secret for cookies cannot be drawn: {0}")]
     Random(io::Error),
+    /// The folder in which changes are kept.
+    #[error("{0}")]
+    Data(String),
+    /// The certificate for HTTP.
+    #[error("api.tls: {}", chain(.0))]
+    Tls(#[from] TlsError),
     /// Loading broke off, which is a defect.
     #[error("loading zones and records failed: {0}")]
     Load(tokio::task::JoinError),
@@ -77,7 +84,7 @@ pub enum BuildError {
 }
 
 /// An error with all its sources: they are not part of its own text.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
@@ -116,16 +123,22 @@ impl Server {
         let loading = tokio::task::spawn_blocking(move || {
             let secrets = Secrets::draw().map_err(BuildError::Random)?;
             let guard = guard::compile(&config, &secrets).map_err(BuildError::Content)?;
-            let mut content = Content::new(&config, Checks::Brief);
+            let tls = if config.listen.http.is_empty() { None } else { config.api.tls.clone() };
+            let tls = tls.map(|Tls { certificate: chain, private_key: key }| TlsFiles { chain, key });
+            let tls = tls.map(dns_api::Tls::load).transpose()?.map(Arc::new);
+            // What was kept is there before any file is read, so that serials go on from where they were.
+            let options = content::store_options(&config);
+            let (store, keep) = manage::open(&config.store, options).map_err(BuildError::Data)?;
+            let mut content = Content::of(store, Checks::Brief);
             let loaded = content.update(&config);
-            Ok::<_, BuildError>((config, content, loaded, secrets, guard))
+            Ok::<_, BuildError>((config, content, loaded, secrets, guard, tls, keep))
         });
-        let (config, content, loaded, secrets, guard) = loading.await.map_err(BuildError::Load)??;
+        let (config, content, loaded, secrets, guard, tls, keep) = loading.await.map_err(BuildError::Load)??;
         if config.strict && !loaded.problems.is_empty() {
             return Err(BuildError::Content(loaded.problems));
         }
         let store = content.store().clone();
-        Ok(Self { config, store, content, secrets, guard, dns, http, loaded })
+        Ok(Self { config, store, content, secrets, guard, tls, keep, dns, http, loaded })
     }
 
     /// The records, to be read and changed while the server runs.
@@ -153,48 +166,32 @@ impl Server {
     /// # Errors
     /// A thread could not be started; none is left running.
     pub fn start(self) -> io::Result<Running> {
-        let Self { config, store, content, secrets, guard, dns, http, loaded } = self;
+        let Self { config, store, content, secrets, guard, tls, keep, dns, http, loaded } = self;
         let authoritative = Arc::new(Authoritative::new(store.clone()));
         authoritative.set_guard(guard);
         let query_log = query_log::start(&config, dns.local_addrs(), &authoritative)
             .map_err(|error| io::Error::new(error.kind(), format!("query_log: {error}")))?;
-        let counters = dns.counters();
-        let (dns_addresses, http_addresses) =
-            (dns.local_addrs().to_vec(), http.iter().map(dns_api::Listener::address).collect());
-        let dns = dns.serve(authoritative.clone())?;
-        let reloads = Arc::new(Reloads::begin(loaded.problems.is_empty()));
+        let (counters, dns_addresses) = (dns.counters(), dns.local_addrs().to_vec());
         let figures = Figures {
-            authoritative,
+            authoritative: authoritative.clone(),
             counters,
             store: store.clone(),
-            reloads,
+            reloads: Arc::new(Reloads::begin(loaded.problems.is_empty())),
             shadowed: Arc::default(),
             query_log,
         };
         let readiness = Readiness { store, missing: content.missing().clone() };
-        let (stop, stopped) = watch::channel(());
-        let mut tasks = Vec::new();
-        for listener in http {
-            let router = dns_api::router(readiness.clone(), figures.registry());
-            let mut stopped = stopped.clone();
-            let stop = async move { stopped.changed().await.unwrap_or_default() };
-            tasks.push(tokio::spawn(listener.serve(router, dns_api::Limits::default(), stop)));
-        }
-        let state = Arc::new(Mutex::new(State { config, content, secrets }));
-        if let Ok(runtime) = Handle::try_current() {
-            let (state, authoritative) = (state.clone(), figures.authoritative.clone());
-            tasks.push(runtime.spawn(roll_over_daily(state, authoritative, stopped.clone())));
-        }
-        Ok(Running {
-            dns: Some(dns),
-            http: tasks,
-            stop,
-            state,
-            figures,
-            readiness,
-            dns_addresses,
-            http_addresses,
-        })
+        let default_ttl = config.backend.default_ttl.into();
+        let state = Mutex::new(State { config: config.clone(), content, secrets });
+        let managed = Arc::new(Managed { state, figures, default_ttl });
+        let manager = Manager::begin(&config, &managed, &readiness, keep, tls.clone(), &dns_addresses)?;
+        let secured = |listener: dns_api::Listener| match &tls {
+            Some(tls) => listener.with_tls(tls.clone()),
+            None => listener,
+        };
+        let listeners = http.into_iter().map(secured).collect();
+        let dns = dns.serve(authoritative)?;
+        Ok(Running::begin(Parts { dns, managed, readiness, manager, listeners, dns_addresses }))
     }
 }
 
@@ -259,242 +256,6 @@ impl ServerBuilder {
     pub async fn build(self) -> Result<Server, BuildError> {
         Server::build(self.config).await
     }
-}
-
-/// A server that answers. Dropping it stops it without waiting; [`shutdown`](Self::shutdown) drains it.
-pub struct Running {
-    dns: Option<dns_frontend::Running>,
-    http: Vec<JoinHandle<()>>,
-    stop: watch::Sender<()>,
-    state: Arc<Mutex<State>>,
-    figures: Figures,
-    readiness: Readiness,
-    dns_addresses: Vec<SocketAddr>,
-    http_addresses: Vec<SocketAddr>,
-}
-
-struct State {
-    config: Config,
-    content: Content,
-    secrets: Secrets,
-}
-
-impl Running {
-    /// The records, to be read and changed.
-    pub fn store(&self) -> &Store {
-        &self.figures.store
-    }
-
-    /// Addresses on which DNS questions are answered, over UDP and TCP.
-    pub fn dns_addresses(&self) -> &[SocketAddr] {
-        &self.dns_addresses
-    }
-
-    /// Addresses of metrics and probes.
-    pub fn http_addresses(&self) -> &[SocketAddr] {
-        &self.http_addresses
-    }
-
-    /// What `/metrics` shows of the server, in OpenMetrics text.
-    pub fn metrics(&self) -> String {
-        self.figures.text()
-    }
-
-    /// Everything that should be served is served; what `/ready` says.
-    ///
-    /// # Errors
-    /// Says what is missing, one sentence each: every zone that failed to load, by name, and by view if it is in one.
-    pub fn ready(&self) -> Result<(), Vec<String>> {
-        dns_api::Status::ready(&self.readiness)
-    }
-
-    /// Serves what another configuration says, as far as that can change while the server runs. Only what has changed is
-    /// applied, questions are answered meanwhile, and what is invalid leaves what was served before.
-    ///
-    /// Only zones and records of the configuration are touched, not those that others have put into the store. Needs a
-    /// tokio runtime.
-    pub async fn reload(&self, config: Config) -> Update {
-        let state = self.state.clone();
-        let authoritative = self.figures.authoritative.clone();
-        // As in `Server::build`.
-        let update = tokio::task::spawn_blocking(move || {
-            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-            let restart_keys = Config::restart_keys(&state.config, &config);
-            // What cannot change stays as it is, for whatever depends on it, and is named again by the next reload.
-            let config = Config {
-                listen: state.config.listen.clone(),
-                workers: state.config.workers,
-                log: state.config.log,
-                tcp: state.config.tcp.clone(),
-                query_log: state.config.query_log.clone(),
-                user: state.config.user.clone(),
-                store: state.config.store.clone(),
-                api: state.config.api.clone(),
-                ..config
-            };
-            // What is forbidden from now on is forbidden before new records can be asked for; if that fails, there are none.
-            match guard::compile(&config, &state.secrets) {
-                Ok(guard) => authoritative.set_guard(guard),
-                Err(problems) => return Update { problems, restart_keys, ..Update::default() },
-            }
-            let update = Update { restart_keys, ..state.content.update(&config) };
-            state.config = config;
-            update
-        });
-        let update = update.await.unwrap_or_else(|error| Update {
-            problems: vec![format!("reloading failed: {error}")],
-            ..Update::default()
-        });
-        self.figures.reloads.count(update.problems.is_empty());
-        // Whoever moves log files away may say so by a reload.
-        self.reopen_query_log();
-        update
-    }
-
-    /// Reads zone files again that a watcher has named, and no others: takes as long as their zones do, however many there
-    /// are. `None` if that is not enough, as other files are among them or have come and gone: then a whole
-    /// [`reload`](Self::reload) is due. Needs a tokio runtime.
-    pub async fn reload_files(&self, paths: BTreeSet<PathBuf>) -> Option<Update> {
-        let state = self.state.clone();
-        let update = tokio::task::spawn_blocking(move || {
-            state.lock().unwrap_or_else(PoisonError::into_inner).content.update_touched(&paths)
-        });
-        // One that broke off is told by the reload that follows.
-        let update = update.await.ok().flatten()?;
-        self.figures.reloads.count(update.problems.is_empty());
-        Some(update)
-    }
-
-    /// Opens the file of the query log again, if there is one: for after it was moved away. What is waiting to be written goes
-    /// to the new file or the old one. Should the file not open, the old one is kept, with a warning. Does not wait.
-    pub fn reopen_query_log(&self) {
-        if let Some(log) = &self.figures.query_log {
-            log.reopen();
-        }
-    }
-
-    /// Draws another secret for cookies, which signs from now on; the one before still verifies. This happens each day by itself
-    /// where the server was started on a tokio runtime. Changes nothing where secrets are configured.
-    pub fn roll_over_cookie_secret(&self) {
-        roll_over(&self.state, &self.figures.authoritative);
-    }
-
-    /// Says what decides about the answer to a question, and whose records they are. The question's listener is the place of
-    /// the address in [`Listen::dns`](crate::config::Listen::dns).
-    pub fn explain(&self, question: &Question) -> Explained {
-        let explanation =
-            dns_backend::explain(&self.store().snapshot(), &self.figures.authoritative.guard(), question);
-        Explained::new(explanation, self.store(), question)
-    }
-
-    /// Counts a reload that did not come about, because there was no valid configuration to apply.
-    pub fn count_failed_reload(&self) {
-        self.figures.reloads.count(false);
-    }
-
-    /// The files and folders that the configuration names and the content comes from.
-    pub fn watched_paths(&self) -> crate::content::WatchedPaths {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut paths = state.content.watched_paths();
-        paths.files.extend_from_slice(&state.config.files);
-        paths.folders.extend_from_slice(&state.config.folders);
-        paths
-    }
-
-    /// Answers what has arrived, then stops.
-    pub async fn shutdown(mut self) {
-        let _ = self.stop.send(());
-        if let Some(dns) = self.dns.take() {
-            match tokio::task::spawn_blocking(|| dns.shutdown()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "listeners did not stop in time"),
-                Err(error) => tracing::error!(%error, "listeners failed while stopping"),
-            }
-        }
-        for task in self.http.drain(..) {
-            let _ = task.await;
-        }
-        if let Some(log) = self.figures.query_log.take() {
-            match tokio::task::spawn_blocking(move || log.stop()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "the query log is not complete"),
-                Err(error) => tracing::error!(%error, "the query log failed while stopping"),
-            }
-        }
-    }
-}
-
-/// Draws another secret for cookies each day, until the server stops.
-async fn roll_over_daily(
-    state: Arc<Mutex<State>>,
-    authoritative: Arc<Authoritative<Store>>,
-    mut stopped: watch::Receiver<()>,
-) {
-    let mut day = tokio::time::interval(SECRET_LIFETIME);
-    day.tick().await;
-    loop {
-        tokio::select! {
-            _ = stopped.changed() => return,
-            _ = day.tick() => {
-                let (state, authoritative) = (state.clone(), authoritative.clone());
-                // A reload may hold the state for seconds.
-                let _ = tokio::task::spawn_blocking(move || roll_over(&state, &authoritative)).await;
-            }
-        }
-    }
-}
-
-fn roll_over(state: &Mutex<State>, authoritative: &Authoritative<Store>) {
-    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-    let State { config, secrets, .. } = &mut *state;
-    if !config.cookies.secrets.is_empty() || !config.cookies.enabled {
-        return;
-    }
-    let next = secrets.rolled_over().map_err(|error| vec![error.to_string()]);
-    match next.and_then(|next| Ok((guard::compile(config, &next)?, next))) {
-        Ok((guard, next)) => {
-            authoritative.set_guard(guard);
-            *secrets = next;
-        }
-        Err(errors) => {
-            tracing::warn!("no new secret for cookies, the old one goes on: {}", errors.join("; "));
-        }
-    }
-}
-
-/// How long a secret of our own signs cookies; it verifies them for as long again
-/// ([RFC 7873, section 7.1](https://www.rfc-editor.org/rfc/rfc7873#section-7.1)).
-const SECRET_LIFETIME: Duration = Duration::from_hours(24);
-
-/// Ready means that everything is served that the configuration asks for.
-#[derive(Clone)]
-struct Readiness {
-    store: Store,
-    missing: Missing,
-}
-
-impl dns_api::Status for Readiness {
-    fn ready(&self) -> Result<(), Vec<String>> {
-        let mut failed = failed_zones(&self.store.snapshot());
-        failed.extend(self.missing.sentences());
-        if failed.is_empty() { Ok(()) } else { Err(failed) }
-    }
-}
-
-fn failed_zones(catalog: &Catalog) -> Vec<String> {
-    let mut failed = Vec::new();
-    for view in catalog.views() {
-        let place =
-            if view.name() == View::DEFAULT { String::new() } else { format!("view {}: ", view.name()) };
-        failed.extend(view.zones().filter_map(|entry| match &entry.state {
-            ZoneState::Failed(why) => {
-                Some(format!("{place}zone {}: {}", entry.apex, why.replace('\n', "; ")))
-            }
-            ZoneState::Serving(_) => None,
-        }));
-    }
-    failed.sort();
-    failed
 }
 
 fn frontend_config(config: &Config) -> dns_frontend::Config {

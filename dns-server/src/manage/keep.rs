@@ -1,0 +1,86 @@
+//! Where changes and tokens are kept.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use dns_api::auth::{MemoryTokens, Token, TokenId, TokenStore, TokenStoreError};
+use dns_journal::{Folder, HistoryLimits, Memory};
+use dns_store::{Store, StoreOptions};
+
+use crate::config::{Config, StoreConfig};
+
+/// Under which tokens stand beside the changes.
+const TOKENS: &str = "tokens";
+/// The file of the first token, in the data folder.
+const ADMIN_TOKEN: &str = "admin-token";
+
+/// What outlives the process, if anything does.
+#[derive(Clone)]
+pub(crate) struct Keep(Option<Arc<Folder>>);
+
+/// A store with what was kept the last time.
+///
+/// # Errors
+/// The data folder cannot be used; says what to do.
+pub(crate) fn open(config: &StoreConfig, options: StoreOptions) -> Result<(Store, Keep), String> {
+    let limits = HistoryLimits { max_age: config.history_age, max_octets: config.history_octets };
+    let Some(path) = &config.data_dir else {
+        // There is history all the same, for as long as the process runs.
+        let memory = Arc::new(Memory::new(limits));
+        let store = Store::open(options, memory).map_err(|error| error.to_string())?;
+        return Ok((store, Keep(None)));
+    };
+    let folder = Folder::open_with(path, limits).map_err(|error| format!("store.data_dir: {error}"))?;
+    let folder = Arc::new(folder);
+    let store = Store::open(options, folder.clone());
+    let store = store.map_err(|error| format!("store.data_dir: {}: {error}", path.display()))?;
+    Ok((store, Keep(Some(folder))))
+}
+
+impl Keep {
+    pub fn folder(&self) -> Option<&Folder> {
+        self.0.as_deref()
+    }
+
+    pub fn tokens(&self) -> Arc<dyn TokenStore> {
+        match &self.0 {
+            Some(folder) => Arc::new(FolderTokens(folder.clone())),
+            None => Arc::new(MemoryTokens::default()),
+        }
+    }
+
+    /// Where the first token is written; `None` if there is no good place.
+    pub fn admin_token_file(&self, config: &Config) -> Option<PathBuf> {
+        let in_folder = || Some(self.folder()?.path().join(ADMIN_TOKEN));
+        config.api.admin_token_file.clone().or_else(in_folder)
+    }
+
+    pub fn backup(&self) -> Result<File, String> {
+        let folder = self.folder().ok_or("nothing is kept on disk: store.data_dir is not set")?;
+        Err(format!("{} cannot be copied yet", folder.path().display()))
+    }
+}
+
+/// Tokens beside the changes, in one folder.
+struct FolderTokens(Arc<Folder>);
+
+impl TokenStore for FolderTokens {
+    fn load(&self) -> Result<Vec<Token>, TokenStoreError> {
+        let kept = self.0.kept(TOKENS).map_err(|error| TokenStoreError(error.to_string()))?;
+        let tokens = kept.iter().map(|(id, record)| {
+            Token::from_record(record).map_err(|error| TokenStoreError(format!("token {id}: {error}")))
+        });
+        tokens.collect()
+    }
+
+    fn put(&self, token: &Token) -> Result<(), TokenStoreError> {
+        let record = token.to_record().map_err(|error| TokenStoreError(error.to_string()))?;
+        let kept = self.0.keep(TOKENS, &token.id().to_string(), &record);
+        kept.map_err(|error| TokenStoreError(error.to_string()))
+    }
+
+    fn remove(&self, id: TokenId) -> Result<(), TokenStoreError> {
+        self.0.forget(TOKENS, &id.to_string()).map_err(|error| TokenStoreError(error.to_string()))
+    }
+}
