@@ -57,7 +57,7 @@ async fn revert(
     }
     let author = format!("{}: revert of {version}", caller.author()).into();
     let made = write::make(&api, author, write, Vec::new()).await.map_err(failed)?;
-    Ok(axum::Json(made.answer(&api, &caller, usize::MAX).0))
+    Ok(axum::Json(made.answer(&api, &caller, usize::MAX)))
 }
 
 /// All of it must be the caller's to write. Who may see nothing of it is not told that it is there.
