@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use dns_store::Store;
+use tokio::sync::Semaphore;
 
 use crate::auth::{Authenticator, Guard};
 use crate::host::Host;
 use crate::v1::events::{Feed, FeedLimits};
 use crate::v1::write::Writers;
+
+/// Zone files that are taken over at a time.
+const IMPORTS_MAX: usize = 4;
 
 /// The state of all handlers.
 pub struct Api {
@@ -15,6 +19,7 @@ pub struct Api {
     guard: Arc<Guard>,
     feed: Arc<Feed>,
     writers: Writers,
+    imports: Semaphore,
 }
 
 impl Api {
@@ -26,7 +31,13 @@ impl Api {
     /// The same, with other limits for those who follow changes.
     pub fn with_feed_limits(host: Arc<dyn Host>, guard: Guard, limits: FeedLimits) -> Self {
         let feed = Feed::start(host.store(), limits);
-        Self { host, guard: Arc::new(guard), feed, writers: Writers::default() }
+        Self {
+            host,
+            guard: Arc::new(guard),
+            feed,
+            writers: Writers::default(),
+            imports: Semaphore::new(IMPORTS_MAX),
+        }
     }
 
     /// Who gets in.
@@ -62,5 +73,10 @@ impl Api {
     /// Who may work for writes.
     pub(crate) fn writers(&self) -> &Writers {
         &self.writers
+    }
+
+    /// Room for zone files that are taken over.
+    pub(crate) fn imports(&self) -> &Semaphore {
+        &self.imports
     }
 }

@@ -2,7 +2,7 @@
 
 use dns_core::record::RecordError;
 use dns_core::{Name, RecordType, Rrset, View, zonecheck};
-use dns_store::{Changed, Entry, Found, KeptZone};
+use dns_store::{Changed, Entry, Found, KeptZone, SourceKind};
 
 use crate::auth::Caller;
 use crate::model::{
@@ -96,6 +96,16 @@ pub(crate) fn type_parameter(text: Option<&str>) -> Result<Option<RecordType>, P
     }
 }
 
+/// A kind of source behind `?`.
+pub(crate) fn source_parameter(label: Option<&str>) -> Result<Option<SourceKind>, Problem> {
+    let Some(label) = label else { return Ok(None) };
+    let unknown = || {
+        let kinds = SourceKind::ALL.map(SourceKind::label).join(", ");
+        Problem::new(ProblemKind::Malformed, format!("source: '{label}' is none of {kinds}"))
+    };
+    SourceKind::from_label(label).map(Some).ok_or_else(unknown)
+}
+
 /// Records for the answer; `view` tells their zone.
 pub(crate) fn record(found: &Found, view: Option<&View>) -> Record {
     let dns_core::Record { name, rtype, value, .. } = dns_core::Record::from_rrset(&found.rrset);
@@ -152,11 +162,11 @@ pub(crate) fn zone_changes(changes: &[dns_store::ZoneRecord], caller: &Caller) -
     shown.collect()
 }
 
-/// Of what clients of DNS get otherwise, that which the caller may see.
-pub(crate) fn served(changed: &Changed, caller: &Caller) -> Served {
+/// Of what clients of DNS get otherwise, that which the caller may see; at most `max` of each kind.
+pub(crate) fn served(changed: &Changed, caller: &Caller, max: usize) -> Served {
     let may = |rrset: &&Rrset| caller.may_read(rrset.owner(), rrset.rtype());
-    let specs = |rrsets: &[Rrset]| rrsets.iter().filter(may).map(spec).collect();
-    let updated = changed.updated.iter().filter(|(_, after)| may(&after));
+    let specs = |rrsets: &[Rrset]| rrsets.iter().filter(may).take(max).map(spec).collect();
+    let updated = changed.updated.iter().filter(|(_, after)| may(&after)).take(max);
     Served {
         added: specs(&changed.added),
         updated: updated
@@ -164,7 +174,7 @@ pub(crate) fn served(changed: &Changed, caller: &Caller) -> Served {
             .collect(),
         deleted: specs(&changed.deleted),
         zones: {
-            let visible = changed.zones.iter().filter(|apex| caller.may_read_zone(apex));
+            let visible = changed.zones.iter().filter(|apex| caller.may_read_zone(apex)).take(max);
             visible.map(ToString::to_string).collect()
         },
     }

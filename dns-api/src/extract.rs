@@ -28,7 +28,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
+        if !is_of_type(request.headers(), "application/json") {
             let detail = "the body must be JSON, and Content-Type: application/json must say so";
             return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
         }
@@ -70,12 +70,10 @@ pub(crate) fn json<T: DeserializeOwned>(octets: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
-        return false;
-    };
-    let essence = value.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
+/// The body is said to be of this media type, whatever its parameters.
+pub(crate) fn is_of_type(headers: &HeaderMap, essence: &str) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(essence)
 }
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {

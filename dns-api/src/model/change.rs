@@ -141,10 +141,13 @@ pub struct ChangeSetAnswer {
     pub dry_run: bool,
     /// What the API has otherwise than before.
     pub records: Vec<RecordChange>,
+    /// How many of these there are in all, if not all are shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records_total: Option<usize>,
     /// Zones that the API has declared, dropped or declared anew.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub zones: Vec<ZoneChange>,
-    /// What is served otherwise than before.
+    /// What is served otherwise than before; of each kind as many as of `records` at most.
     pub served: Served,
     /// What somebody should look at; nothing of it keeps the records from being served.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -102,12 +102,9 @@ pub struct Imported {
     pub created: bool,
     /// How many names and types the file has.
     pub rrsets: usize,
-    /// What came of it. Where much has changed, only the beginning of `records` is given.
+    /// What came of it.
     #[serde(flatten)]
     pub changes: ChangeSetAnswer,
-    /// How many `records` there are in all, if not all are given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub records_total: Option<usize>,
 }
 
 /// What a check has found.

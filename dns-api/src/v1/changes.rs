@@ -1,11 +1,268 @@
-//! Sets of changes and their history.
+//! Sets of changes, and the history of all changes.
+
+mod history;
+mod revert;
 
 use std::sync::Arc;
 
+use axum::extract::{DefaultBodyLimit, State};
+use dns_core::{Change, ChangeSet, Name, Precondition, RecordType};
+use dns_store::{Reason, StoreError, Write};
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use super::write::{self, WriteError};
 use crate::api::Api;
+use crate::auth::Caller;
+use crate::convert::{self, Faults};
+use crate::extract::Json;
+use crate::model::{self, ChangeRequest, ChangeSetAnswer, Problem, ProblemKind};
+use crate::problem::WriteProblems;
+
+/// Changes in one request.
+const CHANGES_MAX: usize = 10_000;
+/// Preconditions in one request.
+const PRECONDITIONS_MAX: usize = 10_000;
+/// Letters of a comment.
+const COMMENT_MAX: usize = 200;
+/// Octets of a request: room for as many changes as there may be, of some size.
+const BODY_OCTETS_MAX: usize = 16 << 20;
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
+        .routes(routes!(apply))
+        // Only for the route above.
+        .layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
+        .merge(history::routes())
+        .merge(revert::routes())
+}
+
+/// Makes changes, all of them or none
+///
+/// With `dry_run` they are planned only: what they would come to is told, and nothing is changed.
+#[utoipa::path(
+    post, path = "/changes", tag = "changes", operation_id = "applyChanges", request_body = ChangeRequest,
+    responses((status = 200, description = "What was changed, or would be", body = ChangeSetAnswer), WriteProblems),
+)]
+async fn apply(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Json(request): Json<ChangeRequest>,
+) -> Result<axum::Json<ChangeSetAnswer>, Problem> {
+    let ChangeRequest { changes, preconditions, dry_run, comment } = request;
+    let author = author(&caller, comment.as_deref())?;
+    let set = read(changes, preconditions, api.host().default_ttl())?;
+    check_scope(&caller, &set)?;
+    let write = Write::Changes(set.clone());
+    if dry_run {
+        let plan = write::plan(&api, write, Vec::new()).await.map_err(|error| failed(error, &set))?;
+        return Ok(axum::Json(write::planned(&plan, &api, &caller, usize::MAX)));
+    }
+    let made = write::make(&api, author, write, Vec::new()).await.map_err(|error| failed(error, &set))?;
+    Ok(axum::Json(made.answer(&api, &caller, usize::MAX)))
+}
+
+/// Who it was for the history, and why.
+fn author(caller: &Caller, comment: Option<&str>) -> Result<Arc<str>, Problem> {
+    let Some(comment) = comment else { return Ok(caller.author()) };
+    let mut faults = Faults::default();
+    if comment.chars().count() > COMMENT_MAX {
+        faults.add("comment", format_args!("it has more than {COMMENT_MAX} letters"));
+    }
+    if comment.chars().any(char::is_control) {
+        faults.add("comment", "it has line ends or other control characters");
+    }
+    faults.none_or(format!("{}: {comment}", caller.author()).into())
+}
+
+/// Reads a request; everything that is wrong with it is told at once.
+pub(crate) fn read(
+    changes: Vec<model::Change>,
+    preconditions: Vec<model::Precondition>,
+    default_ttl: u32,
+) -> Result<ChangeSet, Problem> {
+    let mut faults = Faults::default();
+    for (place, count, max) in
+        [("changes", changes.len(), CHANGES_MAX), ("preconditions", preconditions.len(), PRECONDITIONS_MAX)]
+    {
+        if count > max {
+            faults.add(place, format_args!("there are {count}, at most {max} are allowed"));
+        }
+    }
+    if !faults.is_empty() {
+        return Err(faults.into_problem());
+    }
+    let mut set = ChangeSet::new();
+    for (at, change) in changes.into_iter().enumerate() {
+        let place = format!("changes[{at}]");
+        set.changes.extend(read_change(change, &place, default_ttl, &mut faults));
+    }
+    for (at, precondition) in preconditions.into_iter().enumerate() {
+        let place = format!("preconditions[{at}]");
+        set.preconditions.extend(read_precondition(precondition, &place, default_ttl, &mut faults));
+    }
+    faults.none_or(set)
+}
+
+fn read_change(change: model::Change, place: &str, default_ttl: u32, faults: &mut Faults) -> Option<Change> {
+    let mut rrset = |record| convert::rrset(record, default_ttl, &format!("{place}.record"), faults);
+    Some(match change {
+        model::Change::Put { record } => Change::Put(rrset(record)?),
+        model::Change::Add { record } => Change::Add(rrset(record)?),
+        model::Change::Remove { record } => Change::Remove(rrset(record)?),
+        model::Change::Delete { name, rtype } => {
+            let (owner, rtype) = read_name_and_type(&name, rtype.as_deref(), place, faults)?;
+            Change::Delete { owner, rtype }
+        }
+    })
+}
+
+fn read_precondition(
+    precondition: model::Precondition,
+    place: &str,
+    default_ttl: u32,
+    faults: &mut Faults,
+) -> Option<Precondition> {
+    use model::Precondition::{Absent, Equals, Exists, Unchanged, Version};
+    Some(match precondition {
+        Exists(at) => {
+            let place = format!("{place}.exists");
+            let (owner, rtype) = read_name_and_type(&at.name, at.rtype.as_deref(), &place, faults)?;
+            Precondition::Exists(owner, rtype)
+        }
+        Absent(at) => {
+            let place = format!("{place}.absent");
+            let (owner, rtype) = read_name_and_type(&at.name, at.rtype.as_deref(), &place, faults)?;
+            Precondition::Absent(owner, rtype)
+        }
+        Equals(record) => {
+            Precondition::Equals(convert::rrset(record, default_ttl, &format!("{place}.equals"), faults)?)
+        }
+        Unchanged(at) => {
+            let owner = convert::name(&at.name, &format!("{place}.unchanged.name"), faults)?;
+            Precondition::Unchanged(owner, at.version)
+        }
+        Version(version) => Precondition::Version(version),
+    })
+}
+
+fn read_name_and_type(
+    name: &str,
+    rtype: Option<&str>,
+    place: &str,
+    faults: &mut Faults,
+) -> Option<(Name, Option<RecordType>)> {
+    let owner = convert::name(name, &format!("{place}.name"), faults);
+    let rtype = match rtype {
+        None => Some(None),
+        Some(rtype) => convert::rtype(rtype, &format!("{place}.type"), faults).map(Some),
+    };
+    Some((owner?, rtype?))
+}
+
+/// Refuses changes beyond what the token allows, and preconditions on what it does not let be read.
+fn check_scope(caller: &Caller, set: &ChangeSet) -> Result<(), Problem> {
+    write::check_write(caller, set.changes.iter().map(|change| (change.owner().clone(), type_of(change))))?;
+    let is_changed = |owner: &Name| set.changes.iter().any(|change| change.owner() == owner);
+    for (at, precondition) in set.preconditions.iter().enumerate() {
+        let may = match precondition {
+            Precondition::Exists(owner, rtype) | Precondition::Absent(owner, rtype) => {
+                caller.may_read(owner, rtype.unwrap_or(RecordType::ANY))
+            }
+            Precondition::Equals(rrset) => caller.may_read(rrset.owner(), rrset.rtype()),
+            // Whoever may change a name is told its version anyway.
+            Precondition::Unchanged(owner, _) => caller.may_read(owner, RecordType::ANY) || is_changed(owner),
+            Precondition::Version(_) => true,
+        };
+        if !may {
+            let detail = format!("preconditions[{at}]: the token does not let these records be read");
+            return Err(write::forbidden(detail));
+        }
+    }
+    Ok(())
+}
+
+/// The type that a change is about; ANY if it is all of them.
+fn type_of(change: &Change) -> RecordType {
+    match change {
+        Change::Put(rrset) | Change::Add(rrset) | Change::Remove(rrset) => rrset.rtype(),
+        Change::Delete { rtype, .. } => rtype.unwrap_or(RecordType::ANY),
+    }
+}
+
+/// Tells which of the changes, or of the preconditions, each reason of the store is about.
+fn failed(error: WriteError, set: &ChangeSet) -> Problem {
+    let error = match error {
+        WriteError::Store(error) => error,
+        WriteError::Problem(problem) => return problem,
+    };
+    let is_condition = matches!(error, StoreError::Precondition(_));
+    let place = |reason: &Reason| {
+        if is_condition {
+            let at = set.preconditions.iter().position(|precondition| is_about(reason, precondition))?;
+            return Some(format!("preconditions[{at}]"));
+        }
+        let (owner, rtype) = subject(reason)?;
+        let is_at = |change: &&Change| change.owner() == owner;
+        let is_of = |change: &Change| {
+            let of = type_of(change);
+            rtype.is_none_or(|rtype| of == rtype || of == RecordType::ANY)
+        };
+        // A reason may be about what stands there already, and then about no change but those of its name.
+        let exactly = set.changes.iter().position(|change| is_at(&change) && is_of(change));
+        let at = exactly.or_else(|| set.changes.iter().position(|change| is_at(&change)))?;
+        Some(format!("changes[{at}]"))
+    };
+    let reasons: Vec<String> = error
+        .reasons()
+        .iter()
+        .map(|reason| match place(reason) {
+            Some(place) => format!("{place}: {reason}"),
+            None => reason.to_string(),
+        })
+        .collect();
+    let mut problem = Problem::from(error);
+    problem.reasons = reasons;
+    problem
+}
+
+/// The records that a reason is about, as far as it tells.
+pub(crate) fn subject(reason: &Reason) -> Option<(&Name, Option<RecordType>)> {
+    match reason {
+        Reason::NoRecords { owner, rtype }
+        | Reason::Present { owner, rtype, .. }
+        | Reason::Foreign { owner, rtype, .. }
+        | Reason::OfZone { owner, rtype, .. } => Some((owner, *rtype)),
+        Reason::Differs { owner, rtype }
+        | Reason::InvalidType { owner, rtype }
+        | Reason::InvalidTtl { owner, rtype, .. }
+        | Reason::InvalidValue { owner, rtype, .. } => Some((owner, Some(*rtype))),
+        Reason::OutOfZone { owner }
+        | Reason::OutsideZone { owner, .. }
+        | Reason::Signed { owner, .. }
+        | Reason::NameChanged { owner, .. } => Some((owner, None)),
+        Reason::CnameConflict { owner, .. } => Some((owner, Some(RecordType::CNAME))),
+        _ => None,
+    }
+}
+
+fn is_about(reason: &Reason, precondition: &Precondition) -> bool {
+    match (reason, precondition) {
+        (Reason::NoRecords { owner, rtype }, Precondition::Exists(other, of))
+        | (Reason::Present { owner, rtype, .. }, Precondition::Absent(other, of)) => {
+            owner == other && rtype == of
+        }
+        (Reason::Differs { owner, rtype }, Precondition::Equals(rrset)) => {
+            owner == rrset.owner() && *rtype == rrset.rtype()
+        }
+        (Reason::NameChanged { owner, expected, .. }, Precondition::Unchanged(other, version)) => {
+            owner == other && expected == version
+        }
+        _ => false,
+    }
+}
+
+/// A change of the history that the caller may not see, or that there is none of.
+fn unknown(version: u64) -> Problem {
+    Problem::new(ProblemKind::NotFound, format!("no change with version {version} is known"))
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use dns_core::{Name, Precondition, RecordType, Rrset};
-use dns_store::{Filter, Found, Source, SourceKind, StoreError, Write};
+use dns_store::{Filter, Found, Source, StoreError, Write};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -116,13 +116,6 @@ impl Listing {
             text.map(|text| convert::name_parameter(&text, parameter)).transpose()
         };
         let malformed = |detail: String| Problem::new(ProblemKind::Malformed, detail);
-        let source = match query.source {
-            None => None,
-            Some(label) => Some(
-                SourceKind::from_label(&label)
-                    .ok_or_else(|| malformed(format!("source: there is no kind of source '{label}'")))?,
-            ),
-        };
         let limit = query.limit.unwrap_or(PAGE);
         if !(1..=PAGE_MAX).contains(&limit) {
             return Err(malformed(format!("limit: {limit} is not between 1 and {PAGE_MAX}")));
@@ -131,7 +124,7 @@ impl Listing {
             zone: name(query.zone, "zone")?,
             below: name(query.name, "name")?,
             rtype: convert::type_parameter(query.rtype.as_deref())?,
-            source,
+            source: convert::source_parameter(query.source.as_deref())?,
             shadowed: query.shadowed,
         };
         let from = query.cursor.as_deref().map(cursor::read).transpose()?;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use dns_core::{Name, Precondition, zonecheck};
-use dns_store::{Changed, Entry, Planned, Source, Store, StoreError, Write};
+use dns_core::{Name, Precondition, RecordType, zonecheck};
+use dns_store::{Changed, Entry, Planned, RecordChange, Source, Store, StoreError, Write, ZoneRecord};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
@@ -128,54 +128,57 @@ impl Made {
         self.entry.iter().flat_map(|entry| &entry.records).map(|change| &change.owner)
     }
 
-    /// The answer to a caller, with at most so many records, and how many there are.
-    pub fn answer(&self, api: &Api, caller: &Caller, records_max: usize) -> (ChangeSetAnswer, usize) {
+    /// The answer to a caller, with at most so many records.
+    pub fn answer(&self, api: &Api, caller: &Caller, records_max: usize) -> ChangeSetAnswer {
         let (records, zones) = match &self.entry {
             Some(entry) => (&entry.records[..], &entry.zones[..]),
             None => Default::default(),
         };
-        let (records, total) = convert::record_changes(records, caller, records_max);
-        let answer = ChangeSetAnswer {
-            version: self.version,
-            durable: api.store().is_durable(),
-            dry_run: false,
-            records,
-            zones: convert::zone_changes(zones, caller),
-            served: self.served.as_deref().map(|served| convert::served(served, caller)).unwrap_or_default(),
-            warnings: warnings(api.store(), self.names(), caller),
-        };
-        (answer, total)
+        let changed = Outcome { version: self.version, records, zones, served: self.served.as_deref() };
+        let warnings = warnings(api.store(), self.names(), caller);
+        ChangeSetAnswer { warnings, ..changed.answer(api, caller, records_max) }
     }
 }
 
-/// A plan as an answer; see [`Made::answer`].
-pub(crate) fn planned(
-    plan: &Planned,
-    api: &Api,
-    caller: &Caller,
-    records_max: usize,
-) -> (ChangeSetAnswer, usize) {
-    let (records, total) = convert::record_changes(&plan.records, caller, records_max);
-    let answer = ChangeSetAnswer {
-        version: plan.version,
-        durable: api.store().is_durable(),
-        dry_run: true,
-        records,
-        zones: convert::zone_changes(&plan.zones, caller),
-        served: convert::served(&plan.served, caller),
-        warnings: Vec::new(),
-    };
-    (answer, total)
+/// A plan as an answer to a caller, with at most so many records.
+pub(crate) fn planned(plan: &Planned, api: &Api, caller: &Caller, records_max: usize) -> ChangeSetAnswer {
+    let Planned { version, records, zones, served } = plan;
+    let changed = Outcome { version: *version, records, zones, served: Some(served) };
+    ChangeSetAnswer { dry_run: true, ..changed.answer(api, caller, records_max) }
+}
+
+/// What has become otherwise, or would.
+struct Outcome<'o> {
+    version: u64,
+    records: &'o [RecordChange],
+    zones: &'o [ZoneRecord],
+    served: Option<&'o Changed>,
+}
+
+impl Outcome<'_> {
+    fn answer(&self, api: &Api, caller: &Caller, max: usize) -> ChangeSetAnswer {
+        let (records, total) = convert::record_changes(self.records, caller, max);
+        ChangeSetAnswer {
+            version: self.version,
+            durable: api.store().is_durable(),
+            dry_run: false,
+            records_total: (records.len() < total).then_some(total),
+            records,
+            zones: convert::zone_changes(self.zones, caller),
+            served: self.served.map(|served| convert::served(served, caller, max)).unwrap_or_default(),
+            warnings: Vec::new(),
+        }
+    }
 }
 
 /// Refuses a caller who may not write these records.
 pub(crate) fn check_write(
     caller: &Caller,
-    mut records: impl Iterator<Item = (Name, dns_core::RecordType)>,
+    mut records: impl Iterator<Item = (Name, RecordType)>,
 ) -> Result<(), Problem> {
     match records.find(|(owner, rtype)| !caller.may_write(owner, *rtype)) {
         None => Ok(()),
-        Some((owner, dns_core::RecordType::ANY)) => {
+        Some((owner, RecordType::ANY)) => {
             Err(forbidden(format!("the token does not allow changes to all records of {owner}")))
         }
         Some((owner, rtype)) => {

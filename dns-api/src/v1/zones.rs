@@ -1,11 +1,154 @@
-//! Zones.
+//! Zones: made, deleted, exported, imported and checked.
+
+mod check;
+mod export;
+mod import;
+mod shell;
 
 use std::sync::Arc;
 
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use dns_core::Name;
+use dns_store::{Write, ZoneInfo};
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use super::write::{self, blocking, forbidden};
 use crate::api::Api;
+use crate::auth::Caller;
+use crate::convert;
+use crate::extract::{Json, Path};
+use crate::model::{ChangeSetAnswer, Problem, ProblemKind, Zone, ZoneSpec, ZoneWritten, Zones};
+use crate::problem::{ReadProblems, WriteProblems};
+use crate::uri;
+
+/// Records that are shown where a whole zone has changed.
+const RECORDS_SHOWN: usize = 1_000;
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(read, delete))
+        .merge(import::routes())
+        .merge(export::routes())
+        .merge(check::routes())
+}
+
+/// Lists zones
+///
+/// Those in which the token lets something be read, whoever has declared them, and those that were made up for records
+/// without a zone.
+#[utoipa::path(
+    get, path = "/zones", tag = "zones", operation_id = "listZones",
+    responses((status = 200, description = "The zones in canonical order", body = Zones), ReadProblems),
+)]
+async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<axum::Json<Zones>, Problem> {
+    let store = api.store().clone();
+    // Read before the zones, so that it is never newer than they are.
+    let version = store.version();
+    let durable = store.is_durable();
+    let zones = blocking(move || {
+        let visible = store.zones().into_iter().filter(|zone| caller.may_read_zone(&zone.apex));
+        visible.map(model).collect()
+    });
+    Ok(axum::Json(Zones { zones: zones.await?, version, durable }))
+}
+
+/// Reads what a zone is
+#[utoipa::path(
+    get, path = "/zones/{zone}", tag = "zones", operation_id = "readZone",
+    params(("zone" = String, Path, description = "Its apex; the dot at its end may be missing")),
+    responses((status = 200, description = "The zone", body = Zone), ReadProblems),
+)]
+async fn read(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(zone): Path<String>,
+) -> Result<axum::Json<Zone>, Problem> {
+    let apex = convert::name_parameter(&zone, "zone")?;
+    Ok(axum::Json(model(visible(&api, &caller, &apex)?)))
+}
+
+/// Makes a zone
+///
+/// Its name is enough: SOA and NS records are made up for what is not given. Records in it are made like any others, now or
+/// before.
+#[utoipa::path(
+    post, path = "/zones", tag = "zones", operation_id = "createZone", request_body = ZoneSpec,
+    responses(
+        (status = 201, description = "The zone is there", body = ZoneWritten,
+            headers(("Location" = String, description = "Where the zone is"))),
+        WriteProblems,
+    ),
+)]
+async fn create(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Json(spec): Json<ZoneSpec>,
+) -> Result<Response, Problem> {
+    let options = api.store().options();
+    let (apex, zone) = shell::read(spec, &options)?;
+    check_write(&caller, &apex)?;
+    let write = Write::PutZone { apex: apex.clone(), zone, records: None, is_new: true };
+    write::make(&api, caller.author(), write, Vec::new()).await?;
+    let store = api.store();
+    let gone =
+        || Problem::new(ProblemKind::Unavailable, format!("the zone {apex} was made, and is gone again"));
+    let body = ZoneWritten {
+        zone: model(store.zone(&apex).ok_or_else(gone)?),
+        durable: store.is_durable(),
+        warnings: write::warnings(store, [&apex], &caller),
+    };
+    let location = format!("{}/zones/{}", uri::BASE, uri::segment(&body.zone.name));
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], axum::Json(body)).into_response())
+}
+
+/// Deletes a zone, and all that the API has in it
+///
+/// What others have in it stays, in the zone above or in one that is made up.
+#[utoipa::path(
+    delete, path = "/zones/{zone}", tag = "zones", operation_id = "deleteZone",
+    params(("zone" = String, Path, description = "Its apex; the dot at its end may be missing")),
+    responses((status = 200, description = "The zone is gone", body = ChangeSetAnswer), WriteProblems),
+)]
+async fn delete(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(zone): Path<String>,
+) -> Result<axum::Json<ChangeSetAnswer>, Problem> {
+    let apex = convert::name_parameter(&zone, "zone")?;
+    check_write(&caller, &apex)?;
+    let made = write::make(&api, caller.author(), Write::DeleteZone { apex }, Vec::new()).await?;
+    Ok(axum::Json(made.answer(&api, &caller, RECORDS_SHOWN)))
+}
+
+/// Refuses a caller who may not write everything in a zone.
+fn check_write(caller: &Caller, apex: &Name) -> Result<(), Problem> {
+    if caller.may_write_zone(apex) {
+        return Ok(());
+    }
+    Err(forbidden(format!("the token does not allow changes to all of the zone {apex}")))
+}
+
+/// A zone in which the caller may read something.
+fn visible(api: &Api, caller: &Caller, apex: &Name) -> Result<ZoneInfo, Problem> {
+    let zone = if caller.may_read_zone(apex) { api.store().zone(apex) } else { None };
+    zone.ok_or_else(|| Problem::new(ProblemKind::NotFound, format!("there is no zone {apex}")))
+}
+
+fn model(zone: ZoneInfo) -> Zone {
+    let ZoneInfo { apex, source, serial, names, records, signed, fallthrough, failed, version } = zone;
+    Zone {
+        name: apex.to_string(),
+        source: source.map(|source| source.to_string()),
+        serial,
+        names,
+        records,
+        signed,
+        fallthrough,
+        failed,
+        version,
+    }
 }

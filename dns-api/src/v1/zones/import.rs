@@ -1,0 +1,237 @@
+//! Zone files taken over.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use dns_core::zone::{Place, SourceTag, ZoneBuilder};
+use dns_core::{Name, RecordType, Rrset, zonecheck, zonefile};
+use dns_store::{KeptZone, StoreOptions, Write};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{RECORDS_SHOWN, check_write, shell};
+use crate::api::Api;
+use crate::auth::Caller;
+use crate::convert::{self, Faults};
+use crate::extract::{self, Path, Query};
+use crate::model::{Finding, Imported, Problem, ProblemKind, Severity};
+use crate::problem::WriteProblems;
+use crate::v1::changes::subject;
+use crate::v1::write::{self, WriteError, blocking};
+
+/// Octets of a zone file: some five million records.
+const BODY_OCTETS_MAX: usize = 256 << 20;
+/// Seconds after which a client may try again that has come upon too many others.
+const RETRY_AFTER: u32 = 5;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().routes(routes!(import)).layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
+}
+
+/// Whether to do it.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct ImportQuery {
+    /// Tell what would be changed, and change nothing.
+    #[serde(default)]
+    #[param(default = false)]
+    dry_run: bool,
+}
+
+/// Takes over a zone file
+///
+/// What the API has in the zone is that of the file afterwards, no more and no less. A zone that is not there is made. The
+/// file may leave out SOA and NS records of the apex; relative names in it end in that of the zone.
+#[utoipa::path(
+    put, path = "/zones/{zone}/import", tag = "zones", operation_id = "importZone",
+    request_body(content = String, content_type = "text/dns", description = "The zone file, at most 256 MiB; $INCLUDE is an error"),
+    params(("zone" = String, Path, description = "Its apex; the dot at its end may be missing"), ImportQuery),
+    responses(
+        (status = 200, description = "The zone is that of the file, or would be", body = Imported),
+        (status = 201, description = "The zone is that of the file, and is new", body = Imported),
+        WriteProblems,
+    ),
+)]
+async fn import(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(zone): Path<String>,
+    Query(query): Query<ImportQuery>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let apex = convert::name_parameter(&zone, "zone")?;
+    check_write(&caller, &apex)?;
+    if !extract::is_of_type(request.headers(), super::export::TEXT_DNS) {
+        let detail = "the body must be a zone file, and Content-Type: text/dns must say so";
+        return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
+    }
+    // Large files take memory in proportion, so there is a bound to how many are under way.
+    let _permit = api.imports().try_acquire().map_err(|_| {
+        let problem = Problem::new(ProblemKind::TooManyRequests, "several imports are under way already");
+        problem.retry_after(RETRY_AFTER)
+    })?;
+    let octets = extract::body(request, &api).await?;
+    let (options, default_ttl) = (api.store().options(), api.host().default_ttl());
+    let (of, by) = (apex.clone(), caller.clone());
+    let file = blocking(move || File::read(&of, &octets, default_ttl, &options, &by)).await??;
+    let File { shell, records, lines, warnings } = file;
+    let rrsets = records.len() + shell.rrsets.len();
+    let write = Write::PutZone { apex, zone: shell, records: Some(records), is_new: false };
+    let failed = |error| failed(error, &lines);
+    let mut changes = if query.dry_run {
+        let plan = write::plan(&api, write, Vec::new()).await.map_err(failed)?;
+        write::planned(&plan, &api, &caller, RECORDS_SHOWN)
+    } else {
+        let made = write::make(&api, caller.author(), write, Vec::new()).await.map_err(failed)?;
+        made.answer(&api, &caller, RECORDS_SHOWN)
+    };
+    // Those of the whole file take the place of those of a few names.
+    changes.warnings = warnings;
+    let created = changes.zones.iter().any(|zone| zone.before.is_none());
+    let status = if created && !query.dry_run { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, axum::Json(Imported { created, rrsets, changes })).into_response())
+}
+
+/// Where the records of a name and type begin in a file.
+type Lines = HashMap<(Name, RecordType), u32>;
+
+/// A zone file, read.
+struct File {
+    /// SOA and NS records of the apex.
+    shell: KeptZone,
+    /// All others.
+    records: Vec<Rrset>,
+    lines: Lines,
+    warnings: Vec<Finding>,
+}
+
+/// Records of one name and type while the file is read.
+struct Group {
+    owner: Name,
+    rtype: RecordType,
+    ttl: u32,
+    rdatas: Vec<Vec<u8>>,
+}
+
+impl File {
+    fn read(
+        apex: &Name,
+        octets: &[u8],
+        default_ttl: u32,
+        options: &StoreOptions,
+        caller: &Caller,
+    ) -> Result<Self, Problem> {
+        let reading = zonefile::Options {
+            origin: Some(apex.clone()),
+            default_ttl: Some(default_ttl),
+            ..zonefile::Options::default()
+        };
+        let mut builder = ZoneBuilder::for_file_of(apex.clone(), octets.len());
+        let mut groups: Vec<Group> = Vec::new();
+        let mut places: HashMap<(Name, RecordType), usize> = HashMap::new();
+        let mut lines = Lines::new();
+        let report = zonefile::read("", octets, &reading, &mut zonefile::no_includes, |record| {
+            let place = Place { file: 0, line: record.position.line };
+            builder.add(record.owner, record.rtype, record.ttl, record.rdata, SourceTag::default(), place);
+            // What has been read is a name.
+            let Ok(owner) = Name::from_wire(record.owner) else { return };
+            let key = (owner.clone(), record.rtype);
+            let at = *places.entry(key).or_insert_with_key(|key| {
+                lines.insert(key.clone(), record.position.line);
+                groups.push(Group { owner, rtype: record.rtype, ttl: record.ttl, rdatas: Vec::new() });
+                groups.len() - 1
+            });
+            groups[at].rdatas.push(record.rdata.to_vec());
+        });
+        drop(places);
+        let mut faults = Faults::default();
+        for error in &report.errors {
+            faults.add(&error.position.to_string(), &error.cause);
+        }
+        if report.errors_omitted > 0 {
+            faults.add("", format_args!("{} more errors are not listed", report.errors_omitted));
+        }
+        let mut rrsets = Vec::with_capacity(groups.len());
+        for Group { owner, rtype, ttl, rdatas } in groups {
+            match Rrset::new(owner.clone(), rtype, ttl, rdatas) {
+                Ok(rrset) => rrsets.push(rrset),
+                Err(error) => {
+                    let line = lines.get(&(owner, rtype)).copied().unwrap_or_default();
+                    faults.add(&line.to_string(), error);
+                }
+            }
+        }
+        let is_shell = |rrset: &Rrset| {
+            rrset.owner() == apex && matches!(rrset.rtype(), RecordType::SOA | RecordType::NS)
+        };
+        let (mut shell, records): (Vec<Rrset>, Vec<Rrset>) = rrsets.into_iter().partition(is_shell);
+        let defaults = shell::of(apex, &options.derived, options.first_serial);
+        for rrset in defaults.into_iter().flatten() {
+            if shell.iter().all(|other| other.rtype() != rrset.rtype()) {
+                for rdata in rrset.rdatas() {
+                    let (source, place) = (SourceTag::default(), Place::default());
+                    builder.add(apex.as_wire(), rrset.rtype(), rrset.ttl(), rdata, source, place);
+                }
+                shell.push(rrset);
+            }
+        }
+        let warning = |message: String| Finding {
+            severity: Severity::Warning,
+            name: apex.to_string(),
+            rtype: None,
+            message,
+        };
+        let mut warnings: Vec<Finding> = report
+            .warnings
+            .iter()
+            .map(|doubt| warning(format!("{}: {}", doubt.position, doubt.doubt)))
+            .collect();
+        match builder.finish() {
+            Ok(built) => {
+                warnings.extend(built.warnings.iter().map(|fault| warning(placed(fault))));
+                let findings = convert::findings(&zonecheck::check(&built.zone).findings, caller);
+                warnings.extend(findings.into_iter().filter(|finding| finding.severity == Severity::Warning));
+            }
+            Err(zone_faults) => {
+                for fault in zone_faults.iter().filter(|fault| !fault.kind.is_warning()) {
+                    faults.add("", placed(fault));
+                }
+            }
+        }
+        faults.none_or(Self { shell: KeptZone { rrsets: shell }, records, lines, warnings })
+    }
+}
+
+/// A fault with its line.
+fn placed(fault: &dns_core::zone::ZoneFault) -> String {
+    match fault.place.line {
+        0 => fault.kind.to_string(),
+        line => format!("{line}: {}", fault.kind),
+    }
+}
+
+/// Tells where in the file stands what each reason of the store is about.
+fn failed(error: WriteError, lines: &Lines) -> Problem {
+    let error = match error {
+        WriteError::Store(error) => error,
+        WriteError::Problem(problem) => return problem,
+    };
+    let line = |(owner, rtype): (&Name, Option<RecordType>)| lines.get(&(owner.clone(), rtype?));
+    let reasons: Vec<String> = error
+        .reasons()
+        .iter()
+        .map(|reason| match subject(reason).and_then(line) {
+            Some(line) => format!("{line}: {reason}"),
+            None => reason.to_string(),
+        })
+        .collect();
+    let mut problem = Problem::from(error);
+    problem.reasons = reasons;
+    problem
+}
