@@ -5,8 +5,8 @@ mod resolution;
 
 use std::fs::File;
 use std::future::Future;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
@@ -75,7 +75,9 @@ impl Manager {
                 AdminToken::Kept | AdminToken::Elsewhere => {}
             }
         } else {
-            tracing::warn!("api: nobody has a token, as neither store.data_dir nor api.admin_token_file is set");
+            tracing::warn!(
+                "api: nobody has a token, as neither store.data_dir nor api.admin_token_file is set"
+            );
         }
         if !managed.figures.store.is_durable() {
             tracing::warn!("api: changes are kept in memory alone, as store.data_dir is not set");
@@ -195,9 +197,8 @@ impl dns_api::Host for Host {
     }
 
     fn explain(&self, ask: &Ask) -> Resolution {
-        let listener = ask.listener.and_then(|wanted| {
-            self.dns_addresses.iter().position(|address| *address == wanted)
-        });
+        let listener =
+            ask.listener.and_then(|wanted| self.dns_addresses.iter().position(|address| *address == wanted));
         let question = Question {
             name: ask.qname.clone(),
             rtype: ask.qtype,

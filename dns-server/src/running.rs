@@ -178,8 +178,7 @@ impl Running {
     /// [`reload`](Self::reload) is due. Needs a tokio runtime.
     pub async fn reload_files(&self, paths: BTreeSet<PathBuf>) -> Option<Update> {
         let managed = self.managed.clone();
-        let update =
-            tokio::task::spawn_blocking(move || managed.lock().content.update_touched(&paths));
+        let update = tokio::task::spawn_blocking(move || managed.lock().content.update_touched(&paths));
         // One that broke off is told by the reload that follows.
         let update = update.await.ok().flatten()?;
         self.managed.figures.reloads.count(update.problems.is_empty());
@@ -337,4 +336,3 @@ fn failed_zones(catalog: &Catalog) -> Vec<String> {
     failed.sort();
     failed
 }
-

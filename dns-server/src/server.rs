@@ -15,8 +15,6 @@ use dns_core::Name;
 use dns_frontend::{Bound, Frontend, TcpConfig, UdpConfig};
 use dns_store::Store;
 use thiserror::Error;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use crate::check::Checks;
 use crate::config::{Config, Listener, Tls, Zone, ZoneContent};
@@ -133,7 +131,8 @@ impl Server {
             let loaded = content.update(&config);
             Ok::<_, BuildError>((config, content, loaded, secrets, guard, tls, keep))
         });
-        let (config, content, loaded, secrets, guard, tls, keep) = loading.await.map_err(BuildError::Load)??;
+        let (config, content, loaded, secrets, guard, tls, keep) =
+            loading.await.map_err(BuildError::Load)??;
         if config.strict && !loaded.problems.is_empty() {
             return Err(BuildError::Content(loaded.problems));
         }

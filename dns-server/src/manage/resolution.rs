@@ -2,7 +2,7 @@
 
 use dns_api::model::{RecordSpec, Resolution};
 use dns_backend::{ExplainedVerdict, Question};
-use dns_core::{Name, RecordType, Record, ResponseCode};
+use dns_core::{Name, Record, RecordType, ResponseCode};
 use dns_store::Store;
 
 use crate::explain::Explained;

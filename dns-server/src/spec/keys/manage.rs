@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::reader::{Located, mapping};
+use super::super::reader::mapping;
 use super::super::value::{FilePath, FolderPath, Number, OneOrMany, ShortText};
 
 mapping! {
