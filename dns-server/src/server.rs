@@ -32,7 +32,7 @@ use crate::running::{Managed, Parts, Readiness, Running, State};
 /// use dns_server::Server;
 /// use dns_server::config::{Listen, Listener, Config};
 ///
-/// let listen = Listen { dns: vec![Listener::required("127.0.0.1:0".parse()?)], ..Listen::default() };
+/// let listen = Listen { dns: vec![Listener::required("127.0.0.1:0".parse()?)], http: Vec::new() };
 /// let server = Server::build(Config { listen, ..Config::sample() }).await?;
 /// assert_ne!(server.dns_addresses()[0].port(), 0);
 /// let running = server.start()?;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use dns_server::config::{Zone, ZoneContent};
@@ -79,9 +80,12 @@ async fn serve(args: &ServeArgs, config: Config) -> ExitCode {
     announce(&running, question(&loaded));
     files.watch(args, &running);
     process::service::ready(&status);
+    let mut requests = running.reload_requests();
     let reloads = async {
         loop {
+            let mut request = None;
             tokio::select! {
+                asked = requests.recv() => request = asked,
                 // Whoever moves log files away counts on this, also while the configuration has a mistake.
                 _ = hangup.recv() => running.reopen_query_log(),
                 () = files.changed() => {
@@ -92,7 +96,10 @@ async fn serve(args: &ServeArgs, config: Config) -> ExitCode {
             }
             // What was touched is about to be read.
             files.take_touched();
-            reload(args, &running, &mut files).await;
+            let update = reload(args, &running, &mut files).await;
+            if let Some(request) = request {
+                request.answer(update);
+            }
         }
     };
     tokio::select! {
@@ -119,20 +126,21 @@ async fn reload_files(args: &ServeArgs, running: &Running, files: &mut watch::Fi
     true
 }
 
-async fn reload(args: &ServeArgs, running: &Running, files: &mut watch::Files) {
+async fn reload(args: &ServeArgs, running: &Running, files: &mut watch::Files) -> Update {
     process::service::reloading();
     let loaded = settings::load_to_serve(args).map_err(|errors| errors.to_string()).and_then(|loaded| {
         process::check_config(settings::files_read(&args.source, &loaded.config))
             .map_err(|error| error.to_string())?;
         Ok(loaded)
     });
-    let status = match loaded {
+    let (status, update) = match loaded {
         Ok(loaded) => {
             warn(&loaded);
             files.watch_as_well(&loaded.config);
-            let status = log_update("reloaded", &running.reload(loaded.config).await, running.store());
+            let update = running.reload(loaded.config).await;
+            let status = log_update("reloaded", &update, running.store());
             files.watch(args, running);
-            status
+            (status, update)
         }
         Err(errors) => {
             running.count_failed_reload();
@@ -140,10 +148,13 @@ async fn reload(args: &ServeArgs, running: &Running, files: &mut watch::Files) {
                 tracing::error!("{error}");
             }
             tracing::error!("the configuration was not reloaded: what was served before is still served");
-            "serving what was there before: the configuration was not reloaded".to_owned()
+            let status = "serving what was there before: the configuration was not reloaded".to_owned();
+            let problems = errors.lines().map(str::to_owned).collect();
+            (status, Update { problems, ..Update::default() })
         }
     };
     process::service::ready(&status);
+    update
 }
 
 /// Warns of files that were read by another user than the one who will have to read them again.
@@ -214,10 +225,22 @@ fn announce(running: &Running, question: Option<String>) {
         tracing::info!(%address, "answering DNS over UDP and TCP");
     }
     for address in running.http_addresses() {
-        tracing::info!(%address, "answering HTTP: /metrics /health /ready");
+        let api = if running.has_api() { " /api/v1" } else { "" };
+        tracing::info!(%address, "answering HTTP: /metrics /health /ready{api}");
+        if running.has_api() && !running.has_tls() && !address.ip().is_loopback() {
+            tracing::warn!(%address, "tokens travel unprotected, as api.tls is not set");
+        }
     }
     if let (Some(address), Some(question)) = (running.dns_addresses().first(), question) {
         tracing::info!("try: dig @{} -p {} {question}", process::reachable(address.ip()), address.port());
+    }
+    if let (Some(address), Some(token)) = (running.http_addresses().first(), running.new_admin_token()) {
+        let (token, scheme) = (token.display(), if running.has_tls() { "https" } else { "http" });
+        let host = SocketAddr::new(process::reachable(address.ip()), address.port());
+        tracing::info!("the token for the API is in {token}");
+        tracing::info!(
+            "try: curl -H \"Authorization: Bearer $(cat {token})\" {scheme}://{host}/api/v1/records"
+        );
     }
 }
 

@@ -1,5 +1,6 @@
 //! The configuration that flags, file and environment make together.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use dns_server::config::{Listener, Zone, ZoneContent};
@@ -56,6 +57,12 @@ pub fn load_to_serve(args: &ServeArgs) -> Result<Loaded, ConfigErrors> {
     if let Some(format) = args.log_format {
         config.log.format = format.0;
     }
+    if args.source.config.is_none() && config.store.data_dir.is_none() {
+        config.store.data_dir = data_dir(std::env::var_os);
+    }
+    if config.store.data_dir.is_none() && config.api.admin_token_file.is_none() {
+        config.api.admin_token_file = token_file(std::env::var_os);
+    }
     let absent = config.absent_listeners();
     loaded.warnings.extend(absent.into_iter().map(|address| Finding {
         place: Place::whole("--listen"),
@@ -65,6 +72,32 @@ pub fn load_to_serve(args: &ServeArgs) -> Result<Loaded, ConfigErrors> {
         ),
     }));
     Ok(loaded)
+}
+
+/// Where changes are kept without a configuration file: where systemd has a place for them, else where users have theirs.
+fn data_dir(variable: impl Fn(&'static str) -> Option<OsString>) -> Option<PathBuf> {
+    let state = variable("STATE_DIRECTORY").and_then(first_folder);
+    let user = || folder(variable("XDG_DATA_HOME")?);
+    let home = || Some(folder(variable("HOME")?)?.join(".local/share"));
+    state.or_else(|| Some(user().or_else(home)?.join("jw238dns")))
+}
+
+/// Where the first token is written where nothing is kept: a place that ends when the machine or the session does.
+fn token_file(variable: impl Fn(&'static str) -> Option<OsString>) -> Option<PathBuf> {
+    let service = variable("RUNTIME_DIRECTORY").and_then(first_folder);
+    let service = service.map(|folder| folder.join("admin-token"));
+    service.or_else(|| Some(folder(variable("XDG_RUNTIME_DIR")?)?.join("jw238dns-admin-token")))
+}
+
+/// systemd separates several by colons.
+fn first_folder(list: OsString) -> Option<PathBuf> {
+    let first = list.to_str()?.split(':').next()?.to_owned();
+    folder(first.into())
+}
+
+/// Relative paths are no good: they lead somewhere else from each place in which the server is started.
+fn folder(path: OsString) -> Option<PathBuf> {
+    Some(PathBuf::from(path)).filter(|path| path.is_absolute())
 }
 
 /// The files that say what to do, as opposed to those that say what to answer.
@@ -100,6 +133,28 @@ mod tests {
             warnings[0].to_string(),
             "--listen: nothing listens on 127.0.0.1:5300, so what 'access' and 'views' say of it does not count"
         );
+    }
+
+    #[test]
+    fn changes_are_kept_where_the_system_or_the_user_has_a_place() {
+        let place = |variables: &'static [(&str, &str)]| {
+            let variable = move |name: &'static str| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| OsString::from(value))
+            };
+            data_dir(variable).map(|path| path.display().to_string())
+        };
+        let home = ("HOME", "/home/ada");
+        for (variables, expected) in [
+            (&[home][..], Some("/home/ada/.local/share/jw238dns")),
+            (&[home, ("XDG_DATA_HOME", "/data")], Some("/data/jw238dns")),
+            (&[home, ("XDG_DATA_HOME", "data")], Some("/home/ada/.local/share/jw238dns")),
+            (&[home, ("STATE_DIRECTORY", "/var/lib/jw238dns:/var/lib/other")], Some("/var/lib/jw238dns")),
+            (&[("HOME", "")], None),
+            (&[], None),
+        ] {
+            assert_eq!(place(variables).as_deref(), expected, "{variables:?}");
+        }
     }
 
     #[test]

@@ -10,10 +10,11 @@ use super::{Config, Listen, Listener, Zone, ZoneContent};
 const ZONE: &str = include_str!("sample.zone");
 
 impl Config {
-    /// A configuration to try things with: `example.test.` on port 5300 of the loopback addresses.
+    /// A configuration to try things with: `example.test.` on port 5300 of the loopback addresses, and HTTP on port 5380. What
+    /// is changed over HTTP ends with the process.
     pub fn sample() -> Self {
         Self {
-            listen: Listen { dns: Self::sample_listeners(), ..Listen::default() },
+            listen: Listen { dns: Self::sample_listeners(), http: Self::sample_http_listeners() },
             zones: Self::sample_zones(),
             ..Self::default()
         }
@@ -22,6 +23,11 @@ impl Config {
     /// Where the sample listens: port 5300 needs no privileges, and loopback shows nothing to the network.
     pub(crate) fn sample_listeners() -> Vec<Listener> {
         Listener::loopback(5300)
+    }
+
+    /// Where it is managed.
+    pub(crate) fn sample_http_listeners() -> Vec<Listener> {
+        Listener::loopback(5380)
     }
 
     /// The zone of the sample.
@@ -80,6 +86,7 @@ mod tests {
         assert_eq!(sample.zones[0].name.to_string(), "example.test.");
         assert!(sample.listen.dns.iter().all(|listener| listener.address.ip().is_loopback()));
         assert!(!sample.listen.dns[0].optional && sample.listen.dns[1].optional);
-        assert!(sample.listen.http.is_empty());
+        assert!(sample.listen.http.iter().all(|listener| listener.address.ip().is_loopback()));
+        assert_eq!(sample.store.data_dir, None);
     }
 }

@@ -33,6 +33,9 @@ pub(super) fn config(spec: Spec, mut sources: Sources<'_>, sample: bool, reader:
     if sample && listen.dns.is_none() {
         listen.dns = Some(Config::sample_listeners());
     }
+    if sample && listen.http.is_none() {
+        listen.http = Some(Config::sample_http_listeners());
+    }
     let listen =
         Listen { dns: listen.dns.unwrap_or(defaults.listen.dns), http: listen.http.unwrap_or_default() };
     let addresses: Vec<SocketAddr> = listen.dns.iter().map(|listener| listener.address).collect();
