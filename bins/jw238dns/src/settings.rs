@@ -137,13 +137,13 @@ mod tests {
 
     #[test]
     fn changes_are_kept_where_the_system_or_the_user_has_a_place() {
-        let place = |variables: &'static [(&str, &str)]| {
-            let variable = move |name: &'static str| {
+        fn place(variables: &[(&str, &str)]) -> Option<String> {
+            let variable = |name: &'static str| {
                 let found = variables.iter().find(|(known, _)| *known == name);
                 found.map(|(_, value)| OsString::from(value))
             };
             data_dir(variable).map(|path| path.display().to_string())
-        };
+        }
         let home = ("HOME", "/home/ada");
         for (variables, expected) in [
             (&[home][..], Some("/home/ada/.local/share/jw238dns")),

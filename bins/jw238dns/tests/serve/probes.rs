@@ -115,5 +115,5 @@ fn readiness_names_what_is_missing() {
     }
     assert!(metrics.contains("dns_store_zones{state=\"failed\"} 2"), "{metrics}");
     assert_eq!(dns_api::misnamed(&metrics), Vec::<String>::new());
-    assert_eq!(get(http, "/").0, 404);
+    assert_eq!(get(http, "/").0, 401, "all else needs a token");
 }
