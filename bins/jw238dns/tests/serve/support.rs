@@ -251,7 +251,7 @@ pub fn receive(stream: &mut TcpStream) -> Vec<u8> {
 /// Status and body of a page.
 pub fn get(server: SocketAddr, path: &str) -> (u16, String) {
     let mut stream = connect(server);
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
     let mut response = String::new();
     stream.read_to_string(&mut response).unwrap();
     let (head, body) = response.split_once("\r\n\r\n").unwrap();
