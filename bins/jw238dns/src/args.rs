@@ -11,7 +11,7 @@ use dns_server::dns_core::{Name, RecordType};
 /// A DNS server for people who run platforms.
 ///
 /// Without a command it serves. Without a configuration file it serves a sample zone, example.test., on port 5300 of the loopback
-/// addresses.
+/// addresses, and can be managed over HTTP on port 5380.
 #[derive(Debug, Parser)]
 #[command(name = "jw238dns", version, args_conflicts_with_subcommands = true)]
 pub struct Args {
@@ -89,6 +89,9 @@ pub struct ServeArgs {
     /// Address to listen on for DNS, in place of those of the configuration file; may be repeated.
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
     pub listen: Vec<SocketAddr>,
+    /// Address to listen on for HTTP: the API, metrics and probes; in place of those of the configuration file; may be repeated.
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
+    pub http: Vec<SocketAddr>,
     /// Refuse to start when a zone fails to load.
     #[arg(long)]
     pub strict: bool,

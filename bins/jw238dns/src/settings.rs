@@ -50,6 +50,13 @@ pub fn load_to_serve(args: &ServeArgs) -> Result<Loaded, ConfigErrors> {
     config.strict = args.strict;
     if !args.listen.is_empty() {
         config.listen.dns = args.listen.iter().copied().map(Listener::required).collect();
+        if config.listen.http == Config::sample().listen.http {
+            // Whoever has other plans than the sample may run several, and only one of them could have its port.
+            config.listen.http.clear();
+        }
+    }
+    if !args.http.is_empty() {
+        config.listen.http = args.http.iter().copied().map(Listener::required).collect();
     }
     if let Some(level) = args.log_level {
         config.log.level = level.0;
@@ -57,10 +64,11 @@ pub fn load_to_serve(args: &ServeArgs) -> Result<Loaded, ConfigErrors> {
     if let Some(format) = args.log_format {
         config.log.format = format.0;
     }
-    if args.source.config.is_none() && config.store.data_dir.is_none() {
+    let is_managed = !config.listen.http.is_empty() && config.api.enabled;
+    if is_managed && args.source.config.is_none() && config.store.data_dir.is_none() {
         config.store.data_dir = data_dir(std::env::var_os);
     }
-    if config.store.data_dir.is_none() && config.api.admin_token_file.is_none() {
+    if is_managed && config.store.data_dir.is_none() && config.api.admin_token_file.is_none() {
         config.api.admin_token_file = token_file(std::env::var_os);
     }
     let absent = config.absent_listeners();

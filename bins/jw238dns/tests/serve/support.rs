@@ -36,12 +36,7 @@ pub fn command(folder: &Path, words: &[&str]) -> Command {
 impl Process {
     /// Starts a server on a free port of the loopback address and waits until it answers.
     pub fn start(folder: &Path, words: &[&str]) -> Self {
-        let mut command = command(folder, &[&["--listen", "127.0.0.1:0"], words].concat());
-        if !words.contains(&"--config") {
-            // The sample has a port for HTTP, which only one of them can have.
-            command.env("JW238DNS_LISTEN__HTTP", "127.0.0.1:0");
-        }
-        let process = Self::spawn(command);
+        let process = Self::spawn(command(folder, &[&["--listen", "127.0.0.1:0"], words].concat()));
         process.wait_for("answering DNS");
         process
     }
