@@ -28,7 +28,7 @@ use thiserror::Error;
 
 #[cfg(test)]
 pub(crate) use self::read::time;
-pub(crate) use self::read::{Reader, rrset, source, zone_body};
+pub(crate) use self::read::{Reader, name, rrset, source, zone_body};
 pub use self::write::Malformed;
 pub(crate) use self::write::{encode_parts, milliseconds, put_number, put_source, put_text};
 
@@ -187,7 +187,7 @@ impl Sink for Collect {
         before: Option<&[u8]>,
         after: Option<&[u8]>,
     ) -> Result<(), CodecError> {
-        let apex = read::name(apex)?;
+        let apex = name(apex)?;
         let body = |octets: Option<&[u8]>| octets.map(zone_body).transpose();
         let (before, after): (Option<KeptZone>, Option<KeptZone>) = (body(before)?, body(after)?);
         self.zones.push(ZoneRecord { apex, before, after });
@@ -202,7 +202,7 @@ impl Sink for Collect {
         before: Option<&[u8]>,
         after: Option<&[u8]>,
     ) -> Result<(), CodecError> {
-        let owner = read::name(owner)?;
+        let owner = name(owner)?;
         let rtype = dns_core::RecordType(rtype);
         let set = |octets: Option<&[u8]>| octets.map(|octets| rrset(&owner, rtype, octets)).transpose();
         let (before, after) = (set(before)?, set(after)?);

@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,7 +15,7 @@ use crate::disk::Guard;
 
 /// Most memory that the database takes for pages. What a store has, it keeps by itself: this is for the pages near the
 /// end of the log, and the inner pages of tables.
-const CACHE_OCTETS: usize = 16 << 20;
+pub(crate) const CACHE_OCTETS: usize = 16 << 20;
 
 /// What is written to try a disk that was full.
 const PROBE_OCTETS: usize = 256 << 10;
@@ -44,7 +45,13 @@ macro_rules! from_database {
     };
 }
 
-from_database!(redb::StorageError, redb::TableError, redb::TransactionError, redb::CommitError);
+from_database!(
+    redb::StorageError,
+    redb::TableError,
+    redb::TransactionError,
+    redb::CommitError,
+    redb::DatabaseError
+);
 
 impl Fault {
     /// The same for the users of a journal; they do not know where it stands.
@@ -54,8 +61,8 @@ impl Fault {
             Self::Database(redb::Error::Io(error)) => {
                 JournalError::Unavailable(format!("{place} cannot be written or read: {error}"))
             }
-            Self::Database(redb::Error::Corrupted(detail)) => damaged(format!("{place}: {detail}")),
-            Self::Row { .. } | Self::Damaged(_) => damaged(format!("{place}: {self}")),
+            Self::Database(redb::Error::Corrupted(detail)) => damaged(&format!("{place}: {detail}")),
+            Self::Row { .. } | Self::Damaged(_) => damaged(&format!("{place}: {self}")),
             other => JournalError::Unavailable(format!("{place}: {other}")),
         }
     }
@@ -69,7 +76,7 @@ impl Fault {
     }
 }
 
-fn damaged(what: String) -> JournalError {
+fn damaged(what: &str) -> JournalError {
     JournalError::Damaged(format!("{what}; what is there has been left alone, a backup can be restored"))
 }
 
@@ -89,7 +96,8 @@ pub(crate) struct Engine {
 
 #[derive(Debug)]
 struct Opened {
-    database: Database,
+    /// Absent while it is dropped.
+    database: Option<Database>,
     guard: Guard,
 }
 
@@ -102,12 +110,38 @@ struct Writer {
 }
 
 impl Opened {
-    fn open(file: &Arc<dyn StorageBackend>) -> Result<Self, redb::Error> {
+    fn open(file: &Arc<dyn StorageBackend>) -> Result<Self, Fault> {
         // An empty file would become a new database: one that was there is gone then, and that must be seen.
-        let guard = Guard::new(Arc::clone(file))?;
-        let database = Database::builder().set_cache_size(CACHE_OCTETS).create_with_backend(guard.clone())?;
-        Ok(Self { database, guard })
+        let guard = Guard::new(Arc::clone(file)).map_err(redb::Error::Io)?;
+        let database = contain(|| {
+            let mut builder = Database::builder();
+            Ok(builder.set_cache_size(CACHE_OCTETS).create_with_backend(guard.clone())?)
+        })?;
+        Ok(Self { database: Some(database), guard })
     }
+
+    fn database(&self) -> Result<&Database, Fault> {
+        self.database.as_ref().ok_or(Fault::Database(redb::Error::DatabaseClosed))
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        let database = self.database.take();
+        if let Err(fault) = contain(|| database.map_or(Ok(()), |database| Ok(database.close()?))) {
+            // Without a proper end, the next start takes longer, and nothing else.
+            tracing::debug!(%fault, "cannot close the journal's database");
+        }
+    }
+}
+
+/// Makes an error of a panic: the database panics where a page is not what the page above it says.
+pub(crate) fn contain<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Err(Fault::Damaged(format!("it does not hold together ({})", text.unwrap_or("no reason given"))))
+    })
 }
 
 impl Engine {
@@ -116,7 +150,7 @@ impl Engine {
         file: Arc<dyn StorageBackend>,
         place: PathBuf,
         folder: Option<PathBuf>,
-    ) -> Result<Self, redb::Error> {
+    ) -> Result<Self, Fault> {
         let opened = Opened::open(&file)?;
         let (opened, writer) = (Mutex::new(Some(Arc::new(opened))), Mutex::default());
         Ok(Self { file, place, folder, opened, writer })
@@ -127,29 +161,50 @@ impl Engine {
         &self.place
     }
 
-    /// Reads from one state of the database.
-    pub fn read<T>(
-        &self,
-        mut work: impl FnMut(&ReadTransaction) -> Result<T, Fault>,
-    ) -> Result<T, JournalError> {
-        let mut has_retried = false;
-        loop {
-            let opened = match self.opened() {
-                Some(opened) => opened,
-                None => self.reopen(&mut self.writer())?,
-            };
-            let result = opened.database.begin_read().map_err(Fault::from).and_then(|txn| work(&txn));
-            match result {
-                // A failed write has closed it under our feet.
-                Err(Fault::Database(_)) if !has_retried && !self.is_current(&opened) => has_retried = true,
-                result => return result.map_err(|fault| fault.at(&self.place)),
-            }
+    /// Reads from one state of the database; `work` may be called a second time, if the first one could not be ended.
+    pub fn read<T>(&self, work: impl Fn(&ReadTransaction) -> Result<T, Fault>) -> Result<T, JournalError> {
+        let opened = self.opened_for_reading()?;
+        match read(&opened, &work) {
+            // A failed write has closed the database under our feet.
+            Err(Fault::Database(_)) if !self.is_current(&opened) => self.read_once(work),
+            result => result.map_err(|fault| fault.at(&self.place)),
         }
+    }
+
+    /// The same for work that cannot be done again.
+    pub fn read_once<T>(
+        &self,
+        work: impl FnOnce(&ReadTransaction) -> Result<T, Fault>,
+    ) -> Result<T, JournalError> {
+        read(&*self.opened_for_reading()?, work).map_err(|fault| fault.at(&self.place))
+    }
+
+    fn opened_for_reading(&self) -> Result<Arc<Opened>, JournalError> {
+        match self.opened() {
+            Some(opened) => Ok(opened),
+            None => self.reopen(&mut self.writer()),
+        }
+    }
+
+    /// Lets the next start find its way fast, even if this process does not end properly: as long as nothing else is
+    /// written after this, it need not read the whole database first.
+    pub fn seal(&self) -> Result<(), JournalError> {
+        self.commit(true, |_| Ok(()))
     }
 
     /// Writes all that `work` does, or nothing of it; what is written is on disk when this returns.
     pub fn write<T>(
         &self,
+        work: impl FnOnce(&WriteTransaction) -> Result<T, Fault>,
+    ) -> Result<T, JournalError> {
+        self.commit(false, work)
+    }
+
+    /// A sealed commit syncs twice, and the first time is not enough: it must have no work of which it matters whether it
+    /// is done.
+    fn commit<T>(
+        &self,
+        is_sealed: bool,
         work: impl FnOnce(&WriteTransaction) -> Result<T, Fault>,
     ) -> Result<T, JournalError> {
         let mut writer = self.writer();
@@ -165,12 +220,14 @@ impl Engine {
         };
         let before = opened.guard.synced();
         let mut done = None;
-        let result = transact(&opened.database, work, &mut done);
+        let result = transact(&opened, is_sealed, work, &mut done);
         let Err(fault) = result else {
             writer.is_wary = false;
             return done.ok_or_else(|| Fault::Refused("nothing was written".into()).at(&self.place));
         };
-        let Fault::Database(_) = fault else { return Err(fault.at(&self.place)) };
+        if !matches!(fault, Fault::Database(_) | Fault::Damaged(_)) {
+            return Err(fault.at(&self.place));
+        }
         // The database does nothing more after a failure. It begins again at its last commit, which may be this one: then
         // something has failed after it.
         let is_committed = opened.guard.synced() != before;
@@ -210,8 +267,7 @@ impl Engine {
                 *self.slot() = Some(Arc::clone(&opened));
                 Ok(opened)
             }
-            Err(error) => {
-                let fault = Fault::Database(error);
+            Err(fault) => {
                 writer.is_wary |= fault.is_full();
                 Err(fault.at(&self.place))
             }
@@ -251,13 +307,21 @@ impl Engine {
 /// The file that [`Engine::probe`] writes for a moment.
 pub(crate) const PROBE_FILE: &str = "probe";
 
+fn read<T>(opened: &Opened, work: impl FnOnce(&ReadTransaction) -> Result<T, Fault>) -> Result<T, Fault> {
+    contain(|| work(&opened.database()?.begin_read()?))
+}
+
 /// Runs `work` and commits. `done` is what it returned, even if the commit fails.
 fn transact<T>(
-    database: &Database,
+    opened: &Opened,
+    is_sealed: bool,
     work: impl FnOnce(&WriteTransaction) -> Result<T, Fault>,
     done: &mut Option<T>,
 ) -> Result<(), Fault> {
-    let txn = database.begin_write()?;
-    *done = Some(work(&txn)?);
-    Ok(txn.commit()?)
+    contain(|| {
+        let mut txn = opened.database()?.begin_write()?;
+        txn.set_quick_repair(is_sealed);
+        *done = Some(work(&txn)?);
+        Ok(txn.commit()?)
+    })
 }

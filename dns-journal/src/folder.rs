@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dns_store::{Batch, Entry, Journal, JournalError, Kept, Marks};
-use redb::{Database, ReadTransaction, ReadableTable, TableError};
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, TableError};
 
-pub(crate) use self::place::{FILE, Lock, NEW_FILE, check_folder, prepare, sync_folder, temporary};
+use self::place::Lock;
+pub(crate) use self::place::{FILE, NEW_FILE, check_folder, check_start, prepare, sync_folder, temporary};
 use crate::disk::Disk;
-use crate::engine::{Engine, Fault};
+use crate::engine::{CACHE_OCTETS, Engine, Fault, contain};
 use crate::log::{self, Log};
 use crate::tables::{FORMAT, META, META_FORMAT};
 use crate::worker::Worker;
@@ -135,7 +136,10 @@ fn create(folder: &Path) -> Result<(), FolderError> {
 /// Makes an empty journal in an empty file.
 pub(crate) fn new_database(file: &File) -> Result<Database, Fault> {
     let disk = Disk(file.try_clone().map_err(redb::Error::Io)?);
-    let database = Database::builder().create_with_backend(disk).map_err(redb::Error::from)?;
+    let database = Database::builder()
+        .set_cache_size(CACHE_OCTETS)
+        .create_with_backend(disk)
+        .map_err(redb::Error::from)?;
     let txn = database.begin_write()?;
     log::create(&txn)?;
     txn.commit()?;
@@ -143,31 +147,35 @@ pub(crate) fn new_database(file: &File) -> Result<Database, Fault> {
 }
 
 /// Opens a journal's file, once it is certain that it is one.
-pub(crate) fn open_file(path: &Path, folder: Option<PathBuf>) -> Result<Engine, FolderError> {
+fn open_file(path: &Path, folder: Option<PathBuf>) -> Result<Engine, FolderError> {
     let file = File::options().read(true).write(true).open(path).map_err(FolderError::io(path))?;
-    place::check_start(path, &file)?;
-    let disk = || file.try_clone().map(Disk).map_err(FolderError::io(path));
+    check_start(path, &file)?;
     // A file that was closed properly is looked at before anything is written to it.
-    if let Ok(database) = Database::builder().open_read_only_with_backend(disk()?) {
-        use redb::ReadableDatabase;
-        let found = database.begin_read().map_err(Fault::from).and_then(|txn| read_format(&txn));
-        check_format(path, found.map_err(|fault| fault.at(path))?)?;
+    let disk = Disk(file.try_clone().map_err(FolderError::io(path))?);
+    let found = contain(|| match Database::builder().open_read_only_with_backend(disk) {
+        Ok(database) => read_format(&database.begin_read()?).map(Some),
+        Err(_) => Ok(None),
+    });
+    if let Some(format) = found.map_err(|fault| opening_error(path, fault))? {
+        check_format(path, format)?;
     }
-    let opening = |error: redb::Error| opening_error(path, error);
-    let engine = Engine::open(Arc::new(disk()?), path.to_owned(), folder).map_err(opening)?;
-    check_format(path, engine.read(read_format)?)?;
+    let engine = Engine::open(Arc::new(Disk(file)), path.to_owned(), folder)
+        .map_err(|error| opening_error(path, error))?;
+    let format = engine.read(read_format)?;
+    check_format(path, format)?;
     Ok(engine)
 }
 
 /// What the database says about itself.
-enum Format {
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Format {
     /// It is not ours.
     Foreign(String),
     /// It is ours, of this version.
     Number(u64),
 }
 
-fn read_format(txn: &ReadTransaction) -> Result<Format, Fault> {
+pub(crate) fn read_format(txn: &ReadTransaction) -> Result<Format, Fault> {
     let table = match txn.open_table(META) {
         Ok(table) => table,
         Err(TableError::Storage(error)) => return Err(error.into()),
@@ -178,7 +186,7 @@ fn read_format(txn: &ReadTransaction) -> Result<Format, Fault> {
         .map_or_else(|| Format::Foreign("it has no format".into()), |format| Format::Number(format.value())))
 }
 
-fn check_format(path: &Path, format: Format) -> Result<(), FolderError> {
+pub(crate) fn check_format(path: &Path, format: Format) -> Result<(), FolderError> {
     let path = path.to_owned();
     match format {
         Format::Number(FORMAT) => Ok(()),
@@ -191,14 +199,14 @@ fn check_format(path: &Path, format: Format) -> Result<(), FolderError> {
     }
 }
 
-fn opening_error(path: &Path, error: redb::Error) -> FolderError {
+fn opening_error(path: &Path, fault: Fault) -> FolderError {
     let path = path.to_owned();
-    match error {
-        redb::Error::Io(source) => FolderError::Io { path, source },
-        redb::Error::UpgradeRequired(version) => {
+    match fault {
+        Fault::Database(redb::Error::Io(source)) => FolderError::Io { path, source },
+        Fault::Database(redb::Error::UpgradeRequired(version)) => {
             let detail = format!("its database is of format {version}, which has never been used");
             FolderError::Foreign { path, detail }
         }
-        error => FolderError::Damaged { path, detail: error.to_string() },
+        fault => FolderError::Damaged { path, detail: fault.to_string() },
     }
 }

@@ -1,6 +1,7 @@
 //! Keeps the changes of a store in one folder on disk.
 #![allow(missing_docs)]
 
+mod backup;
 pub mod codec;
 mod disk;
 mod engine;
@@ -15,4 +16,6 @@ mod tables;
 mod tests;
 mod worker;
 
-pub use self::{error::FolderError, folder::Folder, limits::HistoryLimits, memory::Memory};
+pub use self::{
+    backup::restore_backup, error::FolderError, folder::Folder, limits::HistoryLimits, memory::Memory,
+};

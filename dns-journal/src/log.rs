@@ -168,13 +168,11 @@ impl Log {
         };
         let mut cursor = Cursor::after(applied);
         while cursor.version < end {
-            let piece = self.engine.read(|txn| {
-                // A failed read that is tried again must not go on where it has failed.
-                let mut attempt = cursor.clone();
-                let piece = attempt.read(txn, PIECE_OCTETS)?;
-                cursor = attempt;
-                Ok(piece)
+            let (piece, next) = self.engine.read(|txn| {
+                let mut next = cursor.clone();
+                Ok((next.read(txn, PIECE_OCTETS)?, next))
             })?;
+            cursor = next;
             self.apply(&piece, &mut cursor)?;
         }
         Ok(())
@@ -237,12 +235,8 @@ impl Log {
 
     /// See [`Journal::restore`](dns_store::Journal::restore).
     pub fn restore(&self, view: Option<&str>, take: &mut dyn FnMut(Kept)) -> Result<Marks, JournalError> {
-        let mut has_begun = false;
-        self.engine.read(|txn| {
-            // What has been handed over cannot be taken back, so this is never tried again in the middle.
-            if std::mem::replace(&mut has_begun, true) {
-                return Err(Fault::Refused("a write has failed meanwhile".into()));
-            }
+        // What has been handed over cannot be taken back.
+        self.engine.read_once(|txn| {
             let applied = meta(txn, META_APPLIED)?;
             let piece = Cursor::after(applied).read(txn, usize::MAX)?;
             for target in [Target::Zones, Target::Records] {
@@ -315,8 +309,17 @@ impl Log {
     }
 
     /// Reads from one state of all tables.
-    pub fn read<T>(&self, work: impl FnMut(&ReadTransaction) -> Result<T, Fault>) -> Result<T, JournalError> {
-        self.engine.read(work)
+    pub fn read_once<T>(
+        &self,
+        work: impl FnOnce(&ReadTransaction) -> Result<T, Fault>,
+    ) -> Result<T, JournalError> {
+        self.engine.read_once(work)
+    }
+
+    /// Lets the next start find its way fast; see [`Engine::seal`].
+    pub fn seal(&self) -> Result<(), JournalError> {
+        let _position = self.position();
+        self.engine.seal()
     }
 }
 
@@ -423,10 +426,7 @@ fn restore_table(
     view: Option<&str>,
     take: &mut dyn FnMut(Kept),
 ) -> Result<(), Fault> {
-    let (table, read): (_, fn(&[u8], &[u8]) -> _) = match target {
-        Target::Zones => (txn.open_table(ZONES)?, tables::read_zone),
-        Target::Records => (txn.open_table(RECORDS)?, tables::read_record),
-    };
+    let table = txn.open_table(if target == Target::Zones { ZONES } else { RECORDS })?;
     let unreadable = |error| Fault::Row { what: "a record cannot be read".into(), error };
     let mut hand_over = |key: &[u8], value: &[u8]| -> Result<(), Fault> {
         if let Some(view) = view
@@ -434,7 +434,11 @@ fn restore_table(
         {
             return Ok(());
         }
-        take(read(key, value).map_err(unreadable)?);
+        let kept = match target {
+            Target::Zones => tables::read_zone(key, value),
+            Target::Records => tables::read_record(key, value),
+        };
+        take(kept.map_err(unreadable)?);
         Ok(())
     };
     let mut changes = piece.changes(0).filter(|change| change.target == target).peekable();
@@ -463,7 +467,8 @@ fn restore_table(
     Ok(())
 }
 
-fn read_marks(txn: &ReadTransaction) -> Result<Marks, Fault> {
+/// All marks, those in the log included.
+pub(crate) fn read_marks(txn: &ReadTransaction) -> Result<Marks, Fault> {
     let mut kept = Marks::default();
     for row in txn.open_table(MARKS)?.range::<&[u8]>(..)? {
         let (key, value) = row?;

@@ -129,14 +129,10 @@ fn read_marks(reader: &mut Reader<'_>) -> Result<Marks, CodecError> {
     }
     for _ in 0..reader.number()? {
         let view: Arc<str> = reader.text()?.into();
-        let apex = read_name(reader.name()?)?;
+        let apex = codec::name(reader.name()?)?;
         marks.serials.push((view, apex, reader.u32()?));
     }
     Ok(marks)
-}
-
-fn read_name(wire: &[u8]) -> Result<Name, CodecError> {
-    Name::from_wire(wire).map_err(|error| CodecError::Name { at: 0, error })
 }
 
 /// Key in [`RECORDS`]: whose RRset it is, but for the values.
@@ -169,7 +165,7 @@ pub(crate) fn view_of(key: &[u8]) -> Result<&str, CodecError> {
 pub(crate) fn read_record(key: &[u8], value: &[u8]) -> Result<Kept, CodecError> {
     let mut reader = Reader::new(key);
     let view = reader.text()?.into();
-    let owner = read_name(reader.name()?)?;
+    let owner = codec::name(reader.name()?)?;
     let rtype = RecordType(reader.u16()?);
     let source = codec::source(reader.rest())?;
     let mut reader = Reader::new(value);
@@ -182,7 +178,7 @@ pub(crate) fn read_record(key: &[u8], value: &[u8]) -> Result<Kept, CodecError> 
 pub(crate) fn read_zone(key: &[u8], value: &[u8]) -> Result<Kept, CodecError> {
     let mut reader = Reader::new(key);
     let view = reader.text()?.into();
-    let apex = read_name(reader.name()?)?;
+    let apex = codec::name(reader.name()?)?;
     let source = codec::source(reader.rest())?;
     let mut reader = Reader::new(value);
     let version = reader.u64()?;
@@ -200,7 +196,7 @@ pub(crate) fn read_mark(key: &[u8], value: u64, marks: &mut Marks) -> Result<(),
         b'd' => marks.derived_serial = Some(serial()?),
         b's' => {
             let view = reader.text()?.into();
-            let apex = read_name(reader.name()?)?;
+            let apex = codec::name(reader.name()?)?;
             marks.serials.push((view, apex, serial()?));
         }
         _ => return Err(CodecError::Invalid { at: 0, what: "mark" }),

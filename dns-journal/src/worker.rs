@@ -123,7 +123,11 @@ fn run(log: &Log, signal: &Signal, limits: &HistoryLimits) {
         if !is_due {
             continue;
         }
-        if let Err(error) = tidy(log, lag, limits) {
+        let mut result = tidy(log, lag, limits);
+        if is_quiet && lag.entries > 0 {
+            result = result.and_then(|()| log.seal());
+        }
+        if let Err(error) = result {
             tracing::warn!(%error, "cannot bring the journal's tables up to date; trying again later");
             drop(signal.wait(RETRY_AFTER, |_| false));
         }

@@ -27,7 +27,7 @@ pub struct Malformed {
 pub(crate) fn encode_parts<E: From<Malformed>>(
     entry: &Entry,
     part_octets: usize,
-    emit: &mut dyn FnMut(&[u8], bool) -> Result<(), E>,
+    emit: &mut impl FnMut(&[u8], bool) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut out = Vec::new();
     out.push(FORMAT);
@@ -131,7 +131,7 @@ pub(crate) fn put_number(out: &mut Vec<u8>, mut number: u64) {
 }
 
 fn flags(before: bool, after: bool) -> u8 {
-    u8::from(before) * BEFORE | u8::from(after) * AFTER
+    (if before { BEFORE } else { 0 }) | (if after { AFTER } else { 0 })
 }
 
 /// Milliseconds since 1970, rounded towards the past; as near as 64 bits come where a clock is that wrong.

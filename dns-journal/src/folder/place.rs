@@ -26,7 +26,16 @@ const FILE_START: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
 /// The lock of a folder, given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough while a process that was just forked elsewhere still has a copy of it.
+        if let Err(error) = self.file.unlock() {
+            tracing::debug!(%error, "cannot give the lock of a data folder back");
+        }
+    }
 }
 
 /// Makes the folder if there is none, sees to it that nobody else can write to it, and locks it.
@@ -81,7 +90,7 @@ fn lock(folder: &Path) -> Result<Lock, FolderError> {
     if let Err(error) = noted {
         tracing::debug!(path = %path.display(), %error, "cannot note who holds the lock");
     }
-    Ok(Lock { _file: file })
+    Ok(Lock { file })
 }
 
 /// Makes sure that a folder without a journal holds nothing else either.

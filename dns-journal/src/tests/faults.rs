@@ -120,8 +120,7 @@ pub(crate) struct Bare(pub Log);
 
 impl Bare {
     pub fn open(file: Arc<dyn StorageBackend>) -> Result<Self, JournalError> {
-        let engine = Engine::open(file, "test".into(), None)
-            .map_err(|error| crate::engine::Fault::Database(error).at("test".as_ref()))?;
+        let engine = Engine::open(file, "test".into(), None).map_err(|fault| fault.at("test".as_ref()))?;
         Log::open(engine).map(Self)
     }
 }

@@ -20,10 +20,12 @@ pub(crate) struct Model {
     marks: MarkSet,
 }
 
+type RecordKey = (Arc<str>, Source, Name, RecordType);
+
 /// What a journal hands over, by view, source, name and type.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct State {
-    records: BTreeMap<(Arc<str>, Source, Name, RecordType), (u64, Rrset)>,
+    records: BTreeMap<RecordKey, (u64, Rrset)>,
     zones: BTreeMap<(Arc<str>, Source, Name), (u64, KeptZone)>,
     marks: Marks,
 }
