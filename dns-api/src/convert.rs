@@ -195,21 +195,30 @@ pub(crate) fn history_entry(entry: &Entry, caller: &Caller, records_max: usize) 
     })
 }
 
-/// Findings of a check, as far as the caller may see them.
-pub(crate) fn findings(findings: &[zonecheck::Finding], caller: &Caller) -> Vec<Finding> {
+/// Findings of a check, as far as the caller may see them. Of a derived zone nothing is told about what was made up for it,
+/// which is nobody's mistake; it is named by its apex.
+pub(crate) fn findings(
+    findings: &[zonecheck::Finding],
+    derived: Option<&Name>,
+    caller: &Caller,
+) -> Vec<Finding> {
+    let is_made_up = |finding: &zonecheck::Finding| {
+        derived == Some(finding.owner()) && matches!(finding.rtype(), Some(RecordType::SOA | RecordType::NS))
+    };
     // Where any record of a name shows it, all of them must be visible.
-    let may = |finding: &&zonecheck::Finding| {
+    let may = |finding: &zonecheck::Finding| {
         caller.may_read(finding.owner(), finding.rtype().unwrap_or(RecordType::ANY))
     };
-    let shown = findings.iter().filter(may).map(|finding| Finding {
-        severity: match finding.severity() {
-            zonecheck::Severity::Warning => Severity::Warning,
-            zonecheck::Severity::Note => Severity::Note,
-        },
-        name: finding.owner().to_string(),
-        rtype: finding.rtype().map(|rtype| rtype.to_string()),
-        message: finding.to_string(),
-    });
+    let shown =
+        findings.iter().filter(|finding| !is_made_up(finding) && may(finding)).map(|finding| Finding {
+            severity: match finding.severity() {
+                zonecheck::Severity::Warning => Severity::Warning,
+                zonecheck::Severity::Note => Severity::Note,
+            },
+            name: finding.owner().to_string(),
+            rtype: finding.rtype().map(|rtype| rtype.to_string()),
+            message: finding.to_string(),
+        });
     shown.collect()
 }
 

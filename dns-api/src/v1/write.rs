@@ -115,8 +115,10 @@ pub(crate) fn warnings<'n>(
     let mut warnings = Vec::new();
     let mut last = None;
     for name in names.into_iter().filter(|name| last.replace(*name) != Some(*name)).take(CHECKED_MAX) {
-        let Some(zone) = view.zone_of(name).and_then(dns_core::ZoneEntry::zone) else { continue };
-        let findings = convert::findings(&zonecheck::check_names(zone, [name]).findings, caller);
+        let Some(entry) = view.zone_of(name) else { continue };
+        let Some(zone) = entry.zone() else { continue };
+        let derived = entry.derived.then_some(&entry.apex);
+        let findings = convert::findings(&zonecheck::check_names(zone, [name]).findings, derived, caller);
         warnings.extend(findings.into_iter().filter(|finding| finding.severity == Severity::Warning));
     }
     warnings

@@ -46,11 +46,12 @@ async fn check(
     let catalog = api.store().snapshot();
     let view = api.store().view_name().to_owned();
     let checked = blocking(move || {
-        let zone = catalog.view(&view).and_then(|view| view.zone(&apex)).and_then(|entry| entry.zone());
-        let report = zone.map(zonecheck::check).unwrap_or_default();
-        let findings = convert::findings(&report.findings, &caller);
-        // How much more there is tells only those who may see all of it.
-        let omitted = if findings.len() == report.findings.len() { report.omitted } else { 0 };
+        let entry = catalog.view(&view).and_then(|view| view.zone(&apex));
+        let report = entry.and_then(|entry| entry.zone()).map(zonecheck::check).unwrap_or_default();
+        let derived = entry.filter(|entry| entry.derived).map(|entry| &entry.apex);
+        let findings = convert::findings(&report.findings, derived, &caller);
+        // How much more there is concerns only those who may see all of it.
+        let omitted = if caller.may_read_all() { report.omitted } else { 0 };
         Checked { findings, omitted, version: catalog.version() }
     });
     Ok(axum::Json(checked.await?))

@@ -195,7 +195,7 @@ impl File {
         match builder.finish() {
             Ok(built) => {
                 warnings.extend(built.warnings.iter().map(|fault| warning(placed(fault))));
-                let findings = convert::findings(&zonecheck::check(&built.zone).findings, caller);
+                let findings = convert::findings(&zonecheck::check(&built.zone).findings, None, caller);
                 warnings.extend(findings.into_iter().filter(|finding| finding.severity == Severity::Warning));
             }
             Err(zone_faults) => {
