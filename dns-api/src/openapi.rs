@@ -11,12 +11,12 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, OpenApiBuilder,
-    Ref, Response, ResponseBuilder, Schema, ServerBuilder, Type,
+    Ref, RefOr, Response, ResponseBuilder, Schema, ServerBuilder, Type,
 };
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::model::Problem;
+use crate::model::{Event, Problem};
 use crate::uri::BASE;
 use crate::v1;
 
@@ -66,6 +66,7 @@ pub fn openapi() -> OpenApi {
         .components(Some(
             ComponentsBuilder::new()
                 .schema(Problem::name(), Problem::schema())
+                .schemas_from_iter(event_schemas())
                 .security_scheme(BEARER, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
                 .build(),
         ))
@@ -95,6 +96,13 @@ pub(crate) fn router() -> Router {
         "/openapi.json",
         get(async || ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.clone())),
     )
+}
+
+/// What the data of a server-sent event is, which no response refers to.
+fn event_schemas() -> Vec<(String, RefOr<Schema>)> {
+    let mut schemas = vec![(Event::name().into_owned(), Event::schema())];
+    Event::schemas(&mut schemas);
+    schemas
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
@@ -129,23 +137,23 @@ fn open_paths() -> Vec<(String, PathItem)> {
     vec![
         (
             format!("{BASE}/openapi.json"),
-            path(operation("openapi", "This document").response("200", document)),
+            path(operation("openapi", "Describes the API").response("200", document)),
         ),
         (
             "/health".to_owned(),
-            path(operation("health", "Say that the server runs").response("200", text("It does", plain))),
+            path(operation("health", "Says that the server runs").response("200", text("It does", plain))),
         ),
         (
             "/ready".to_owned(),
             path(
-                operation("ready", "Say whether everything is served that should be")
+                operation("ready", "Says whether everything is served that should be")
                     .response("200", text("It is", plain))
                     .response("503", text("It is not: what is missing, one reason per line", plain)),
             ),
         ),
         (
             "/metrics".to_owned(),
-            path(operation("metrics", "What the server counts").response(
+            path(operation("metrics", "Tells what the server counts").response(
                 "200",
                 text("OpenMetrics text", "application/openmetrics-text; version=1.0.0; charset=utf-8"),
             )),

@@ -41,16 +41,17 @@ struct EventsQuery {
     since: Option<String>,
 }
 
-/// Follow changes
+/// Follows changes
 ///
-/// Server-sent events, each with an `id`, one of the names `changed`, `reloaded`, `views` and `reset`, and JSON as `data`. Without
-/// `since` or `Last-Event-ID` the stream begins with what comes next; the first thing sent is the id of where that is. Ids hold
-/// for one run of the server. `reset` says that something was missed: read everything anew. Only what the token may read is told.
+/// Server-sent events, each with an `id`, one of the names `changed`, `reloaded`, `views` and `reset`, and as `data` an `Event` in
+/// JSON. Without `since` or `Last-Event-ID` the stream begins with what comes next; the first thing sent is the id of where that
+/// is. Ids hold for one run of the server. `reset` says that something was missed: read everything anew. Only what the token may
+/// read is told.
 #[utoipa::path(
     get,
     path = "/events",
     tag = "events",
-    operation_id = "events",
+    operation_id = "followEvents",
     params(
         EventsQuery,
         ("Last-Event-ID" = Option<String>, Header, description = "Id of the last event that was read; goes before `since`."),

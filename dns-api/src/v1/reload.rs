@@ -15,7 +15,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(reload))
 }
 
-/// Read configuration and files anew
+/// Reads configuration and files anew
 ///
 /// What is wrong stays as it was; the rest is taken over.
 #[utoipa::path(

@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 
 use crate::api::Api;
 use crate::auth::Caller;
+use crate::convert::spec;
 use crate::extract::Query;
 use crate::model::{Ask, DnsTest, Problem, ProblemKind, RecordSpec, Resolution};
 
@@ -43,7 +44,7 @@ struct ResolveQuery {
     listener: Option<String>,
 }
 
-/// Say what would be answered
+/// Says what would be answered
 ///
 /// View, zone, rules, outcome, source and records of an answer to a question that is not asked over DNS. Records that the token
 /// may not read are left out.
@@ -101,7 +102,7 @@ struct TestDnsQuery {
     rtype: Option<String>,
 }
 
-/// Ask the running listener
+/// Asks the running listener
 ///
 /// Sends a real question to the first listener over UDP, and over TCP if the answer does not fit. Records that the token may not
 /// read are left out.
@@ -109,7 +110,7 @@ struct TestDnsQuery {
     get,
     path = "/test-dns",
     tag = "answers",
-    operation_id = "test_dns",
+    operation_id = "testDns",
     params(TestDnsQuery),
     responses(
         (status = 200, description = "What was answered", body = DnsTest),
@@ -171,5 +172,5 @@ fn permit(caller: &Caller, qname: &Name, qtype: RecordType) -> Result<(), Proble
 
 fn visible(section: &[Rrset], caller: &Caller) -> Vec<RecordSpec> {
     let may_read = |rrset: &&Rrset| caller.may_read(rrset.owner(), rrset.rtype());
-    section.iter().filter(may_read).map(message::text).collect()
+    section.iter().filter(may_read).map(spec).collect()
 }

@@ -16,14 +16,14 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(status))
 }
 
-/// Say how the server is doing
+/// Says how the server is doing
 ///
 /// Every token may ask. What tells of all zones, and of the machine, is shown to admin tokens only and null for others.
 #[utoipa::path(
     get,
     path = "/status",
     tag = "server",
-    operation_id = "status",
+    operation_id = "readStatus",
     responses((status = 200, description = "How it is doing", body = Status)),
 )]
 async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Json<Status> {

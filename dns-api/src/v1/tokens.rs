@@ -24,7 +24,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     get,
     path = "/tokens",
     tag = "tokens",
-    operation_id = "tokens",
+    operation_id = "listTokens",
     responses((status = 200, description = "All tokens", body = Tokens)),
 )]
 async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Answer<Tokens>, Problem> {
@@ -40,7 +40,7 @@ async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Answer<Toke
     post,
     path = "/tokens",
     tag = "tokens",
-    operation_id = "make_token",
+    operation_id = "createToken",
     request_body = TokenSpec,
     responses(
         (status = 201, description = "It is valid from now on", body = TokenMade, headers(("Location" = String, description = "Where it can be shown and revoked"))),
@@ -75,7 +75,7 @@ async fn create(
     get,
     path = "/tokens/self",
     tag = "tokens",
-    operation_id = "own_token",
+    operation_id = "readOwnToken",
     responses((status = 200, description = "The token, and what it allows", body = TokenInfo)),
 )]
 async fn own(State(api): State<Arc<Api>>, caller: Caller) -> Answer<TokenInfo> {
@@ -90,7 +90,7 @@ async fn own(State(api): State<Arc<Api>>, caller: Caller) -> Answer<TokenInfo> {
     get,
     path = "/tokens/{id}",
     tag = "tokens",
-    operation_id = "token",
+    operation_id = "readToken",
     params(("id" = String, Path, description = "The public part of the token", example = "4f2a0q1e")),
     responses(
         (status = 200, description = "The token", body = TokenInfo),
@@ -115,7 +115,7 @@ async fn show(
     delete,
     path = "/tokens/{id}",
     tag = "tokens",
-    operation_id = "revoke_token",
+    operation_id = "revokeToken",
     params(("id" = String, Path, description = "The public part of the token", example = "4f2a0q1e")),
     responses(
         (status = 204, description = "It is revoked for good"),

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use dns_core::{Record, RecordType, Rrset};
+use dns_core::{RecordType, Rrset};
 use dns_store::Changed;
 
 use super::feed::{Happening, Item};
 use crate::auth::Caller;
-use crate::model::{Event, EventKind, RecordSpec, Updated};
+use crate::convert::spec;
+use crate::model::{Event, EventKind, Updated};
 
 /// An event as it is told.
 pub(super) struct Told {
@@ -97,11 +98,6 @@ fn changed_event(item: &Item, changed: &Changed, caller: Option<&Caller>) -> Eve
         zones: zones.map(ToString::to_string).collect(),
         ..event(item.place.version, item.time)
     }
-}
-
-fn spec(rrset: &Rrset) -> RecordSpec {
-    let Record { name, rtype, ttl, value } = Record::from_rrset(rrset);
-    RecordSpec { name, rtype, ttl, value: value.into() }
 }
 
 fn event(version: u64, time: SystemTime) -> Event {

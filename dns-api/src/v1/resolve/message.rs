@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use dns_core::{Class, Name, NameError, Record, RecordType, ResponseCode, Rrset, RrsetError, rdata};
+use dns_core::{Class, Name, NameError, RecordType, ResponseCode, Rrset, RrsetError, rdata};
 use thiserror::Error;
 
 /// Largest answer that we take over UDP: what passes every network without being cut into pieces.
@@ -206,17 +206,12 @@ impl<'m> Reader<'m> {
     }
 }
 
-/// Records as text.
-pub(super) fn text(rrset: &Rrset) -> crate::model::RecordSpec {
-    let Record { name, rtype, ttl, value } = Record::from_rrset(rrset);
-    crate::model::RecordSpec { name, rtype, ttl, value: value.into() }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::convert::spec;
 
     fn name(text: &str) -> Name {
         text.parse().unwrap()
@@ -244,7 +239,7 @@ mod tests {
         let answer = Answer::parse(&octets).unwrap();
         assert_eq!(answer.flags(), ["aa", "rd", "ra"]);
         assert_eq!(rcode_text(answer.rcode), "NOERROR");
-        let records: Vec<_> = answer.sections[0].iter().map(text).collect();
+        let records: Vec<_> = answer.sections[0].iter().map(spec).collect();
         let values: Vec<_> = records
             .iter()
             .map(|record| (&*record.name, &*record.rtype, record.value.clone().into_vec().join(" ")))
