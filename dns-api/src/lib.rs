@@ -47,7 +47,7 @@ mod v1;
 pub use self::{
     api::Api,
     host::Host,
-    listener::{BindError, Client, Limits, Listener},
+    listener::{BindError, Ends, Limits, Listener},
     naming::misnamed,
     openapi::openapi,
     rate::{ApiLimits, Rate},

@@ -79,7 +79,7 @@ impl Default for Limits {
 
 /// Both ends of the connection that a request came by; the listener puts it into the request's extensions.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Client {
+pub struct Ends {
     /// Where the client is.
     pub address: SocketAddr,
     /// Which of our addresses it has asked.
@@ -229,13 +229,13 @@ impl Connection {
         self.answer(stream, ends).await
     }
 
-    fn ends(&self, stream: &TcpStream) -> io::Result<Client> {
+    fn ends(&self, stream: &TcpStream) -> io::Result<Ends> {
         // Answers and events leave at once, and are not held back until more follows.
         stream.set_nodelay(true)?;
-        Ok(Client { address: self.client, local: stream.local_addr()?, is_tls: self.tls.is_some() })
+        Ok(Ends { address: self.client, local: stream.local_addr()?, is_tls: self.tls.is_some() })
     }
 
-    async fn answer<T>(self, stream: T, ends: Client) -> Result<(), ConnectionError>
+    async fn answer<T>(self, stream: T, ends: Ends) -> Result<(), ConnectionError>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {

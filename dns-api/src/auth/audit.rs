@@ -44,9 +44,10 @@ impl Attempt {
                 status = status.as_u16(), "denied"
             );
         } else if !self.is_safe() {
+            let outcome = if status.is_success() { "change" } else { "change failed" };
             tracing::info!(
                 target: "audit", author = %self.author, method = %self.method, route = self.route(), path = self.path,
-                status = status.as_u16(), version = version(response), "change"
+                status = status.as_u16(), version = version(response), "{outcome}"
             );
         }
     }

@@ -14,7 +14,7 @@ use super::audit::Attempt;
 use super::authenticator::{Authenticator, Refusal};
 use super::caller::Caller;
 use super::origin;
-use crate::listener::Client;
+use crate::listener::Ends;
 use crate::model::{Problem, ProblemKind};
 
 /// Paths that tell nothing about records, and are asked by those who have no token: probes, scrapers, generators of clients.
@@ -54,10 +54,10 @@ impl Guard {
     /// The caller, if the path needs one; else the answer.
     #[expect(clippy::result_large_err, reason = "moved once, into the answer that is sent")]
     fn admit(&self, request: &Request) -> Result<Option<Caller>, Response> {
-        let client = request.extensions().get::<Client>();
+        let ends = request.extensions().get::<Ends>();
         // Without a listener, as in tests, the client is nobody in particular and meets the stricter rule.
-        let address = client.map_or(IpAddr::from([0, 0, 0, 0]), |client| client.address.ip());
-        let is_loopback = client.is_none_or(|client| client.local.ip().to_canonical().is_loopback());
+        let address = ends.map_or(IpAddr::from([0, 0, 0, 0]), |ends| ends.address.ip());
+        let is_loopback = ends.is_none_or(|ends| ends.local.ip().to_canonical().is_loopback());
         let is_open = OPEN.contains(&request.uri().path()) && request.method().is_safe();
         if !is_open {
             // Probes and scrapers come by whatever name a proxy gives them.

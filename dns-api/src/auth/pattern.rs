@@ -149,6 +149,8 @@ impl fmt::Display for NamePattern {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn pattern(text: &str) -> NamePattern {
@@ -227,5 +229,44 @@ mod tests {
     fn stars_between_letters_are_letters() {
         assert!(pattern("a*.org").fits(&"a*.org".parse().unwrap()));
         assert!(!pattern("a*.org").fits(&"ab.org".parse().unwrap()));
+    }
+
+    proptest! {
+        #[test]
+        fn patterns_and_their_text_agree(text in r"[a-c*.\\]{0,12}", name in "[a-c*.]{1,12}", apex in "[a-c*.]{1,6}") {
+            let (Ok(pattern), Ok(name), Ok(apex)) =
+                (text.parse::<NamePattern>(), name.parse::<Name>(), apex.parse::<Name>())
+            else {
+                return Ok(());
+            };
+            prop_assert_eq!(pattern.to_string().parse(), Ok(pattern.clone()));
+            prop_assert_eq!(pattern.fits(&name), fits_slowly(&pattern.to_string(), &name));
+            // A zone with a name that fits is one that the pattern reaches.
+            prop_assert!(!pattern.fits(&name) || !name.is_at_or_below(&apex) || pattern.reaches_below(&apex));
+        }
+    }
+
+    /// What the table at [`NamePattern`] says, label by label: stars at the ends are made as long as they have to be.
+    fn fits_slowly(pattern: &str, name: &Name) -> bool {
+        let pieces = split_labels(pattern);
+        let labels: Vec<String> =
+            name.labels().map(|label| String::from_utf8(label.to_vec()).unwrap()).collect();
+        let is_star = |at: usize| pieces.get(at) == Some(&"*");
+        let equal = |pieces: &[&str]| {
+            pieces.len() == labels.len()
+                && pieces
+                    .iter()
+                    .zip(&labels)
+                    .all(|(piece, label)| *piece == "*" || piece.trim_start_matches('\\') == label)
+        };
+        let last = pieces.len().saturating_sub(1);
+        (0..12).any(|front| {
+            (0..12).any(|back| {
+                let front = if is_star(0) { front } else { 0 };
+                let back = if is_star(last) { back } else { 0 };
+                let longer = [vec!["*"; front], pieces.clone(), vec!["*"; back]].concat();
+                equal(if pattern == "." { &[] } else { &longer })
+            })
+        })
     }
 }

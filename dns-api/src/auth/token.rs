@@ -360,6 +360,8 @@ fn whole_seconds(time: SystemTime) -> SystemTime {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const NOW: Duration = Duration::from_secs(1_790_000_000);
@@ -465,5 +467,15 @@ mod tests {
             assert!(matches!(make(name), Err(TokenError::Name)), "{name:?}");
         }
         assert!(matches!(Token::make("a", Vec::new(), now(), None), Err(TokenError::NoGrant)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_token_or_none(
+            text in prop_oneof![".*", "jw238_[0-9a-v_]{0,80}", "jw238_[0-9a-v]{8}_[0-9a-vé]{60}"]
+        ) {
+            // The chance to hit a checksum is one in 2^40.
+            prop_assert!(text.parse::<Presented>().is_err());
+        }
     }
 }

@@ -58,7 +58,7 @@ impl Keep {
 
     pub fn backup(&self) -> Result<File, String> {
         let folder = self.folder().ok_or("nothing is kept on disk: store.data_dir is not set")?;
-        Err(format!("{} cannot be copied yet", folder.path().display()))
+        folder.backup().map_err(|error| error.to_string())
     }
 }
 

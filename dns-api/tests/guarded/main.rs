@@ -1,0 +1,10 @@
+//! The API over real sockets, asked by clients that should not get far.
+
+mod audit;
+mod backup;
+mod guard;
+mod host;
+mod limits;
+mod server;
+mod tls;
+mod tokens;
