@@ -21,6 +21,7 @@
 //! # }
 //! ```
 
+mod admin;
 mod call;
 mod connection;
 mod error;

@@ -22,10 +22,10 @@ pub use self::{
     config::Config,
     content::{Update, WatchedPaths},
     explain::{Explained, explain},
-    manage::ReloadRequest,
+    manage::{ADMIN_TOKEN, ReloadRequest},
     running::Running,
     server::{BuildError, Server, ServerBuilder},
-    spec::{ConfigErrors, Finding, Loaded, Place, json_schema, key_table},
+    spec::{ConfigErrors, Finding, Loaded, Place, duration, json_schema, key_table},
 };
 /// Managing records over HTTP: what travels as JSON, and a client.
 pub use dns_api as api;

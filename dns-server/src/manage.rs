@@ -21,6 +21,7 @@ use dns_backend::Question;
 use dns_store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use self::keep::ADMIN_TOKEN;
 pub(crate) use self::keep::{Keep, open};
 use crate::config::Config;
 use crate::content::Update;

@@ -22,6 +22,7 @@ use self::sources::{Disk, Files, NoFiles, Sources};
 use self::tree::{Kind, Node};
 use crate::config::Config;
 
+pub use self::value::duration;
 pub use self::{
     fault::{ConfigErrors, Finding, Place},
     schema::{json_schema, key_table},

@@ -2,9 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum, builder::PossibleValue};
 use clap_complete::Shell;
+use dns_server::api::auth::Access;
 use dns_server::config::{LogFormat, LogLevel};
 use dns_server::dns_core::{Name, RecordType};
 
@@ -44,11 +46,112 @@ pub enum Command {
         #[arg(long, value_name = "NAME", value_parser = zone_name)]
         origin: Option<Name>,
     },
+    /// Copy all that was changed over HTTP to a file, while the server runs or not.
+    Backup {
+        /// The file; it must not be there yet.
+        file: PathBuf,
+        #[command(flatten)]
+        reach: ReachArgs,
+    },
+    /// Put such a copy into the data folder, while the server does not run.
+    Restore(RestoreArgs),
+    /// Make, list or revoke tokens for the API of a server that runs.
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
     /// Write completions for a shell to the standard output.
     Completions {
         /// The shell.
         shell: Shell,
     },
+}
+
+/// How to reach a server.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct ReachArgs {
+    /// Configuration file of the server [default: /etc/jw238dns/config.yaml if it is there, else the built-in sample].
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where its API is, in place of what the configuration says.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// File with an admin token [default: $JW238DNS_TOKEN, else the server's own file].
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// PEM file with the certificates to trust [default: the server's own].
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+}
+
+/// What to restore, and where.
+#[derive(clap::Args, Clone, Debug)]
+pub struct RestoreArgs {
+    /// The copy.
+    pub file: PathBuf,
+    /// Configuration file of the server [default: /etc/jw238dns/config.yaml if it is there, else the built-in sample].
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Put it in the place of what is there, which is kept beside it.
+    #[arg(long)]
+    pub replace: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make a token, and write it to the standard output.
+    Create(CreateTokenArgs),
+    /// List all tokens, without their secrets.
+    List(ReachArgs),
+    /// Refuse a token from now on.
+    Revoke {
+        /// Its public part, as `list` shows it.
+        id: String,
+        #[command(flatten)]
+        reach: ReachArgs,
+    },
+}
+
+/// A token to be made.
+#[derive(clap::Args, Clone, Debug)]
+pub struct CreateTokenArgs {
+    /// What to call it; the history of changes names it.
+    pub name: String,
+    /// What it allows; each level includes those before it.
+    #[arg(long, value_name = "LEVEL", default_value = "read")]
+    pub access: AccessArg,
+    /// Only for names at or below this one; may be repeated.
+    #[arg(long = "zone", value_name = "NAME")]
+    pub zones: Vec<String>,
+    /// Only for names that fit this pattern, such as '_acme-challenge.*'; may be repeated.
+    #[arg(long = "names", value_name = "PATTERN")]
+    pub names: Vec<String>,
+    /// Only for records of this type; may be repeated.
+    #[arg(long = "type", value_name = "TYPE")]
+    pub types: Vec<String>,
+    /// Refuse it after this time, such as 30d.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub expires: Option<Duration>,
+    #[command(flatten)]
+    pub reach: ReachArgs,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    dns_server::duration(text).ok_or_else(|| "expected a duration such as 30d or 12h".to_owned())
+}
+
+/// [`Access`] as a flag.
+#[derive(Clone, Copy, Debug)]
+pub struct AccessArg(pub Access);
+
+impl ValueEnum for AccessArg {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self(Access::Read), Self(Access::Write), Self(Access::Admin)]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.label()))
+    }
 }
 
 /// What to serve.

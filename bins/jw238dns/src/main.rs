@@ -1,6 +1,7 @@
 //! A DNS server for people who run platforms.
 
 mod args;
+mod backup;
 mod check;
 mod completions;
 mod exit;
@@ -8,9 +9,11 @@ mod explain;
 mod format;
 mod process;
 mod progress;
+mod reach;
 mod serve;
 mod settings;
 mod telemetry;
+mod token;
 mod watch;
 
 use std::process::ExitCode;
@@ -27,6 +30,9 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Format { file, origin } => format::run(&file, origin),
+        Command::Backup { file, reach } => backup::backup(&file, &reach),
+        Command::Restore(args) => backup::restore(&args),
+        Command::Token { command } => token::run(&command),
         Command::Completions { shell } => completions::run(shell),
     }
 }

@@ -1,6 +1,6 @@
 //! The configuration that flags, file and environment make together.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use dns_server::config::{Listener, Zone, ZoneContent};
@@ -84,7 +84,7 @@ pub fn load_to_serve(args: &ServeArgs) -> Result<Loaded, ConfigErrors> {
 
 /// Where changes are kept without a configuration file: where systemd has a place for them, else where users have theirs.
 fn data_dir(variable: impl Fn(&'static str) -> Option<OsString>) -> Option<PathBuf> {
-    let state = variable("STATE_DIRECTORY").and_then(first_folder);
+    let state = variable("STATE_DIRECTORY").and_then(|list| first_folder(&list));
     let user = || folder(variable("XDG_DATA_HOME")?);
     let home = || Some(folder(variable("HOME")?)?.join(".local/share"));
     state.or_else(|| Some(user().or_else(home)?.join("jw238dns")))
@@ -92,15 +92,14 @@ fn data_dir(variable: impl Fn(&'static str) -> Option<OsString>) -> Option<PathB
 
 /// Where the first token is written where nothing is kept: a place that ends when the machine or the session does.
 fn token_file(variable: impl Fn(&'static str) -> Option<OsString>) -> Option<PathBuf> {
-    let service = variable("RUNTIME_DIRECTORY").and_then(first_folder);
+    let service = variable("RUNTIME_DIRECTORY").and_then(|list| first_folder(&list));
     let service = service.map(|folder| folder.join("admin-token"));
     service.or_else(|| Some(folder(variable("XDG_RUNTIME_DIR")?)?.join("jw238dns-admin-token")))
 }
 
 /// systemd separates several by colons.
-fn first_folder(list: OsString) -> Option<PathBuf> {
-    let first = list.to_str()?.split(':').next()?.to_owned();
-    folder(first.into())
+fn first_folder(list: &OsStr) -> Option<PathBuf> {
+    folder(list.to_str()?.split(':').next()?.into())
 }
 
 /// Relative paths are no good: they lead somewhere else from each place in which the server is started.

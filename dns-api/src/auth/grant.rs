@@ -19,6 +19,17 @@ pub enum Access {
     Admin,
 }
 
+impl Access {
+    /// The word for it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Admin => "admin",
+        }
+    }
+}
+
 /// One thing that a token allows: this access, within these limits. What no grant of a token allows is refused.
 ///
 /// All limits must fit at once; a limit that is not given does not limit.

@@ -138,6 +138,11 @@ impl<'c> Call<'c> {
 }
 
 impl Answer {
+    /// The head and the body that follows, and the connection that can be given back after it.
+    pub fn into_parts(self) -> (Response<Incoming>, Connection) {
+        (self.response, self.connection)
+    }
+
     /// Reads the body as a whole.
     async fn octets(self) -> Result<Bytes, ClientError> {
         let Self { response, connection } = self;

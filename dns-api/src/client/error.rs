@@ -68,6 +68,9 @@ pub enum ClientError {
     /// The answer should be text.
     #[error("the answer is no text")]
     NoText,
+    /// What came cannot be written to where it should go.
+    #[error("what was received cannot be written")]
+    Write(#[source] io::Error),
     /// The stream of events is none.
     #[error("the stream of events cannot be read: {0}")]
     Stream(String),

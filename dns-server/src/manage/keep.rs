@@ -13,7 +13,7 @@ use crate::config::{Config, StoreConfig};
 /// Under which tokens stand beside the changes.
 const TOKENS: &str = "tokens";
 /// The file of the first token, in the data folder.
-const ADMIN_TOKEN: &str = "admin-token";
+pub const ADMIN_TOKEN: &str = "admin-token";
 
 /// What outlives the process, if anything does.
 #[derive(Clone)]

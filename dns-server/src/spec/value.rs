@@ -113,8 +113,9 @@ impl Value for Duration {
     }
 }
 
-/// Reads whole seconds, or numbers each with a unit from `w` down to `ms`; at most about a thousand years.
-fn duration(text: &str) -> Option<Duration> {
+/// Reads a duration as it stands in the configuration: whole seconds, or numbers each with a unit from `w` down to `ms`; at most
+/// about a thousand years. `None` if it is none.
+pub fn duration(text: &str) -> Option<Duration> {
     const MILLISECONDS_MAX: u64 = 1000 * 366 * 86_400_000;
     if !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit()) {
         let milliseconds = text.parse::<u64>().ok()?.checked_mul(1000)?;

@@ -1,0 +1,84 @@
+//! `jw238dns backup` and `jw238dns restore`.
+
+use std::fs::{self, File};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::ExitCode;
+
+use dns_server::journal::{Folder, FolderError, restore_backup};
+use tokio::runtime;
+
+use crate::args::{ReachArgs, RestoreArgs};
+use crate::{exit, reach};
+
+/// Writes a consistent copy of all that is kept: from the data folder, or through the server that has it in use.
+pub fn backup(file: &Path, args: &ReachArgs) -> ExitCode {
+    let config = match reach::config(args) {
+        Ok(config) => config,
+        Err(error) => return exit::usage(&error),
+    };
+    let folder = config.store.data_dir.as_deref().filter(|_| args.url.is_none());
+    let done = match folder {
+        // It would be made if it were not there.
+        Some(folder) if folder.exists() => match Folder::open(folder) {
+            Ok(folder) => folder.backup_to(file).map_err(|error| error.to_string()),
+            Err(FolderError::Locked { .. }) => {
+                reach::client(args, &config).and_then(|client| download(file, &client))
+            }
+            Err(error) => Err(error.to_string()),
+        },
+        Some(folder) => Err(format!("there is nothing to copy: {} does not exist", folder.display())),
+        None => reach::client(args, &config).and_then(|client| download(file, &client)),
+    };
+    match done {
+        Ok(()) => {
+            let octets = fs::metadata(file).map_or(0, |metadata| metadata.len());
+            eprintln!(
+                "{} has all zones, records, tokens and their history in {octets} octets",
+                file.display()
+            );
+            ExitCode::SUCCESS
+        }
+        Err(error) => exit::failure(&error),
+    }
+}
+
+fn download(file: &Path, client: &dns_server::api::client::Client) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("cannot write {}: {error}", file.display());
+    // It has what is needed to know tokens.
+    let to = File::options().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let copied = runtime.block_on(client.backup(&to)).map_err(|error| reach::tell(&error));
+    let copied = copied.and_then(|_| to.sync_all().map_err(failed));
+    if copied.is_err() {
+        // A part of a backup is none.
+        let _ = fs::remove_file(file);
+    }
+    copied
+}
+
+/// Puts a copy into the data folder of a server that does not run.
+pub fn restore(args: &RestoreArgs) -> ExitCode {
+    let reach = ReachArgs { config: args.config.clone(), ..ReachArgs::default() };
+    let config = match reach::config(&reach) {
+        Ok(config) => config,
+        Err(error) => return exit::usage(&error),
+    };
+    let Some(folder) = config.store.data_dir else {
+        return exit::usage(&"there is nowhere to restore to: the configuration has no store.data_dir");
+    };
+    match restore_backup(&args.file, &folder, args.replace) {
+        Ok(()) => {
+            eprintln!(
+                "{} is in {} and will be served from the next start on",
+                args.file.display(),
+                folder.display()
+            );
+            ExitCode::SUCCESS
+        }
+        Err(error @ FolderError::Occupied { .. }) => {
+            exit::failure(&format!("{error}; --replace keeps it beside the restored one"))
+        }
+        Err(error) => exit::failure(&error),
+    }
+}
