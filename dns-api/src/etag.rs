@@ -93,7 +93,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Conditions {
     }
 }
 
-fn parse(value: &[u8]) -> Option<Tags> {
+/// Reads the value of a header.
+pub(crate) fn parse(value: &[u8]) -> Option<Tags> {
     if value.trim_ascii() == b"*" {
         return Some(Tags::Any);
     }

@@ -41,6 +41,8 @@ mod problem;
 mod rate;
 mod router;
 mod tls;
+#[doc(hidden)]
+pub mod untrusted;
 mod uri;
 mod v1;
 

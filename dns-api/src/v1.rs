@@ -1,8 +1,8 @@
 //! Everything under `/api/v1`.
 
 mod backup;
-mod changes;
-mod cursor;
+pub(crate) mod changes;
+pub(crate) mod cursor;
 pub(crate) mod events;
 mod records;
 mod reload;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::MatchedPath;
-use axum::http::header::ETAG;
 use axum::http::{Method, Request, StatusCode};
 use axum::response::Response;
 
 use super::caller::Caller;
+use crate::v1::write::ChangedIn;
 
 /// A request that may change something, from when it is let in until its answer is known.
 ///
@@ -72,8 +72,7 @@ impl Drop for Attempt {
     }
 }
 
-/// The version that a change has led to, which is the entity tag of its answer.
+/// The version that a change has led to.
 fn version(response: &Response) -> Option<u64> {
-    let tag = response.headers().get(ETAG)?.to_str().ok()?;
-    tag.trim_matches('"').parse().ok()
+    response.extensions().get::<ChangedIn>().map(|changed| changed.0)
 }

@@ -6,6 +6,7 @@ mod revert;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, State};
+use axum::response::{IntoResponse, Response};
 use dns_core::{Change, ChangeSet, Name, Precondition, RecordType};
 use dns_store::{Reason, StoreError, Write};
 use utoipa_axum::router::OpenApiRouter;
@@ -48,7 +49,7 @@ async fn apply(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Json(request): Json<ChangeRequest>,
-) -> Result<axum::Json<ChangeSetAnswer>, Problem> {
+) -> Result<Response, Problem> {
     let ChangeRequest { changes, preconditions, dry_run, comment } = request;
     let author = author(&caller, comment.as_deref())?;
     let set = read(changes, preconditions, api.host().default_ttl())?;
@@ -56,10 +57,10 @@ async fn apply(
     let write = Write::Changes(set.clone());
     if dry_run {
         let plan = write::plan(&api, write, Vec::new()).await.map_err(|error| failed(error, &set))?;
-        return Ok(axum::Json(write::planned(&plan, &api, &caller, usize::MAX)));
+        return Ok(axum::Json(write::planned(&plan, &api, &caller, usize::MAX)).into_response());
     }
     let made = write::make(&api, author, write, Vec::new()).await.map_err(|error| failed(error, &set))?;
-    Ok(axum::Json(made.answer(&api, &caller, usize::MAX)))
+    Ok(made.told(&made.answer(&api, &caller, usize::MAX)))
 }
 
 /// Who it was for the history, and why.

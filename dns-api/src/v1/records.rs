@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::cursor;
-use super::write::{self, Made, WriteError, blocking};
+use super::write::{self, ChangedIn, Made, WriteError, blocking};
 use crate::api::Api;
 use crate::auth::Caller;
 use crate::convert::{self, Faults};
@@ -284,7 +285,7 @@ async fn delete(
         gone.map(|rrset| convert::record(&Found { rrset, source: Source::Api, shadowed: false }, view));
     let body =
         Deleted { version: made.version, durable: api.store().is_durable(), deleted: deleted.collect() };
-    Ok(axum::Json(body).into_response())
+    Ok((Extension(ChangedIn(made.version)), axum::Json(body)).into_response())
 }
 
 /// Puts a record together of the path, the parameters and the body, which may say the same twice, but not two things.
@@ -379,7 +380,7 @@ fn written(api: &Api, caller: &Caller, status: StatusCode, rrset: &Rrset, made: 
         durable: store.is_durable(),
         warnings: write::warnings(store, [owner], caller),
     };
-    let headers = [(header::ETAG, etag::of_version(tag))];
+    let headers = ([(header::ETAG, etag::of_version(tag))], Extension(ChangedIn(made.version)));
     if status != StatusCode::CREATED {
         return (status, headers, axum::Json(body)).into_response();
     }

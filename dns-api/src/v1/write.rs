@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
+use axum::response::{IntoResponse, Response};
 use dns_core::{Name, Precondition, RecordType, zonecheck};
 use dns_store::{Changed, Entry, Planned, RecordChange, Source, Store, StoreError, Write, ZoneRecord};
+use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
@@ -23,6 +26,10 @@ impl Default for Writers {
         Self(Semaphore::new(2))
     }
 }
+
+/// The version that a request has led to, for the audit log: handlers put it into the extensions of their answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChangedIn(pub u64);
 
 /// A write that is made: kept safe, if anything here is, and visible.
 pub(crate) struct Made {
@@ -128,6 +135,11 @@ impl Made {
     /// Names with records that have changed.
     pub fn names(&self) -> impl Iterator<Item = &Name> {
         self.entry.iter().flat_map(|entry| &entry.records).map(|change| &change.owner)
+    }
+
+    /// An answer that says to the audit log what has come of it.
+    pub fn told(&self, body: &impl Serialize) -> Response {
+        (Extension(ChangedIn(self.version)), axum::Json(body)).into_response()
     }
 
     /// The answer to a caller, with at most so many records.

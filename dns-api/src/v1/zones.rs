@@ -92,7 +92,7 @@ async fn create(
     let (apex, zone) = shell::read(spec, &options)?;
     check_write(&caller, &apex)?;
     let write = Write::PutZone { apex: apex.clone(), zone, records: None, is_new: true };
-    write::make(&api, caller.author(), write, Vec::new()).await?;
+    let made = write::make(&api, caller.author(), write, Vec::new()).await?;
     let store = api.store();
     let gone =
         || Problem::new(ProblemKind::Unavailable, format!("the zone {apex} was made, and is gone again"));
@@ -102,7 +102,7 @@ async fn create(
         warnings: write::warnings(store, [&apex], &caller),
     };
     let location = format!("{}/zones/{}", uri::BASE, uri::segment(&body.zone.name));
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], axum::Json(body)).into_response())
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], made.told(&body)).into_response())
 }
 
 /// Deletes a zone, and all that the API has in it
@@ -117,11 +117,11 @@ async fn delete(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(zone): Path<String>,
-) -> Result<axum::Json<ChangeSetAnswer>, Problem> {
+) -> Result<Response, Problem> {
     let apex = convert::name_parameter(&zone, "zone")?;
     check_write(&caller, &apex)?;
     let made = write::make(&api, caller.author(), Write::DeleteZone { apex }, Vec::new()).await?;
-    Ok(axum::Json(made.answer(&api, &caller, RECORDS_SHOWN)))
+    Ok(made.told(&made.answer(&api, &caller, RECORDS_SHOWN)))
 }
 
 /// Refuses a caller who may not write everything in a zone.

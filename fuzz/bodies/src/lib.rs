@@ -7,6 +7,7 @@
 //! `fuzz/Cargo.toml` with `fuzz_targets/x.rs` (copy `name.rs`), and a folder `fuzz/corpus/x` with at least one small
 //! seed. The replay test tells which of these is missing.
 
+pub mod api_request;
 pub mod config;
 pub mod cookie;
 pub mod message;
@@ -21,6 +22,7 @@ pub type Run = fn(&[u8]);
 
 /// Every target, by the name of its folder in `fuzz/corpus`.
 pub const TARGETS: &[(&str, Run)] = &[
+    ("api_request", api_request::run),
     ("config", config::run),
     ("cookie", cookie::run),
     ("message", message::run),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use dns_core::{Name, RecordType};
 use dns_store::{Entry, SourceKind, StoreError, Write};
 use serde::Deserialize;
@@ -47,17 +48,17 @@ async fn revert(
     caller: Caller,
     Path(version): Path<u64>,
     Query(query): Query<RevertQuery>,
-) -> Result<axum::Json<ChangeSetAnswer>, Problem> {
+) -> Result<Response, Problem> {
     let entry = history::entry(&api, version).await?;
     check_scope(&caller, &entry)?;
     let write = Write::Revert { version };
     if query.dry_run {
         let plan = write::plan(&api, write, Vec::new()).await.map_err(failed)?;
-        return Ok(axum::Json(write::planned(&plan, &api, &caller, usize::MAX)));
+        return Ok(axum::Json(write::planned(&plan, &api, &caller, usize::MAX)).into_response());
     }
     let author = format!("{}: revert of {version}", caller.author()).into();
     let made = write::make(&api, author, write, Vec::new()).await.map_err(failed)?;
-    Ok(axum::Json(made.answer(&api, &caller, usize::MAX)))
+    Ok(made.told(&made.answer(&api, &caller, usize::MAX)))
 }
 
 /// All of it must be the caller's to write. Who may see nothing of it is not told that it is there.

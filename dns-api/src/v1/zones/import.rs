@@ -19,7 +19,7 @@ use crate::api::Api;
 use crate::auth::Caller;
 use crate::convert::{self, Faults};
 use crate::extract::{self, Path, Query};
-use crate::model::{Finding, Imported, Problem, ProblemKind, Severity};
+use crate::model::{ChangeSetAnswer, Finding, Imported, Problem, ProblemKind, Severity};
 use crate::problem::WriteProblems;
 use crate::v1::changes::subject;
 use crate::v1::write::{self, WriteError, blocking};
@@ -84,18 +84,20 @@ async fn import(
     let rrsets = records.len() + shell.rrsets.len();
     let write = Write::PutZone { apex, zone: shell, records: Some(records), is_new: false };
     let failed = |error| failed(error, &lines);
-    let mut changes = if query.dry_run {
-        let plan = write::plan(&api, write, Vec::new()).await.map_err(failed)?;
-        write::planned(&plan, &api, &caller, RECORDS_SHOWN)
-    } else {
-        let made = write::make(&api, caller.author(), write, Vec::new()).await.map_err(failed)?;
-        made.answer(&api, &caller, RECORDS_SHOWN)
+    let imported = |changes: ChangeSetAnswer| {
+        let created = changes.zones.iter().any(|zone| zone.before.is_none());
+        // The warnings of the whole file take the place of those of a few names.
+        Imported { created, rrsets, changes: ChangeSetAnswer { warnings, ..changes } }
     };
-    // Those of the whole file take the place of those of a few names.
-    changes.warnings = warnings;
-    let created = changes.zones.iter().any(|zone| zone.before.is_none());
-    let status = if created && !query.dry_run { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, axum::Json(Imported { created, rrsets, changes })).into_response())
+    if query.dry_run {
+        let plan = write::plan(&api, write, Vec::new()).await.map_err(failed)?;
+        let body = imported(write::planned(&plan, &api, &caller, RECORDS_SHOWN));
+        return Ok(axum::Json(body).into_response());
+    }
+    let made = write::make(&api, caller.author(), write, Vec::new()).await.map_err(failed)?;
+    let body = imported(made.answer(&api, &caller, RECORDS_SHOWN));
+    let status = if body.created { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, made.told(&body)).into_response())
 }
 
 /// Where the records of a name and type begin in a file.
