@@ -61,12 +61,12 @@ impl Caller {
         self.token.is_admin()
     }
 
-    /// Records of this name and type may be shown.
+    /// Records of this name and type may be shown; with ANY for a type, those of all types.
     pub fn may_read(&self, owner: &Name, rtype: RecordType) -> bool {
         self.any(|grant| grant.allows(Access::Read, owner, rtype))
     }
 
-    /// Records of this name and type may be made, changed and deleted.
+    /// Records of this name and type may be made, changed and deleted; with ANY for a type, those of all types.
     pub fn may_write(&self, owner: &Name, rtype: RecordType) -> bool {
         self.any(|grant| grant.allows(Access::Write, owner, rtype))
     }
@@ -141,7 +141,12 @@ mod tests {
     const DECISIONS: &[(&str, &[Decision])] = &[
         (r#"[{"access":"admin"}]"#, &[("example.org", "A", 'w'), (".", "SOA", 'w')]),
         (r#"[{"access":"write"}]"#, &[("example.org", "A", 'w'), (".", "SOA", 'w')]),
-        (r#"[{"access":"read"}]"#, &[("example.org", "A", 'r'), (".", "SOA", 'r')]),
+        (r#"[{"access":"read"}]"#, &[("example.org", "A", 'r'), (".", "SOA", 'r'), (".", "ANY", 'r')]),
+        // Each type by itself is not all of them.
+        (
+            r#"[{"access":"write","types":["A","AAAA"]}]"#,
+            &[("example.org", "A", 'w'), ("example.org", "ANY", '-')],
+        ),
         (
             r#"[{"access":"write","zones":["example.org","example.net"]}]"#,
             &[

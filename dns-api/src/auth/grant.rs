@@ -82,8 +82,9 @@ pub enum GrantError {
         /// What is wrong with it.
         pattern: PatternError,
     },
-    /// A record type that nobody knows.
-    #[error("types: '{0}' is not a record type such as TXT or TYPE65280")]
+    /// A type that nobody knows, or that no record has: ANY stands for all types where it is asked for, and so in the scope of
+    /// a grant it would allow more than it says.
+    #[error("types: '{0}' is not a type of records such as TXT or TYPE65280")]
     Type(String),
     /// Longer than anybody needs, and asked for every record.
     #[error("{field}: at most {} are allowed", Grant::LIMITS_MAX)]
@@ -160,7 +161,10 @@ impl TryFrom<GrantSpec> for Grant {
         }
         let zone = |text: String| text.parse().map_err(|source| GrantError::Zone { text, source });
         let name = |text: String| text.parse().map_err(|pattern| GrantError::Name { pattern });
-        let rtype = |text: String| text.parse().map_err(|_| GrantError::Type(text));
+        let rtype = |text: String| match text.parse::<RecordType>() {
+            Ok(rtype) if !rtype.is_meta() => Ok(rtype),
+            _ => Err(GrantError::Type(text)),
+        };
         let grant = Self {
             access,
             zones: zones.into_iter().map(zone).collect::<Result<_, _>>()?,
@@ -209,7 +213,7 @@ mod tests {
             (r#"{"access":"read","names":["a..*"]}"#, "names: 'a..*' is not a pattern of names: empty label"),
             (
                 r#"{"access":"read","types":["TEXT"]}"#,
-                "types: 'TEXT' is not a record type such as TXT or TYPE65280",
+                "types: 'TEXT' is not a type of records such as TXT or TYPE65280",
             ),
             (
                 r#"{"access":"admin","types":["A"]}"#,

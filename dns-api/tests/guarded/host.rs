@@ -5,10 +5,12 @@ use std::future::{Future, ready};
 use std::io::{Seek, Write};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use dns_api::Host;
 use dns_api::model::{Ask, Reloaded, Resolution, ServerStatus};
+use dns_journal::{HistoryLimits, Memory};
 use dns_store::{Store, StoreOptions};
 
 pub struct Small {
@@ -18,7 +20,10 @@ pub struct Small {
 
 impl Small {
     pub fn new() -> Self {
-        Self { store: Store::new(StoreOptions::default()), backup: None }
+        // Remembers what was changed for as long as it runs.
+        let journal = Memory::new(HistoryLimits::default());
+        let store = Store::open(StoreOptions::default(), Arc::new(journal)).unwrap();
+        Self { store, backup: None }
     }
 
     /// With something to copy.

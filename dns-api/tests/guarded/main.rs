@@ -5,6 +5,7 @@ mod backup;
 mod guard;
 mod host;
 mod limits;
+mod scopes;
 mod server;
 mod tls;
 mod tokens;

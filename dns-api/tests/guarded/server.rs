@@ -173,7 +173,7 @@ pub async fn exchange<T: AsyncRead + AsyncWrite + Unpin>(stream: &mut T, request
     .await
 }
 
-fn parse(octets: &[u8]) -> Answer {
+pub fn parse(octets: &[u8]) -> Answer {
     let end = octets.windows(4).position(|window| window == b"\r\n\r\n").expect("a head");
     let head = String::from_utf8(octets[..end].to_vec()).unwrap().to_lowercase();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
