@@ -20,6 +20,9 @@ use crate::model::{Problem, ProblemKind};
 /// Paths that tell nothing about records, and are asked by those who have no token: probes, scrapers, generators of clients.
 const OPEN: &[&str] = &["/health", "/ready", "/metrics", "/api/v1/openapi.json"];
 
+/// Those of them that are asked by whatever stands before the server.
+const PROBES: &[&str] = &["/health", "/ready"];
+
 /// Who gets in.
 #[derive(Clone, Debug)]
 pub struct Guard {
@@ -59,8 +62,8 @@ impl Guard {
         let address = ends.map_or(IpAddr::from([0, 0, 0, 0]), |ends| ends.address.ip());
         let is_loopback = ends.is_none_or(|ends| ends.local.ip().to_canonical().is_loopback());
         let is_open = OPEN.contains(&request.uri().path()) && request.method().is_safe();
-        if !is_open {
-            // Probes and scrapers come by whatever name a proxy gives them.
+        // Probes come by whatever name a balancer gives them, and tell a page nothing of worth.
+        if !PROBES.contains(&request.uri().path()) {
             origin::check(request, is_loopback, &self.hosts).map_err(IntoResponse::into_response)?;
         }
         let refused = |refusal| refuse(refusal, address, request);
