@@ -3,9 +3,12 @@
 //! Without `--cfg shuttle` there is nothing here; `concurrency.rs` does the same with real threads.
 #![cfg(shuttle)]
 
+use std::sync::Arc;
+
 use dns_backend::CatalogReader;
 use dns_core::{Catalog, Change, ChangeSet, Name, Network, RecordType, Rrset, ViewSpec};
-use dns_store::{Source, Store, StoreOptions};
+use dns_store::{Batch, Entry, Journal, JournalError, Kept, Marks, Source, Store, StoreError, StoreOptions};
+use shuttle::sync::Mutex;
 use shuttle::thread;
 
 const TURNS: usize = 2_000;
@@ -152,4 +155,90 @@ fn views_are_written_beside_each_other_while_others_come_and_go() {
 
 fn put(owner: &str, last: u8) -> ChangeSet {
     ChangeSet::new().and(Change::Put(address(owner, last)))
+}
+
+/// A journal whose every third batch is lost.
+#[derive(Default)]
+struct Flaky(Mutex<(usize, Vec<Arc<Entry>>)>);
+
+impl Journal for Flaky {
+    fn is_durable(&self) -> bool {
+        true
+    }
+
+    fn append(&self, batch: &Batch) -> Result<(), JournalError> {
+        let (appends, entries) = &mut *self.0.lock().unwrap();
+        *appends += 1;
+        if appends.is_multiple_of(3) {
+            return Err(JournalError::Unavailable("full".to_owned()));
+        }
+        entries.extend(batch.entries.iter().cloned());
+        Ok(())
+    }
+
+    fn restore(&self, _: Option<&str>, _: &mut dyn FnMut(Kept)) -> Result<Marks, JournalError> {
+        Ok(Marks::default())
+    }
+
+    fn history(&self, _: Option<u64>, _: usize) -> Result<Vec<Arc<Entry>>, JournalError> {
+        Ok(Vec::new())
+    }
+
+    fn entry(&self, _: u64) -> Result<Option<Arc<Entry>>, JournalError> {
+        Ok(None)
+    }
+}
+
+#[test]
+fn what_is_seen_is_in_the_journal_and_what_is_lost_was_never_there() {
+    let test = || {
+        let journal = Arc::new(Flaky::default());
+        let options = StoreOptions { fold_after: 1, ..StoreOptions::default() };
+        let store = Store::open(options, journal.clone()).unwrap();
+        let writers: Vec<_> = ["a.example.org", "b.example.org"]
+            .into_iter()
+            .map(|owner| {
+                let (store, journal) = (store.clone(), journal.clone());
+                thread::spawn(move || {
+                    let mut kept = 0;
+                    for last in 1..3 {
+                        match store.partial_reload(&Source::Api, &put(owner, last)) {
+                            Ok(version) => {
+                                kept = last;
+                                let entries = &journal.0.lock().unwrap().1;
+                                assert!(entries.iter().any(|entry| entry.version == version));
+                            }
+                            Err(StoreError::NotDurable(_)) => {}
+                            Err(error) => panic!("{error}"),
+                        }
+                        assert_eq!(last_octet(&store.snapshot(), owner), kept);
+                    }
+                    (owner, kept)
+                })
+            })
+            .collect();
+        // What no journal keeps is never taken back.
+        for last in 1..3 {
+            store.partial_reload(&Source::Kubernetes, &put("c.example.org", last)).unwrap();
+            assert_eq!(last_octet(&store.snapshot(), "c.example.org"), last);
+        }
+        let kept: Vec<_> = writers.into_iter().map(|writer| writer.join().unwrap()).collect();
+        let catalog = store.snapshot();
+        assert_eq!(last_octet(&catalog, "c.example.org"), 2);
+        let entries = &journal.0.lock().unwrap().1;
+        assert!(
+            entries.is_sorted_by(|left, right| left.version < right.version),
+            "no version is given twice"
+        );
+        for (owner, kept) in kept {
+            assert_eq!(last_octet(&catalog, owner), kept);
+            let of_owner =
+                entries.iter().flat_map(|entry| &entry.records).filter(|change| change.owner == name(owner));
+            let last =
+                of_owner.last().and_then(|change| change.after.as_ref()?.rdatas().next()?.last().copied());
+            assert_eq!(last.unwrap_or_default(), kept, "the journal says otherwise");
+        }
+    };
+    shuttle::check_random(test, TURNS);
+    shuttle::check_pct(test, TURNS, 3);
 }
