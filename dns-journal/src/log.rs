@@ -168,14 +168,19 @@ impl Log {
         };
         let mut cursor = Cursor::after(applied);
         while cursor.version < end {
-            let (piece, next) = self.engine.read(|txn| {
-                let mut next = cursor.clone();
-                Ok((next.read(txn, PIECE_OCTETS)?, next))
-            })?;
-            cursor = next;
-            self.apply(&piece, &mut cursor)?;
+            self.step(&mut cursor, PIECE_OCTETS)?;
         }
         Ok(())
+    }
+
+    /// Brings one more piece into the tables.
+    fn step(&self, cursor: &mut Cursor, octets_max: usize) -> Result<(), JournalError> {
+        let (piece, next) = self.engine.read(|txn| {
+            let mut next = cursor.clone();
+            Ok((next.read(txn, octets_max)?, next))
+        })?;
+        *cursor = next;
+        self.apply(&piece, cursor)
     }
 
     fn apply(&self, piece: &Piece, cursor: &mut Cursor) -> Result<(), JournalError> {
@@ -209,6 +214,19 @@ impl Log {
                 return Ok(());
             }
         }
+    }
+
+    /// A checkpoint that ends after one piece, as if the process had died.
+    #[cfg(test)]
+    pub fn checkpoint_step(&self, octets_max: usize) -> Result<(), JournalError> {
+        let applied = self.position().applied;
+        self.step(&mut Cursor::after(applied), octets_max)
+    }
+
+    #[cfg(test)]
+    pub fn count_parts(&self) -> u64 {
+        use redb::ReadableTableMetadata;
+        self.engine.read(|txn| Ok(txn.open_table(PARTS)?.len()?)).expect("a table")
     }
 
     /// Forgets entries that are in the tables and beyond the limits, the oldest first. `now` is in milliseconds.

@@ -4,5 +4,6 @@ mod faults;
 mod model;
 mod power;
 mod random;
+mod tidy;
 
 pub(crate) use self::model::{Model, batches, entry, name, rrset, state_of};

@@ -41,6 +41,11 @@ impl Faulty {
         Self(Arc::new(Mutex::new(Disk { image, ..Disk::default() })))
     }
 
+    /// What another process would find if this one died now.
+    pub fn copy(&self) -> Self {
+        Self::of(self.image())
+    }
+
     fn image(&self) -> Image {
         self.0.lock().unwrap().image.clone()
     }
@@ -178,6 +183,20 @@ impl Step {
         }
     }
 
+    /// Gives the versions again that have failed, as a store does.
+    pub fn lower_versions(&mut self, by: u64) {
+        if let Self::Append(batch) = self {
+            for entry in &mut batch.entries {
+                Arc::make_mut(entry).version -= by;
+            }
+        }
+    }
+
+    /// How many versions it takes.
+    pub fn entries(&self) -> u64 {
+        if let Self::Append(batch) = self { batch.entries.len() as u64 } else { 0 }
+    }
+
     /// What it comes to, if it is acknowledged.
     pub fn apply_to(&self, model: &mut Model) {
         if let Self::Append(batch) = self {
@@ -211,7 +230,7 @@ pub(crate) fn scenario() -> Vec<Step> {
         Step::Keep("one"),
         append(2, 1),
         Step::Checkpoint,
-        append(64, 100),
+        append(16, 60),
         append(1, 1),
         Step::Checkpoint,
         Step::Keep("two"),
@@ -234,18 +253,13 @@ fn run(image: &Image, failure: Failure) -> bool {
     let mut model = Model::default();
     let mut skipped = 0;
     for mut step in scenario() {
-        if let Step::Append(batch) = &mut step {
-            for entry in &mut batch.entries {
-                // A failed version is given again, as a store does.
-                Arc::make_mut(entry).version -= skipped;
-            }
-        }
+        step.lower_versions(skipped);
         match step.run(&journal) {
             Ok(()) => step.apply_to(&mut model),
             Err(error) => {
                 assert!(error.to_string().contains("tired"), "{error}");
+                skipped += step.entries();
                 if let Step::Append(batch) = &step {
-                    skipped += batch.entries.len() as u64;
                     check_killed(&file, &model, batch, failure);
                 }
                 file.heal();
@@ -264,7 +278,7 @@ fn run(image: &Image, failure: Failure) -> bool {
 /// Had the process been killed after a batch has failed, nothing of that batch would be there. Only a disk that has
 /// refused even to take it back may have all of it.
 fn check_killed(file: &Faulty, model: &Model, batch: &Batch, failure: Failure) {
-    let journal = Bare::open(Arc::new(Faulty::of(file.image()))).unwrap();
+    let journal = Bare::open(Arc::new(file.copy())).unwrap();
     let state = super::state_of(&journal);
     if failure.lasts && state != model.state {
         let mut other = model.clone();
