@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 #[cfg(doc)]
 use dns_core::Precondition;
+use dns_core::name::canonical_cmp;
 use dns_core::zone::{Zone, rrsets_of};
 use dns_core::{Name, RecordType, Rrset, View, ZoneEntry, ZoneState};
 
@@ -151,45 +152,78 @@ impl Store {
         mut admits: impl FnMut(&Found) -> bool,
     ) -> Page {
         let state = self.state();
-        let limit = limit.max(1);
-        // The smallest keys from `from` on, one more than asked for: that one begins the next page.
-        let mut best: BTreeMap<(Name, RecordType), Vec<Found>> = BTreeMap::new();
-        let mut offer = |found: Found| {
-            let key = (found.rrset.owner().clone(), found.rrset.rtype());
-            if from.is_some_and(|from| key < *from) || !filter.admits(&found) || !admits(&found) {
-                return;
-            }
-            best.entry(key).or_default().push(found);
-            if best.len() > limit + 1 {
-                best.pop_last();
-            }
-        };
+        let mut page = PageBuilder { filter, from, limit: limit.max(1), best: BTreeMap::new() };
         let declared = state.view().into_iter().flat_map(View::zones).filter(|entry| !entry.derived);
         for zone in declared.filter(|entry| filter.admits_zone(&entry.apex)).filter_map(ZoneEntry::zone) {
             let Some(source) = state.declared.get(zone.apex()).map(|declared| &declared.source) else {
                 continue;
             };
-            // Those of names at which there is more than the zone itself has follow below.
-            for (rrset, _) in zone.nodes().flat_map(|node| rrsets_of(zone, &node)) {
-                let is_here =
-                    || state.declared.home(rrset.owner()).map(|home| &home.apex) == Some(zone.apex());
-                if state.flat.get(rrset.owner()).is_empty() || !is_here() {
-                    offer(Found { rrset, source: source.clone(), shadowed: false });
+            // Most names of a large zone are on other pages, and found to be without a copy of what they have.
+            for node in zone.nodes() {
+                if !page.may_have(node.name()) {
+                    continue;
+                }
+                // Those of names at which there is more than the zone itself has follow below.
+                for (rrset, _) in rrsets_of(zone, &node) {
+                    let is_here =
+                        || state.declared.home(rrset.owner()).map(|home| &home.apex) == Some(zone.apex());
+                    if state.flat.get(rrset.owner()).is_empty() || !is_here() {
+                        page.offer(Found { rrset, source: source.clone(), shadowed: false }, &mut admits);
+                    }
                 }
             }
         }
         for flat in state.flat.iter() {
+            if !page.may_have(flat.name.as_wire()) {
+                continue;
+            }
             let is_in = |apex: &Name| match state.home(&flat.name) {
                 Home::Declared(zone) => zone.apex == *apex,
                 Home::Derived(derived) => derived == *apex,
                 Home::Nowhere => false,
             };
             if filter.zone.as_ref().is_none_or(is_in) {
-                found_at(&state, &flat.name).into_iter().for_each(&mut offer);
+                for found in found_at(&state, &flat.name) {
+                    page.offer(found, &mut admits);
+                }
             }
         }
-        let next = if best.len() > limit { best.pop_last().map(|(key, _)| key) } else { None };
-        let mut found: Vec<Found> = best.into_values().flatten().collect();
+        page.finish()
+    }
+}
+
+/// A page while everything that might be on it comes by, in any order.
+struct PageBuilder<'p> {
+    filter: &'p Filter,
+    from: Option<&'p (Name, RecordType)>,
+    limit: usize,
+    /// The smallest keys from `from` on, one more than asked for: that one begins the next page.
+    best: BTreeMap<(Name, RecordType), Vec<Found>>,
+}
+
+impl PageBuilder<'_> {
+    /// Something at a name may be on this page, or begin the next one.
+    fn may_have(&self, name: &[u8]) -> bool {
+        let is_before = |(first, _): &(Name, RecordType)| canonical_cmp(name, first.as_wire()).is_lt();
+        let is_behind = |(last, _): &(Name, RecordType)| canonical_cmp(name, last.as_wire()).is_gt();
+        let last = if self.best.len() > self.limit { self.best.last_key_value() } else { None };
+        !self.from.is_some_and(is_before) && !last.is_some_and(|(last, _)| is_behind(last))
+    }
+
+    fn offer(&mut self, found: Found, admits: &mut impl FnMut(&Found) -> bool) {
+        let key = (found.rrset.owner().clone(), found.rrset.rtype());
+        if self.from.is_some_and(|from| key < *from) || !self.filter.admits(&found) || !admits(&found) {
+            return;
+        }
+        self.best.entry(key).or_default().push(found);
+        if self.best.len() > self.limit + 1 {
+            self.best.pop_last();
+        }
+    }
+
+    fn finish(mut self) -> Page {
+        let next = if self.best.len() > self.limit { self.best.pop_last().map(|(key, _)| key) } else { None };
+        let mut found: Vec<Found> = self.best.into_values().flatten().collect();
         found.sort_by_cached_key(|found| {
             let Found { rrset, source, shadowed } = found;
             (rrset.owner().clone(), rrset.rtype(), *shadowed, source.clone())

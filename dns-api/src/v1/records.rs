@@ -370,7 +370,11 @@ fn written(api: &Api, caller: &Caller, status: StatusCode, rrset: &Rrset, made: 
     let owner = rrset.owner();
     // Somebody else may have been here since; then the tag is of a version that there is no more, and matches nothing.
     let tag = store.name_version(owner).min(made.version);
-    let is_ours = |found: &Found| found.source == Source::Api && found.rrset == *rrset;
+    // A SOA record is served with a serial that the store gives it.
+    let is_it = |found: &Found| {
+        found.rrset == *rrset || (rrset.rtype() == RecordType::SOA && found.rrset.rtype() == RecordType::SOA)
+    };
+    let is_ours = |found: &Found| found.source == Source::Api && is_it(found);
     let found = store.found_at(owner).into_iter().find(is_ours);
     let found = found.unwrap_or_else(|| Found { rrset: rrset.clone(), source: Source::Api, shadowed: false });
     let catalog = store.snapshot();

@@ -243,3 +243,26 @@ async fn the_zone_of_another_source_is_theirs() {
     assert_eq!(server.get("/zones/example.org").await.json()["source"], "file:zone");
     assert_eq!(server.get("/zones/example.org/export").await.status, 200);
 }
+
+#[tokio::test]
+async fn soa_and_ns_are_replaced_like_other_records_and_fall_back() {
+    let server = Server::start();
+    assert_eq!(server.send("POST", "/zones", &[], r#"{"name":"example.org"}"#).await.status, 201);
+    let made_up = server.served().await;
+    let ns = r#"{"value":["ns1.example.net","ns2.example.net"]}"#;
+    assert_eq!(server.send("PUT", "/records/example.org?type=NS", &[], ns).await.status, 200);
+    let soa = r#"{"value":"ns1.example.net. dns.example.net. 0 7200 600 604800 300"}"#;
+    let put = server.send("PUT", "/records/example.org?type=SOA", &[], soa).await;
+    assert_eq!(put.status, 200, "{put:?}");
+    let serial = server.get("/zones/example.org").await.json()["serial"].clone();
+    let soa = format!("ns1.example.net. dns.example.net. {serial} 7200 600 604800 300");
+    assert_eq!(str(&put.json()["value"][0]), soa, "with the serial that is served");
+    let replaced =
+        ["example.org. NS ns1.example.net.,ns2.example.net.".to_owned(), format!("example.org. SOA {soa}")];
+    assert_eq!(server.served().await, replaced);
+    // An export makes them the zone's own.
+    let export = server.get("/zones/example.org/export").await.text;
+    assert_eq!(import(&server, "example.org", &export).await.status, 200);
+    assert_eq!(server.get("/records?shadowed=true").await.json()["records"], json!([]));
+    assert!(server.served().await[0] == replaced[0] && server.served().await[0] != made_up[0]);
+}
