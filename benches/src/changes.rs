@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use dns_server::dns_core::{Name, RecordType, Rrset};
 use dns_server::store::{Source, Store};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::zone::{Kind, ZonePlan};
 
@@ -30,7 +30,7 @@ pub struct Changer<'s> {
 }
 
 /// How long changes took until readers saw them.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Latency {
     /// How many there were.
     pub changes: u64,
@@ -51,6 +51,25 @@ impl Hosts {
         Self { plan, indices }
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.indices.len()
+    }
+
+    /// There are none.
+    pub fn is_empty(&self) -> bool {
+        self.indices.is_empty()
+    }
+
+    /// The name at this place; places begin anew behind the last one.
+    ///
+    /// # Errors
+    ///
+    /// If the plan's name were none; they all are.
+    pub fn owner(&self, place: usize) -> Result<Name> {
+        Ok(self.plan.owner(self.indices[place % self.indices.len()]).parse()?)
+    }
+
     /// The host that change number `made` is for, and its new address.
     ///
     /// # Errors
@@ -58,8 +77,7 @@ impl Hosts {
     /// If the plan's name were none; they all are.
     pub fn change(&self, made: u64) -> Result<(Name, [u8; 4])> {
         let place = made.wrapping_mul(STRIDE) % self.indices.len() as u64;
-        let owner = self.plan.owner(self.indices[place as usize]).parse()?;
-        Ok((owner, (made as u32).to_be_bytes())) // of any 2^32 in a row, no two are alike
+        Ok((self.owner(place as usize)?, (made as u32).to_be_bytes())) // of any 2^32 in a row, no two are alike
     }
 }
 

@@ -2,26 +2,19 @@
 //!
 //! [RFC 2136]: https://www.rfc-editor.org/rfc/rfc2136
 
-use std::io;
-use std::net::{SocketAddr, UdpSocket};
-use std::thread;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use dns_core::{Class, Name, Opcode, RecordType, ResponseCode};
 use serde::Serialize;
 
+use crate::ask::{Asker, answer, field, header, question, rcode};
 use crate::changes::{Hosts, Latency};
-use crate::questions::HEADER_OCTETS;
 use crate::zone::{APEX, ZonePlan};
 
 /// Lifetime of the new records, in seconds; that of the old ones.
 const TTL: u32 = 300;
-/// The owner of the first answer: a pointer to the name of the question.
-const OWNER_OF_QUESTION: [u8; 2] = [0xC0, HEADER_OCTETS as u8];
-/// Longer than any answer with one address.
-const REPLY_OCTETS_MAX: usize = 4096;
-
 /// Whom to send updates, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
@@ -79,35 +72,26 @@ pub fn run(plan: &Plan) -> Result<Report> {
     Ok(Report { latency, put_off: client.put_off })
 }
 
-/// Sends one message at a time, and waits for what comes back.
+/// Sends updates, and asks what has become of them.
 struct Client {
-    socket: UdpSocket,
+    asker: Asker,
     patience: Duration,
     apex: Name,
     hosts: Hosts,
     /// Number of the change that is being made.
     made: u64,
     put_off: u64,
-    /// Of the last message.
-    id: u16,
-    reply: [u8; REPLY_OCTETS_MAX],
 }
 
 impl Client {
     fn new(plan: &Plan) -> Result<Self> {
-        ensure!(plan.target.ip().is_loopback(), "{} is no loopback address", plan.target);
-        let socket = UdpSocket::bind(SocketAddr::new(plan.target.ip(), 0))?;
-        socket.connect(plan.target)?;
-        socket.set_nonblocking(true)?;
         Ok(Self {
-            socket,
+            asker: Asker::new(plan.target, plan.patience)?,
             patience: plan.patience,
             apex: APEX.parse()?,
             hosts: Hosts::new(plan.zone),
             made: 0,
             put_off: 0,
-            id: 0,
-            reply: [0; REPLY_OCTETS_MAX],
         })
     }
 
@@ -116,7 +100,8 @@ impl Client {
         let (owner, address) = self.hosts.change(self.made)?;
         let update = update(&self.apex, &owner, address);
         loop {
-            let reply = self.exchange(update.clone(), begin).with_context(|| format!("updating {owner}"))?;
+            let reply =
+                self.asker.exchange(update.clone(), begin).with_context(|| format!("updating {owner}"))?;
             match rcode(reply) {
                 ResponseCode::NOERROR => return Ok(()),
                 ResponseCode::SERVFAIL if begin.elapsed() < self.patience => self.put_off += 1,
@@ -130,7 +115,7 @@ impl Client {
         let (owner, address) = self.hosts.change(self.made)?;
         let question = question(&owner);
         loop {
-            let reply = self.exchange(question.clone(), begin);
+            let reply = self.asker.exchange(question.clone(), begin);
             let reply = reply.with_context(|| format!("asking for {owner}, which was updated"))?;
             ensure!(rcode(reply) == ResponseCode::NOERROR, "asking for {owner}: {}", rcode(reply).label());
             if answer(&question, reply) == Some(address) {
@@ -143,37 +128,6 @@ impl Client {
             );
         }
     }
-
-    /// Sends the message with an id of its own; returns the response to it, which has a whole header.
-    fn exchange(&mut self, mut message: Vec<u8>, begin: Instant) -> Result<&[u8]> {
-        self.id = self.id.wrapping_add(1);
-        message[..2].copy_from_slice(&self.id.to_be_bytes());
-        self.socket.send(&message)?;
-        let octets = loop {
-            match self.socket.recv(&mut self.reply) {
-                // Others are late or mangled.
-                Ok(octets) if octets >= HEADER_OCTETS && is_response(&message, &self.reply) => break octets,
-                Ok(_) => {}
-                // Free where the core is ours; leaves it to the server where there is only one.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::yield_now(),
-                Err(error) => return Err(error.into()),
-            }
-            if begin.elapsed() >= self.patience {
-                bail!("nothing came back within {} s", self.patience.as_secs_f64());
-            }
-        };
-        Ok(&self.reply[..octets])
-    }
-}
-
-/// A response with the id and the kind of the message. Both have a whole header.
-fn is_response(message: &[u8], reply: &[u8]) -> bool {
-    reply[..2] == message[..2] && reply[2] & 0xF8 == message[2] & 0x78 | 0x80
-}
-
-/// Of a message with a whole header; its upper bits need EDNS, which nobody here speaks.
-fn rcode(reply: &[u8]) -> ResponseCode {
-    ResponseCode(u16::from(reply[3] & 0x0F))
 }
 
 /// Replaces all addresses of the owner by this one: "delete an RRset" and "add to an RRset" ([RFC 2136, section 2.5]).
@@ -192,41 +146,14 @@ fn update(apex: &Name, owner: &Name, address: [u8; 4]) -> Vec<u8> {
     message
 }
 
-fn question(qname: &Name) -> Vec<u8> {
-    let mut message = header(Opcode::QUERY, [1, 0, 0, 0]);
-    field(&mut message, qname, RecordType::A, Class::IN);
-    message
-}
-
-/// Id 0, no flags, and the counts of the four sections.
-fn header(opcode: Opcode, counts: [u8; 4]) -> Vec<u8> {
-    let mut message = vec![0, 0, opcode.0 << 3, 0];
-    message.extend(counts.into_iter().flat_map(|count| u16::from(count).to_be_bytes()));
-    message
-}
-
-/// A name with its type and class.
-fn field(message: &mut Vec<u8>, name: &Name, rtype: RecordType, class: Class) {
-    message.extend(name.as_wire());
-    message.extend(rtype.0.to_be_bytes());
-    message.extend(class.0.to_be_bytes());
-}
-
-/// The only address in the answer section of the response to the question.
-fn answer(question: &[u8], reply: &[u8]) -> Option<[u8; 4]> {
-    let (count, rest) = (reply.get(6..8)?, reply.get(question.len()..)?);
-    let (owner, rest) = rest.split_first_chunk::<2>()?;
-    let (head, rest) = rest.split_first_chunk::<10>()?;
-    // Type and class as in the question, then four octets of lifetime.
-    let same = head[..4] == question[question.len() - 4..] && *owner == OWNER_OF_QUESTION;
-    (count == [0, 1] && same && head[8..] == [0, 4]).then_some(*rest.first_chunk()?)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::net::UdpSocket;
+    use std::thread;
 
     use super::*;
+    use crate::questions::HEADER_OCTETS;
 
     const ZONE: ZonePlan = ZonePlan { names: 100 };
 
@@ -309,35 +236,5 @@ mod tests {
         assert!(error.contains("nothing came back within 0.02 s"), "{error}");
         let error = failure("192.0.2.1:53".parse().unwrap(), Duration::from_mins(1));
         assert!(error.contains("192.0.2.1:53 is no loopback address"), "{error}");
-    }
-
-    #[test]
-    fn only_the_one_address_of_the_question_is_an_answer() {
-        let question = question(&"h1.bench.test.".parse().unwrap());
-        let mut reply = question.clone();
-        reply[7] = 1;
-        reply.extend(b"\xC0\x0C\0\x01\0\x01\0\0\x01\x2C\0\x04\x0A\0\0\x07");
-        assert_eq!(answer(&question, &reply), Some([10, 0, 0, 7]));
-        for octets in 0..reply.len() {
-            assert_eq!(answer(&question, &reply[..octets]), None, "{octets}");
-        }
-        for (place, octet) in [(7, 2), (question.len() + 1, 13), (question.len() + 3, 28)] {
-            let mut other = reply.clone();
-            other[place] = octet;
-            assert_eq!(answer(&question, &other), None, "{place}");
-        }
-    }
-
-    #[test]
-    fn responses_belong_to_their_message() {
-        let message = update(&APEX.parse().unwrap(), &"h1.bench.test.".parse().unwrap(), [0; 4]);
-        let mut reply = message.clone();
-        assert!(!is_response(&message, &reply));
-        reply[2] |= 0x80;
-        assert!(is_response(&message, &reply));
-        reply[2] = 0x84; // to a query
-        assert!(!is_response(&message, &reply));
-        reply[..3].copy_from_slice(&[0, 1, 0xA8]);
-        assert!(!is_response(&message, &reply));
     }
 }

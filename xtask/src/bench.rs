@@ -10,6 +10,7 @@ mod config;
 mod entrant;
 mod latency;
 mod machine;
+mod manage;
 mod measure;
 mod page;
 mod process;
@@ -204,6 +205,17 @@ impl Run<'_> {
                 let zones = maker.make(scenario.shape)?;
                 Outcome::Latency(self.changes(scenario, &zones, &mut absent))
             }
+            Work::Manage(deed) => {
+                let zones = maker.make(scenario.shape)?;
+                let Args { rounds, seconds, .. } = *self.args;
+                let place = (&*self.programs, self.folder);
+                let sheet = manage::measure(deed, scenario, place, &zones, (rounds, seconds))?;
+                for (who, why) in &sheet.failures {
+                    self.fail(scenario, &format!("{who}: {why}"));
+                }
+                absent.extend(sheet.failures.iter().cloned());
+                Outcome::Manage(sheet)
+            }
         };
         Ok(Measured { scenario, outcome, absent })
     }
@@ -313,7 +325,7 @@ fn build() -> Result<PathBuf> {
 /// Installs what is missing. Who cannot be had is named, and will be absent.
 fn provide(kinds: &[Kind]) {
     let wanted: Vec<_> = kinds.iter().filter_map(|kind| peers::bench_peer(kind.word())).collect();
-    for peer in wanted.iter().copied().chain([&peers::SIGNING_TOOLS]) {
+    for peer in wanted.iter().copied().chain([&peers::SIGNING_TOOLS]).chain(peers::API_PEERS) {
         if peer.missing().is_empty() {
             continue;
         }

@@ -1,6 +1,7 @@
 //! The Debian packages whose programs judge ours, and how they get onto a machine.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -87,6 +88,16 @@ const BENCH_PEERS: &[(&str, Peer)] = &[
     ("pdns", Peer { package: "pdns-backend-bind", programs: &["pdns_server"], suite: "benchmarks" }),
 ];
 
+/// Those whose APIs are measured beside ours.
+pub const API_PEERS: &[Peer] = &[
+    Peer { package: "sqlite3", programs: &["sqlite3"], suite: "benchmarks: changes over HTTP" },
+    Peer {
+        package: "pdns-backend-sqlite3",
+        programs: &["pdns_server", "/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql"],
+        suite: "benchmarks: changes over HTTP",
+    },
+];
+
 /// The peer of the benchmarks with this word.
 pub fn bench_peer(word: &str) -> Option<&'static Peer> {
     BENCH_PEERS.iter().find(|(other, _)| *other == word).map(|(_, peer)| peer)
@@ -98,8 +109,15 @@ const INSTALL: &str = include_str!("install.sh");
 impl Peer {
     /// Its programs that this machine lacks.
     pub fn missing(&self) -> Vec<&'static str> {
-        let missing = self.programs.iter().filter(|program| shell::find_program(program).is_none());
-        missing.copied().collect()
+        let is_there = |program: &str| {
+            // Files that are no programs have their whole path.
+            if program.starts_with('/') {
+                Path::new(program).exists()
+            } else {
+                shell::find_program(program).is_some()
+            }
+        };
+        self.programs.iter().copied().filter(|program| !is_there(program)).collect()
     }
 }
 
@@ -132,7 +150,6 @@ fn install_packages(packages: &BTreeSet<&str>, policy: &str) -> Result<()> {
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
-    use std::path::Path;
 
     use super::*;
 

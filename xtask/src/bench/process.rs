@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use crate::shell;
@@ -77,6 +77,24 @@ impl Process {
     /// How it ended, if it did.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.0.try_wait()?)
+    }
+
+    /// Asks it to end, and waits for that.
+    pub fn end(&mut self, patience: Duration) -> Result<()> {
+        self.signal("-TERM");
+        let start = Instant::now();
+        while self.ended()?.is_none() {
+            ensure!(start.elapsed() < patience, "it did not end within {} s", patience.as_secs());
+            thread::sleep(STOP_LOOK);
+        }
+        Ok(())
+    }
+
+    /// Ends it at once, wherever it is.
+    pub fn kill(&mut self) -> Result<()> {
+        self.0.kill()?;
+        self.0.wait()?;
+        Ok(())
     }
 
     /// It, its children and theirs: NSD answers in a child.

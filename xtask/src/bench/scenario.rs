@@ -2,6 +2,7 @@
 
 use super::BOTH_CORES;
 use super::entrant::{Asking, Entrant, Kind, Setup};
+use super::manage::Deed;
 use super::zones::Shape;
 
 /// What is measured, and what becomes of it.
@@ -42,6 +43,8 @@ pub enum Work {
         /// Those that do not take part, and why.
         absent: &'static [(Kind, &'static str)],
     },
+    /// Changes that are kept on disk, or come over HTTP. Who takes part goes with it.
+    Manage(Deed),
 }
 
 /// Who takes part.
@@ -92,6 +95,14 @@ pub enum Budget {
     Rest { seconds: f64, octets: u64, cpu: f64 },
     /// Median of ours, in microseconds.
     Latency(f64),
+    /// Durable changes per second over those of a bare database, at least.
+    ToDatabase(f64),
+    /// Changes per second over HTTP over those of whoever else is fastest, at least.
+    ToBestManager(f64),
+    /// Medians from a change over HTTP until DNS answers it.
+    Seen { durable_micros: f64, memory_micros: f64 },
+    /// Every request is answered as it should be.
+    NoErrors,
 }
 
 impl Scenario {
@@ -188,6 +199,7 @@ impl Scenario {
                 let setup = Setup { cores: BOTH_CORES, ..Setup::ONE };
                 vec![Entrant { setup, ..Entrant::plain(Kind::Ours, Asking::udp("hits")) }]
             }
+            Work::Manage(_) => Vec::new(),
             Work::Latency { .. } => self
                 .present(kinds)
                 .map(|kind| match kind {

@@ -2,6 +2,7 @@
 
 use super::BOTH_CORES;
 use super::entrant::{Asking, Entrant, Kind, Limits, Setup};
+use super::manage::Deed;
 use super::scenario::{Budget, Metric, Scenario, Work};
 use super::zones::Shape;
 
@@ -101,6 +102,29 @@ pub const ALL: &[Scenario] = &[
     )
     .budget(Budget::Latency(30.0))
     .remark(LATENCY_REMARK),
+    durable("durable-1", "Durable changes in process, 1 writer", 1),
+    durable("durable-4", "Durable changes in process, 4 writers", 4),
+    durable("durable-16", "Durable changes in process, 16 writers", 16).budget(Budget::ToDatabase(0.8)),
+    durable("durable-64", "Durable changes in process, 64 writers", 64),
+    http("http-16", "Changes over HTTP, 16 clients", Deed::Load { clients: 16 })
+        .budget(Budget::ToBestManager(5.0))
+        .remark(HTTP_REMARK),
+    http("http-256", "Changes over HTTP, 256 clients", Deed::Load { clients: 256 })
+        .budget(Budget::ToBestManager(5.0))
+        .remark(HTTP_REMARK),
+    http("http-1000", "Reading and changing over HTTP, 1,000 clients", Deed::Mixed { clients: 1000 })
+        .budget(Budget::NoErrors)
+        .remark(
+            "Each client has a connection of its own, reads a name, changes it, and so on. The server has one core, the              clients the other.",
+        ),
+    http("http-seen", "From a change over HTTP until DNS answers it", Deed::Seen)
+        .budget(Budget::Seen { durable_micros: 5000.0, memory_micros: 1000.0 })
+        .remark(
+            "From sending the change to the first answer that shows it. The client that sends it asks one question after              another over UDP meanwhile, and so keeps the server's worker busy. The server may use both cores, the              client one of them.",
+        ),
+    Scenario::new("http-1m", "1M records over HTTP", Shape::Plain(1_000_000), Work::Manage(Deed::Fill))
+        .slow()
+        .remark("One A record for each name, all in one zone of the API; the server may use both cores."),
     Scenario::these(
         "workers",
         "Workers on two cores, 10k names, hits",
@@ -116,6 +140,20 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("rest", "At rest with the sample zone", Shape::Plain(1), Work::Rest)
         .budget(Budget::Rest { seconds: 0.05, octets: 20_000_000, cpu: 0.001 }),
 ];
+
+/// Changes in process to a zone of 10,000 names.
+const fn durable(id: &'static str, title: &'static str, writers: u16) -> Scenario {
+    let work = Work::Manage(Deed::Durable { writers });
+    Scenario::new(id, title, Shape::Plain(10_000), work).remark(DURABLE_REMARK)
+}
+
+/// Something over HTTP with a zone of 10,000 names.
+const fn http(id: &'static str, title: &'static str, deed: Deed) -> Scenario {
+    Scenario::new(id, title, Shape::Plain(10_000), Work::Manage(deed))
+}
+
+const DURABLE_REMARK: &str = "One record each, of another name each time, and each writer waits until its change is safe.                               Ours works each out, checks and publishes it as a server does, over a journal in a folder;                               the bare ones are handed a value by each writer, and one thread keeps all that have come                               at once. Everything is made anew for each round, with 10,000 names in ours. Closing brings                               the tables of the journal up to date. Syncs of ours are batches handed to the journal, and                               the time in them is that of encoding, writing and syncing.";
+const HTTP_REMARK: &str = "A name that is there gets another address, then one that is not there gets one, and so on; each                            client waits for the answer before its next request. Ours takes PUT and POST /records,                            PowerDNS PATCH with one RRset. Connections are kept where the server keeps them: PowerDNS                            closes each after one request. Its SQLite 3 backend has a write-ahead log by default, which is                            synced with every change; not synced is what its documentation offers for speed                            (gsqlite3-pragma-synchronous=0), where a power cut may lose what was acknowledged. The server                            has one core, the clients the other. All changed names are asked for by DNS after each round;                            the CPU time has that in it.";
 
 const EXTREMES: Shape = Shape::Extremes(10_000);
 

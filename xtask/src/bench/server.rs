@@ -136,14 +136,26 @@ impl Server {
 
     /// What comes back within a while, if anything does.
     fn ask(&self, probe: &[u8], patience: Duration) -> Result<Option<Vec<u8>>> {
-        // A fresh socket each time: answers and errors of earlier questions do not matter.
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
-        socket.connect(self.address)?;
-        socket.set_read_timeout(Some(patience))?;
-        let mut reply = [0; 4096];
-        let received = socket.send(probe).and_then(|_| socket.recv(&mut reply));
-        Ok(received.ok().map(|octets| reply[..octets].to_vec()))
+        ask(self.address, probe, patience)
     }
+}
+
+/// Asks once; `None` if nothing comes back in time.
+fn ask(address: SocketAddr, probe: &[u8], patience: Duration) -> Result<Option<Vec<u8>>> {
+    // A fresh socket each time: answers and errors of earlier questions do not matter.
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    socket.connect(address)?;
+    socket.set_read_timeout(Some(patience))?;
+    let mut reply = [0; 4096];
+    let received = socket.send(probe).and_then(|_| socket.recv(&mut reply));
+    Ok(received.ok().map(|octets| reply[..octets].to_vec()))
+}
+
+/// Whether a server that may be starting answers for the zone.
+pub fn is_served(address: SocketAddr, apex: &str) -> Result<bool> {
+    let probe = probe(apex);
+    let reply = ask(address, &probe, START_ANSWER_PATIENCE)?;
+    Ok(reply.is_some_and(|reply| is_answer(Kind::Ours, &probe, &reply)))
 }
 
 /// The question for the SOA record of the zone, with an id that is its own.
@@ -177,7 +189,7 @@ fn serial(probe: &[u8], reply: &[u8]) -> Option<u32> {
 }
 
 /// A loopback port that is free for both UDP and TCP.
-fn free_address() -> Result<SocketAddr> {
+pub fn free_address() -> Result<SocketAddr> {
     for _ in 0..100 {
         let udp = UdpSocket::bind("127.0.0.1:0")?;
         let address = udp.local_addr()?;

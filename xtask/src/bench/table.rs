@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::Measured;
 use super::entrant::Kind;
 use super::latency::Changed;
+use super::manage::Sheet;
 use super::measure::{Rounds, Row, Sample};
 use super::process::Memory;
 use super::scenario::{Base, Metric, Scenario};
@@ -19,7 +20,7 @@ use crate::text;
 pub const NOT_MEASURED: &str = "not measured";
 
 /// What is shown of a scenario.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Table {
     pub header: Vec<String>,
     pub rows: Vec<Vec<String>>,
@@ -33,6 +34,7 @@ pub enum Outcome {
     Start(Vec<Starts>),
     Rest(Vec<Starts>),
     Latency(Vec<Changed>),
+    Manage(Sheet),
 }
 
 impl Table {
@@ -43,6 +45,7 @@ impl Table {
             Outcome::Start(starts) => of_starts(starts),
             Outcome::Rest(starts) => of_rest(starts),
             Outcome::Latency(changed) => of_latency(changed),
+            Outcome::Manage(sheet) => sheet.table.clone(),
         };
         table.notes.extend(measured.absent.iter().map(|(who, why)| format!("{who} is missing: {why}.")));
         if !measured.scenario.remark.is_empty() {
@@ -134,6 +137,7 @@ pub fn json(measured: &Measured) -> Value {
             let server = |Changed { entrant, latency }: &Changed| json!({ "server": entrant.label, "latency": latency });
             changed.iter().map(server).collect()
         }
+        Outcome::Manage(sheet) => sheet.json.clone(),
     };
     value
 }
@@ -302,12 +306,13 @@ pub fn ratio(ratio: Ratio) -> String {
     }
 }
 
-fn decimals(value: Option<f64>, digits: usize) -> String {
+/// With so many digits; a dash if there is nothing.
+pub fn decimals(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(dash, |value| format!("{value:.digits$}"))
 }
 
 /// A whole number with a comma before every three digits.
-fn grouped(value: f64) -> String {
+pub fn grouped(value: f64) -> String {
     text::grouped(&format!("{value:.0}"), ',')
 }
 
@@ -316,7 +321,8 @@ fn rate(per_second: f64) -> String {
     if per_second < 100.0 { decimals(Some(per_second), 1) } else { grouped(per_second) }
 }
 
-fn percent(share: Option<f64>) -> String {
+/// A share.
+pub fn percent(share: Option<f64>) -> String {
     share.map_or_else(dash, |share| format!("{:.0} %", share * 100.0))
 }
 
@@ -325,11 +331,13 @@ pub fn megabytes(octets: f64) -> String {
     format!("{:.1}", octets / 1e6)
 }
 
-fn dash() -> String {
+/// There is nothing.
+pub fn dash() -> String {
     "-".to_owned()
 }
 
-fn words(words: &[&str]) -> Vec<String> {
+/// Cells of these words.
+pub fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
 }
 

@@ -46,7 +46,7 @@ impl Judgement {
     }
 
     /// Of a ratio that should be `within` its bound; a single round leaves no doubt that could be told.
-    fn of(ratio: Ratio, within: impl Fn(f64) -> bool) -> Self {
+    pub fn of(ratio: Ratio, within: impl Fn(f64) -> bool) -> Self {
         let met = within(ratio.median);
         match ratio.interval {
             Some((low, high)) if within(low) != met || within(high) != met => {
@@ -62,6 +62,7 @@ impl Judgement {
 }
 
 /// A budget, and what was measured.
+#[derive(Clone)]
 pub struct Verdict {
     pub judgement: Judgement,
     pub budget: String,
@@ -70,7 +71,8 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    fn certain(met: bool, budget: String, measured: String) -> Self {
+    /// Without doubt that could be told.
+    pub fn certain(met: bool, budget: String, measured: String) -> Self {
         Self { judgement: Judgement::certain(met), budget, measured }
     }
 
@@ -133,6 +135,7 @@ pub fn verdict(measured: &Measured) -> Option<Verdict> {
             let median = ours.latency.median_micros;
             Verdict::certain(median <= most, format!("at most {most} us"), format!("{median:.1}"))
         }
+        (_, Outcome::Manage(sheet)) => sheet.verdict.clone()?,
         _ => return None,
     })
 }
