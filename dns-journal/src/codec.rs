@@ -234,3 +234,49 @@ pub fn decode(octets: &[u8]) -> Result<Entry, CodecError> {
     let head = decoder.finish()?;
     Ok(collect.into_entry(head))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{entry, rrset};
+
+    /// The form on disk: if this fails, folders of former versions cannot be read any more.
+    #[test]
+    fn the_form_does_not_change() {
+        let octets = encode(&entry(7, &[rrset("www.example.org", 1)])).unwrap();
+        let mut expected = b"\x01\0\0\0\0\0\0\0\x07\0\0\x01\x8b\xcf\xe5\x68\x07".to_vec();
+        expected.extend_from_slice(b"\x07default\x02\x08token ci\x00\x01");
+        expected.extend_from_slice(b"\x03www\x07example\x03org\0\0\x01\x02");
+        expected.extend_from_slice(b"\0\0\x01\x2c\x01\0\x04\xc0\0\x02\x01");
+        assert_eq!(octets, expected);
+    }
+
+    #[test]
+    fn errors_say_where() {
+        let whole = encode(&entry(7, &[rrset("www.example.org", 1)])).unwrap();
+        let check = |octets: &[u8], expected: &str| {
+            assert_eq!(decode(octets).unwrap_err().to_string(), expected);
+        };
+        let with = |at: usize, octet: u8| {
+            let mut octets = whole.clone();
+            octets[at] = octet;
+            octets
+        };
+        check(b"", "octet 0: the end comes too early");
+        check(&whole[..20], "octet 20: the end comes too early");
+        check(&[&whole[..], b"x"].concat(), "octet 68: nothing should follow here");
+        check(&with(0, 9), "format 9 is not known, only 1");
+        check(&with(18, 0xff), "octet 17: this is no UTF-8 text");
+        check(&with(25, 99), "octet 25: this is no source");
+        check(&with(38, b'W'), "octet 37: this is no lower-case name");
+        check(&with(56, 9), "octet 56: this is no pair of flags");
+    }
+
+    #[test]
+    fn an_entry_that_no_store_makes_is_not_written() {
+        let mut wrong = (*entry(7, &[rrset("www.example.org", 1)])).clone();
+        wrong.records[0].owner = crate::tests::name("other.example.org");
+        let error = encode(&wrong).unwrap_err().to_string();
+        assert_eq!(error, "the change of other.example.org. A holds records of www.example.org. A");
+    }
+}

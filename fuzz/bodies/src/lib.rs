@@ -10,6 +10,7 @@
 pub mod api_request;
 pub mod config;
 pub mod cookie;
+pub mod journal_entry;
 pub mod message;
 pub mod name;
 pub mod query_log;
@@ -25,6 +26,7 @@ pub const TARGETS: &[(&str, Run)] = &[
     ("api_request", api_request::run),
     ("config", config::run),
     ("cookie", cookie::run),
+    ("journal_entry", journal_entry::run),
     ("message", message::run),
     ("name", name::run),
     ("query_log", query_log::run),
