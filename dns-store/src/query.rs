@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 #[cfg(doc)]
 use dns_core::Precondition;
 use dns_core::name::canonical_cmp;
-use dns_core::zone::{Zone, rrsets_of};
+use dns_core::zone::{Node, Zone, rrsets_of};
 use dns_core::{Name, RecordType, Rrset, View, ZoneEntry, ZoneState};
 
 use crate::layers::Contribution;
@@ -140,19 +140,19 @@ impl Store {
     ///
     /// What was made up for derived zones is not listed, nor are signatures.
     pub fn list(&self, filter: &Filter, from: Option<&(Name, RecordType)>, limit: usize) -> Page {
-        self.list_where(filter, from, limit, |_| true)
+        self.list_where(filter, from, limit, |_, _| true)
     }
 
-    /// As [`list`](Self::list), of those records only that are admitted, so that a page is full whatever is left out.
+    /// As [`list`](Self::list), of those names and types only that are admitted, so that a page is full whatever is left out.
     pub fn list_where(
         &self,
         filter: &Filter,
         from: Option<&(Name, RecordType)>,
         limit: usize,
-        mut admits: impl FnMut(&Found) -> bool,
+        admits: impl Fn(&Name, RecordType) -> bool,
     ) -> Page {
         let state = self.state();
-        let mut page = PageBuilder { filter, from, limit: limit.max(1), best: BTreeMap::new() };
+        let mut page = PageBuilder { filter, from, limit: limit.max(1), admits, best: BTreeMap::new() };
         let declared = state.view().into_iter().flat_map(View::zones).filter(|entry| !entry.derived);
         for zone in declared.filter(|entry| filter.admits_zone(&entry.apex)).filter_map(ZoneEntry::zone) {
             let Some(source) = state.declared.get(zone.apex()).map(|declared| &declared.source) else {
@@ -160,7 +160,7 @@ impl Store {
             };
             // Most names of a large zone are on other pages, and found to be without a copy of what they have.
             for node in zone.nodes() {
-                if !page.may_have(node.name()) {
+                if !page.may_have(node.name()) || !page.admits_node(&node) {
                     continue;
                 }
                 // Those of names at which there is more than the zone itself has follow below.
@@ -168,7 +168,7 @@ impl Store {
                     let is_here =
                         || state.declared.home(rrset.owner()).map(|home| &home.apex) == Some(zone.apex());
                     if state.flat.get(rrset.owner()).is_empty() || !is_here() {
-                        page.offer(Found { rrset, source: source.clone(), shadowed: false }, &mut admits);
+                        page.offer(Found { rrset, source: source.clone(), shadowed: false });
                     }
                 }
             }
@@ -177,14 +177,20 @@ impl Store {
             if !page.may_have(flat.name.as_wire()) {
                 continue;
             }
-            let is_in = |apex: &Name| match state.home(&flat.name) {
-                Home::Declared(zone) => zone.apex == *apex,
-                Home::Derived(derived) => derived == *apex,
-                Home::Nowhere => false,
+            let home = state.home(&flat.name);
+            let apex = match &home {
+                Home::Declared(zone) => Some(&zone.apex),
+                Home::Derived(apex) => Some(apex),
+                Home::Nowhere => None,
             };
-            if filter.zone.as_ref().is_none_or(is_in) {
+            if filter.zone.as_ref().is_some_and(|zone| apex != Some(zone)) {
+                continue;
+            }
+            // What a zone brings to the name is not among the contributions.
+            let is_of_zone = matches!(&home, Home::Declared(zone) if zone.has(&flat.name));
+            if is_of_zone || page.admits_any(&flat.contributions) {
                 for found in found_at(&state, &flat.name) {
-                    page.offer(found, &mut admits);
+                    page.offer(found);
                 }
             }
         }
@@ -193,15 +199,16 @@ impl Store {
 }
 
 /// A page while everything that might be on it comes by, in any order.
-struct PageBuilder<'p> {
+struct PageBuilder<'p, A> {
     filter: &'p Filter,
+    admits: A,
     from: Option<&'p (Name, RecordType)>,
     limit: usize,
     /// The smallest keys from `from` on, one more than asked for: that one begins the next page.
     best: BTreeMap<(Name, RecordType), Vec<Found>>,
 }
 
-impl PageBuilder<'_> {
+impl<A: Fn(&Name, RecordType) -> bool> PageBuilder<'_, A> {
     /// Something at a name may be on this page, or begin the next one.
     fn may_have(&self, name: &[u8]) -> bool {
         let is_before = |(first, _): &(Name, RecordType)| canonical_cmp(name, first.as_wire()).is_lt();
@@ -210,9 +217,31 @@ impl PageBuilder<'_> {
         !self.from.is_some_and(is_before) && !last.is_some_and(|(last, _)| is_behind(last))
     }
 
-    fn offer(&mut self, found: Found, admits: &mut impl FnMut(&Found) -> bool) {
+    /// Something at a node of a zone is asked for.
+    fn admits_node(&self, node: &Node<'_>) -> bool {
+        // Names in zones are valid.
+        Name::from_wire(node.name())
+            .is_ok_and(|owner| node.rrsets().any(|rrset| self.admits_type(&owner, rrset.rtype)))
+    }
+
+    /// Some of what sources have at a name is asked for, served or not.
+    fn admits_any(&self, contributions: &[Contribution]) -> bool {
+        contributions.iter().any(|Contribution { source, rrset }| {
+            self.filter.source.is_none_or(|kind| kind == source.kind())
+                && self.admits_type(rrset.owner(), rrset.rtype())
+        })
+    }
+
+    fn admits_type(&self, owner: &Name, rtype: RecordType) -> bool {
+        self.filter.rtype.is_none_or(|wanted| wanted == rtype) && (self.admits)(owner, rtype)
+    }
+
+    fn offer(&mut self, found: Found) {
         let key = (found.rrset.owner().clone(), found.rrset.rtype());
-        if self.from.is_some_and(|from| key < *from) || !self.filter.admits(&found) || !admits(&found) {
+        if self.from.is_some_and(|from| key < *from)
+            || !self.filter.admits(&found)
+            || !(self.admits)(&key.0, key.1)
+        {
             return;
         }
         self.best.entry(key).or_default().push(found);

@@ -50,6 +50,11 @@ impl Declared {
         rrsets.into_iter().map(|(rrset, _)| rrset).collect()
     }
 
+    /// The source of the zone has something at a name.
+    pub fn has(&self, name: &Name) -> bool {
+        self.zone().and_then(|zone| zone.node_of(name)).is_some()
+    }
+
     /// Records of other sources can be served in it.
     pub fn takes_others(&self) -> bool {
         self.zone().is_some_and(|zone| !is_signed(zone))

@@ -86,9 +86,8 @@ async fn list(
         return Ok(response);
     }
     let (records, next) = blocking(move || {
-        let admits = |found: &Found| {
-            let owner = found.rrset.owner();
-            caller.may_read(owner, found.rrset.rtype())
+        let admits = |owner: &Name, rtype: RecordType| {
+            caller.may_read(owner, rtype)
                 && listing.prefix.as_ref().is_none_or(|prefix| owner.to_string().starts_with(prefix))
         };
         let page = store.list_where(&listing.filter, listing.from.as_ref(), listing.limit, admits);
