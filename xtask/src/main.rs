@@ -5,6 +5,7 @@ mod count;
 mod fuzz;
 mod hostile;
 mod peers;
+mod schemathesis;
 mod shell;
 mod shuttle;
 mod test;
@@ -37,6 +38,8 @@ enum Command {
     Bench(bench::Args),
     /// Counts the instructions of answers under valgrind; fails if any kind of answer takes more than its limit.
     Count(count::Args),
+    /// Asks the API everything its description allows, and much that it does not.
+    ConformApi(schemathesis::Args),
     /// Attacks ours, Knot and NSD on loopback, and writes down what legitimate clients still get.
     Hostile(hostile::Args),
 }
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Shuttle => shuttle::run(),
         Command::Bench(args) => bench::run(&args),
         Command::Count(args) => count::run(&args),
+        Command::ConformApi(args) => schemathesis::run(&args),
         Command::Hostile(args) => hostile::run(&args),
     };
     match result {

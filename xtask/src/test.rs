@@ -7,12 +7,12 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::peers::{self, Peer, TEST_PEERS, VALGRIND};
-use crate::{count, shell, shuttle};
+use crate::{count, schemathesis, shell, shuttle};
 
 /// Tells the tests whether a missing peer is a failure (`required`) or a named skip (`optional`).
 const PEERS_VARIABLE: &str = "TEST_PEERS";
 /// Tells the comparisons with other servers which program is ours.
-const SUBJECT_VARIABLE: &str = "TEST_SUBJECT";
+pub const SUBJECT_VARIABLE: &str = "TEST_SUBJECT";
 /// Tells the slow suites to run at their full sizes.
 const HEAVY_VARIABLE: &str = "TEST_HEAVY";
 /// Cases per property with `--heavy`; proptest's own default is 256.
@@ -30,14 +30,16 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let (peers, mut skips) = provide_peers()?;
     let runner = provide_counting(&mut skips)?;
+    let schemathesis = provide_schemathesis(&mut skips)?;
     for skip in &skips {
         println!("{skip}");
     }
+    let subject = shell::target_folder().join("ci").join("jw238dns");
     let environment = |command: &mut Command| {
         command.env(PEERS_VARIABLE, peers);
         // Built along with the tests, for those of the program itself; asking cargo again would build it with fewer features
         // of its dependencies, and so all of them once more.
-        command.env(SUBJECT_VARIABLE, shell::target_folder().join("ci").join("jw238dns"));
+        command.env(SUBJECT_VARIABLE, &subject);
         if args.heavy {
             command.env(HEAVY_VARIABLE, "1");
             if env::var_os("PROPTEST_CASES").is_none() {
@@ -75,6 +77,9 @@ pub fn run(args: &Args) -> Result<()> {
 
     // All run, so that one look shows all that is broken.
     let mut outcomes = vec![shell::run(&mut tests), shell::run(&mut doc_tests), shell::run(&mut benchmarks)];
+    if let Some(schemathesis) = schemathesis {
+        outcomes.push(schemathesis::conform(&schemathesis, &subject, schemathesis::EXAMPLES));
+    }
     if let Some(runner) = runner {
         outcomes.push(count::count(&runner));
     }
@@ -132,12 +137,27 @@ fn provide_counting(skips: &mut Vec<String>) -> Result<Option<PathBuf>> {
         skips.push(format!("SKIP limits of instructions: {reason}"));
         return Ok(None);
     }
-    let asked_to_skip = env::var(PEERS_VARIABLE).is_ok_and(|value| value == "optional");
-    match count::provide_runner(!asked_to_skip) {
-        Ok(runner) => Ok(Some(runner)),
-        Err(error) if env::var(PEERS_VARIABLE).is_ok_and(|value| value == "required") => Err(error),
+    provide(count::provide_runner, VALGRIND.suite, skips)
+}
+
+/// The program that asks the API everything; without it, a line more in `skips`.
+fn provide_schemathesis(skips: &mut Vec<String>) -> Result<Option<PathBuf>> {
+    provide(schemathesis::provide, "conformance: the API asked by schemathesis", skips)
+}
+
+/// A program that is installed where it is missing, unless peers are optional; without it, a line more in `skips`, unless they
+/// are required.
+fn provide(
+    program: impl Fn(bool) -> Result<PathBuf>,
+    suite: &str,
+    skips: &mut Vec<String>,
+) -> Result<Option<PathBuf>> {
+    let is = |wanted| env::var(PEERS_VARIABLE).is_ok_and(|value| value == wanted);
+    match program(!is("optional")) {
+        Ok(program) => Ok(Some(program)),
+        Err(error) if is("required") => Err(error),
         Err(error) => {
-            skips.push(format!("SKIP {}: {error:#}", VALGRIND.suite));
+            skips.push(format!("SKIP {suite}: {error:#}"));
             Ok(None)
         }
     }
