@@ -43,7 +43,7 @@ use self::call::Call;
 use self::connection::Connections;
 pub use self::error::ClientError;
 pub use self::events::{Events, Received};
-pub use self::routes::{RecordFilter, Revision};
+pub use self::routes::{HistoryFilter, RecordFilter, Revision};
 
 /// How long an answer may take, unless told otherwise.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::header;
 use axum::routing::get;
+use serde_json::Value;
 use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
@@ -52,7 +53,14 @@ const COMMON: [(&str, &str); 4] = [
 ];
 
 /// The description of the API that the router serves, as OpenAPI 3.1.
-pub fn openapi() -> OpenApi {
+pub fn openapi() -> Value {
+    // Maps with text for keys, strings and numbers can always be written.
+    let mut document = serde_json::to_value(document()).unwrap_or_default();
+    name_formats(&mut document);
+    document
+}
+
+fn document() -> OpenApi {
     let base = OpenApiBuilder::new()
         .info(
             InfoBuilder::new()
@@ -88,14 +96,27 @@ pub fn openapi() -> OpenApi {
 
 /// Serves the document; needs no token.
 pub(crate) fn router() -> Router {
-    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
-        // Maps with text for keys, strings and numbers can always be written.
-        openapi().to_json().unwrap_or_default().into()
-    });
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| openapi().to_string().into());
     Router::new().route(
         "/openapi.json",
         get(async || ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.clone())),
     )
+}
+
+/// Gives formats of unsigned numbers their names in the registry of OpenAPI, which utoipa writes with a hyphen.
+fn name_formats(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(Value::String(format)) = fields.get_mut("format")
+                && let Some(bits) = format.strip_prefix("u-int")
+            {
+                *format = format!("uint{bits}");
+            }
+            fields.values_mut().for_each(name_formats);
+        }
+        Value::Array(values) => values.iter_mut().for_each(name_formats),
+        _ => {}
+    }
 }
 
 /// What the data of a server-sent event is, which no response refers to.

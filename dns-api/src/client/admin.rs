@@ -29,6 +29,14 @@ impl Client {
         Call::new(self, Method::GET, &["tokens"]).read().await
     }
 
+    /// One token, by its public part.
+    ///
+    /// # Errors
+    /// As [`create_token`](Self::create_token).
+    pub async fn token(&self, id: &str) -> Result<TokenInfo, ClientError> {
+        Call::new(self, Method::GET, &["tokens", id]).read().await
+    }
+
     /// The token of this client.
     ///
     /// # Errors

@@ -8,8 +8,9 @@ use hyper::header::{IF_MATCH, IF_NONE_MATCH};
 use super::call::Call;
 use super::{Client, ClientError, Events};
 use crate::model::{
-    ChangeRequest, ChangeSetAnswer, Checked, Deleted, DnsTest, History, Imported, Record, RecordPut,
-    RecordSpec, Records, Reloaded, Resolution, Status, Written, Zone, ZoneSpec, ZoneWritten, Zones,
+    ChangeRequest, ChangeSetAnswer, Checked, Deleted, DnsTest, History, HistoryEntry, Imported, Record,
+    RecordPut, RecordSpec, Records, Reloaded, Resolution, Status, Written, Zone, ZoneSpec, ZoneWritten,
+    Zones,
 };
 
 /// What a zone file is sent as.
@@ -31,6 +32,21 @@ pub struct RecordFilter {
     /// Only those that are not served, or only those that are.
     pub shadowed: Option<bool>,
     /// How many names and types a page has at most.
+    pub limit: Option<usize>,
+}
+
+/// Which changes to list; all that are remembered by default.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct HistoryFilter {
+    /// Only those that concern names at or below this apex, or the zone itself.
+    pub zone: Option<String>,
+    /// Only those that concern this name or names below it.
+    pub name: Option<String>,
+    /// Only those of this kind of source.
+    pub source: Option<String>,
+    /// Only those whose author has this text in it.
+    pub author: Option<String>,
+    /// How many changes a page has at most.
     pub limit: Option<usize>,
 }
 
@@ -136,13 +152,22 @@ impl Client {
     }
 
     /// A page of the history, the newest first; `before` is `next` of the page before.
-    pub async fn history(&self, before: Option<u64>, limit: Option<usize>) -> Result<History, ClientError> {
-        self.call(Method::GET, &["changes"]).with("before", before).with("limit", limit).read().await
+    pub async fn history(&self, filter: &HistoryFilter, before: Option<u64>) -> Result<History, ClientError> {
+        let HistoryFilter { zone, name, source, author, limit } = filter;
+        let call = self.call(Method::GET, &["changes"]).with("before", before).with("limit", *limit);
+        let call = call.with("zone", zone.as_ref()).with("name", name.as_ref());
+        call.with("source", source.as_ref()).with("author", author.as_ref()).read().await
     }
 
-    /// Undoes a change of the history.
-    pub async fn revert(&self, version: u64) -> Result<ChangeSetAnswer, ClientError> {
-        self.call(Method::POST, &["changes", &version.to_string(), "revert"]).read().await
+    /// One change of the history.
+    pub async fn change_at(&self, version: u64) -> Result<HistoryEntry, ClientError> {
+        self.call(Method::GET, &["changes", &version.to_string()]).read().await
+    }
+
+    /// Undoes a change of the history, or says what that would come to.
+    pub async fn revert(&self, version: u64, dry_run: bool) -> Result<ChangeSetAnswer, ClientError> {
+        let call = self.call(Method::POST, &["changes", &version.to_string(), "revert"]);
+        call.with("dry_run", dry_run.then_some(true)).read().await
     }
 
     /// Follows what changes: from a version on, or behind the event with an id, or from now on. See [`Events`].

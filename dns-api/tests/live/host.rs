@@ -1,15 +1,20 @@
 //! A server to manage, as small as it can be.
 
 use std::future::{Future, ready};
+use std::io::{Seek, Write};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use dns_api::Host;
 use dns_api::model::{Ask, RecordSpec, Reloaded, Resolution, ServerStatus};
 use dns_core::{Record, RecordType, Rrset};
+use dns_journal::{HistoryLimits, Memory};
 use dns_store::{Store, StoreOptions};
+
+/// What a backup has in it.
+pub const BACKUP: &[u8] = &[7; 300_000];
 
 pub struct TestHost {
     pub store: Store,
@@ -19,7 +24,9 @@ pub struct TestHost {
 
 impl Default for TestHost {
     fn default() -> Self {
-        Self { store: Store::new(StoreOptions::default()), dns: Vec::new(), reloaded: Mutex::default() }
+        let journal = Memory::new(HistoryLimits::default());
+        let store = Store::open(StoreOptions::default(), Arc::new(journal)).unwrap();
+        Self { store, dns: Vec::new(), reloaded: Mutex::default() }
     }
 }
 
@@ -84,6 +91,9 @@ impl Host for TestHost {
     }
 
     fn backup(&self) -> Result<std::fs::File, String> {
-        Err("nothing is kept".to_owned())
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(BACKUP).unwrap();
+        file.rewind().unwrap();
+        Ok(file)
     }
 }

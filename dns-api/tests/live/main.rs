@@ -3,4 +3,5 @@
 mod dns;
 mod events;
 mod host;
+mod routes;
 mod server;
