@@ -119,9 +119,14 @@ fn run(journal: &dyn Journal, received: &mpsc::Receiver<Staged>, store: &Weak<In
         let is_empty = batch == Batch::default();
         let kept = if is_empty { Ok(()) } else { journal.append(&batch) };
         let Some(store) = store.upgrade() else { return };
-        match kept {
-            Ok(()) => store.show_staged(all),
-            Err(error) => store.take_back(all, received, &error),
+        let (tickets, outcome) = match kept {
+            Ok(()) => (store.show_staged(all), Ok(())),
+            Err(error) => (store.take_back(all, received), Err(error)),
+        };
+        // Whoever has waited may drop the last handle next, and counts on the journal being closed by that.
+        drop(store);
+        for ticket in tickets {
+            ticket.tell(outcome.clone());
         }
     }
 }

@@ -11,8 +11,8 @@ use tokio::sync::broadcast;
 use crate::commit::{Next, Writer};
 use crate::event::Event;
 use crate::fold::{self, Folder};
-use crate::journal::{Batch, Entry, JournalError, Marks};
-use crate::keeper::{Keeper, Marked, Pending, Staged};
+use crate::journal::{Batch, Entry, Marks};
+use crate::keeper::{Issuer, Keeper, Marked, Pending, Staged};
 use crate::state::State;
 use crate::store::Store;
 use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError, Published, mpsc};
@@ -320,8 +320,9 @@ impl Inner {
         }
     }
 
-    /// Makes transactions visible that are safe by now, and tells everybody.
-    pub fn show_staged(&self, all: Vec<Staged>) {
+    /// Makes transactions visible that are safe by now, and tells everybody but those who wait for them: returns their
+    /// tickets.
+    pub fn show_staged(&self, all: Vec<Staged>) -> Vec<Issuer> {
         let mut turn = self.turn();
         for staged in &all {
             if let Some(state) = &staged.state {
@@ -345,13 +346,11 @@ impl Inner {
             tickets.extend(staged.ticket);
         }
         self.settle(turn);
-        for ticket in tickets {
-            ticket.tell(Ok(()));
-        }
+        tickets
     }
 
-    /// Takes back what the journal could not keep, and all that was built on it.
-    pub fn take_back(&self, mut all: Vec<Staged>, queue: &mpsc::Receiver<Staged>, error: &JournalError) {
+    /// Takes back what the journal could not keep, and all that was built on it. Returns the tickets of those who wait.
+    pub fn take_back(&self, mut all: Vec<Staged>, queue: &mpsc::Receiver<Staged>) -> Vec<Issuer> {
         let mut turn = self.turn();
         // Nobody can stage anything more before the turn is given back.
         while let Ok(staged) = queue.try_recv() {
@@ -365,9 +364,7 @@ impl Inner {
         turn.marked.forget();
         turn.staged -= all.iter().filter(|staged| staged.is_counted).count();
         self.settle(turn);
-        for ticket in all.into_iter().filter_map(|staged| staged.ticket) {
-            ticket.tell(Err(error.clone()));
-        }
+        all.into_iter().filter_map(|staged| staged.ticket).collect()
     }
 
     fn settle(&self, turn: MutexGuard<'_, Turn>) {

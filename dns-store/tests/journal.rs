@@ -94,6 +94,18 @@ fn what_is_written_by_the_journals_sources_alone_comes_back_with_the_same_serial
 }
 
 #[test]
+fn the_journal_is_given_back_with_the_last_handle() {
+    // The thread that feeds the journal may be at any point when the last write is acknowledged.
+    for _ in 0..200 {
+        let journal = TestJournal::new();
+        let store = open(&journal);
+        store.create(&Source::Api, rrset("www.example.org. 300 A 192.0.2.1"), None).unwrap();
+        drop(store);
+        assert_eq!(Arc::strong_count(&journal), 1);
+    }
+}
+
+#[test]
 fn nobody_sees_what_is_not_safe() {
     let journal = TestJournal::new();
     let store = open(&journal);
