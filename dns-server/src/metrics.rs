@@ -243,6 +243,12 @@ impl Figures {
             records += entry.zone().map_or(0, dns_core::zone::Zone::record_count) as u64;
         }
         gauges(encoder, "dns_store_version", "Version of the catalog", [([], catalog.version())])?;
+        counters(
+            encoder,
+            "dns_store_journal_failures",
+            "Batches of changes that could not be kept, and so were not made",
+            [([], self.store.journal_failures())],
+        )?;
         let states = [("serving", serving), ("failed", failed.len() as u64)];
         gauges(
             encoder,

@@ -5,7 +5,9 @@
 //! everything that is not safe is taken back, and whoever waits for it is told.
 
 use std::collections::HashMap;
+use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
@@ -30,6 +32,8 @@ pub(crate) struct Keeper {
     /// Of a durable one.
     queue: Option<mpsc::Sender<Staged>>,
     thread: Option<thread::JoinHandle<()>>,
+    /// Batches that the journal could not keep.
+    pub failures: Arc<AtomicU64>,
 }
 
 /// A transaction that others build on, and nobody sees.
@@ -67,15 +71,16 @@ impl Keeper {
     /// Starts the thread if the journal is a durable one.
     pub fn start(journal: Arc<dyn Journal>, store: Weak<Inner>) -> Result<Self, JournalError> {
         if !journal.is_durable() {
-            return Ok(Self { journal, queue: None, thread: None });
+            return Ok(Self { journal, queue: None, thread: None, failures: Arc::default() });
         }
         let (queue, received) = mpsc::channel();
+        let failures = Arc::<AtomicU64>::default();
         let run = {
-            let journal = journal.clone();
-            move || run(journal.as_ref(), &received, &store)
+            let (journal, failures) = (journal.clone(), failures.clone());
+            move || run(journal.as_ref(), &received, &store, &failures)
         };
         match thread::Builder::new().name("journal".into()).spawn(run) {
-            Ok(thread) => Ok(Self { journal, queue: Some(queue), thread: Some(thread) }),
+            Ok(thread) => Ok(Self { journal, queue: Some(queue), thread: Some(thread), failures }),
             Err(error) => {
                 Err(JournalError::Unavailable(format!("cannot start the journal's thread: {error}")))
             }
@@ -107,7 +112,7 @@ impl Drop for Keeper {
     }
 }
 
-fn run(journal: &dyn Journal, received: &mpsc::Receiver<Staged>, store: &Weak<Inner>) {
+fn run(journal: &dyn Journal, received: &mpsc::Receiver<Staged>, store: &Weak<Inner>, failures: &AtomicU64) {
     while let Ok(first) = received.recv() {
         let mut all = vec![first];
         while all.len() < BATCH_MAX
@@ -117,7 +122,10 @@ fn run(journal: &dyn Journal, received: &mpsc::Receiver<Staged>, store: &Weak<In
         }
         let batch = batch(&mut all);
         let is_empty = batch == Batch::default();
-        let kept = if is_empty { Ok(()) } else { journal.append(&batch) };
+        let kept = if is_empty { Ok(()) } else { append(journal, &batch) };
+        if kept.is_err() {
+            failures.fetch_add(1, Relaxed);
+        }
         let Some(store) = store.upgrade() else { return };
         let (tickets, outcome) = match kept {
             Ok(()) => (store.show_staged(all), Ok(())),
@@ -129,6 +137,12 @@ fn run(journal: &dyn Journal, received: &mpsc::Receiver<Staged>, store: &Weak<In
             ticket.tell(outcome.clone());
         }
     }
+}
+
+/// Keeps a batch. A journal that panics has not kept it: were this thread to end, others would wait for it for ever.
+fn append(journal: &dyn Journal, batch: &Batch) -> Result<(), JournalError> {
+    let appended = panic::catch_unwind(AssertUnwindSafe(|| journal.append(batch)));
+    appended.unwrap_or_else(|_| Err(JournalError::Damaged("the journal has broken down".to_owned())))
 }
 
 fn batch(all: &mut [Staged]) -> Batch {

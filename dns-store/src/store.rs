@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use dns_backend::{CatalogReader, Catalogs};
 use dns_core::{
@@ -70,6 +71,11 @@ impl Store {
     /// What durable sources write is kept on disk before anybody sees it.
     pub fn is_durable(&self) -> bool {
         self.inner.keeper().is_some_and(Keeper::is_durable)
+    }
+
+    /// Batches of changes that the journal could not keep since the start; nothing of them was ever visible.
+    pub fn journal_failures(&self) -> u64 {
+        self.inner.keeper().map_or(0, |keeper| keeper.failures.load(Relaxed))
     }
 
     /// A handle for somebody in particular: the history names them as the author of what is written by it.

@@ -183,6 +183,19 @@ fn what_the_journal_cannot_keep_is_taken_back_with_all_that_was_built_on_it() {
 }
 
 #[test]
+fn a_journal_that_breaks_down_keeps_nobody_waiting() {
+    let journal = TestJournal::new();
+    let store = open(&journal);
+    journal.fail(Some("panic"));
+    let www = || rrset("www.example.org. 300 A 192.0.2.1");
+    let error = store.create(&Source::Api, www(), None).unwrap_err();
+    assert!(matches!(&error, StoreError::NotDurable(JournalError::Damaged(_))), "{error:?}");
+    assert_eq!(store.journal_failures(), 1);
+    store.hot_reload(&Source::Config, &[www()]).unwrap();
+    assert_eq!(served(&store, "www.example.org.", RecordType::A).as_deref(), Some("300 A 192.0.2.1"));
+}
+
+#[test]
 fn the_history_says_who_has_changed_what_and_can_be_undone() {
     let journal = TestJournal::new();
     let store = open(&journal);

@@ -114,6 +114,7 @@ impl Journal for TestJournal {
         }
         gate.waiting -= 1;
         if let Some(why) = &gate.fails {
+            assert!(why != "panic", "as it was told to");
             return Err(JournalError::Unavailable(why.clone()));
         }
         drop(gate);
