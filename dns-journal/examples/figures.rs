@@ -52,9 +52,9 @@ fn main() -> Outcome {
 
 fn measure(folder: &Path) -> Outcome {
     for size in [1, 16, 256] {
-        let (bare, ours) = appends(folder, size)?;
+        let (bare, ours, slowest) = appends(folder, size)?;
         println!(
-            "batches of {size:3}: {ours:7.0} entries/s, bare table {bare:7.0}, ratio {:.2}",
+            "batches of {size:3}: {ours:7.0} entries/s, bare table {bare:7.0}, ratio {:.2}, slowest append {slowest:.1?}",
             ours / bare
         );
     }
@@ -79,12 +79,14 @@ fn run(arguments: &[&str]) {
     }
 }
 
-/// Entries per second: in a bare table, and in a journal. In turns, so that both see the same disk.
-fn appends(folder: &Path, size: u64) -> Outcome<(f64, f64)> {
+/// Entries per second, in a bare table and in a journal, and the journal's slowest append. In turns, so that both see
+/// the same disk.
+fn appends(folder: &Path, size: u64) -> Outcome<(f64, f64, Duration)> {
     let (path, place) = (folder.join("bare"), folder.join("journal"));
     let database = Database::create(&path)?;
     let journal = Folder::open(&place)?;
-    let (mut bare, mut ours, mut version) = (Duration::ZERO, Duration::ZERO, 0_u64);
+    let (mut bare, mut ours, mut slowest, mut version) =
+        (Duration::ZERO, Duration::ZERO, Duration::ZERO, 0_u64);
     for _ in 0..20 {
         let until = Instant::now() + Duration::from_millis(200);
         let mut batches = Vec::new();
@@ -99,7 +101,9 @@ fn appends(folder: &Path, size: u64) -> Outcome<(f64, f64)> {
             batches.push(batch(entries));
             let start = Instant::now();
             journal.append(&batches[batches.len() - 1])?;
-            ours += start.elapsed();
+            let time = start.elapsed();
+            ours += time;
+            slowest = slowest.max(time);
         }
         let start = Instant::now();
         for batch in &batches {
@@ -119,7 +123,7 @@ fn appends(folder: &Path, size: u64) -> Outcome<(f64, f64)> {
     fs::remove_file(path)?;
     fs::remove_dir_all(place)?;
     let rate = |time: Duration| version as f64 / time.as_secs_f64();
-    Ok((rate(bare), rate(ours)))
+    Ok((rate(bare), rate(ours), slowest))
 }
 
 fn fill(journal: &Folder) -> Outcome {

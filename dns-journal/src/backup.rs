@@ -23,9 +23,6 @@ use crate::{Folder, FolderError, lag};
 /// The journal that a restored one has replaced.
 const FORMER_FILE: &str = "journal.redb.before-restore";
 
-/// A copy that is on its way to somebody who has asked for a file without a name.
-const COPY_FILE: &str = "backup.tmp";
-
 /// Rows that are copied in one transaction.
 const CHUNK_ROWS: usize = 4_096;
 
@@ -53,11 +50,9 @@ impl Folder {
     /// # Errors
     /// The copy cannot be written, or the journal cannot be read.
     pub fn backup(&self) -> Result<File, FolderError> {
-        let path = self.path().join(COPY_FILE);
-        let mut file = temporary(&path)?;
-        fs::remove_file(&path).map_err(FolderError::io(&path))?;
-        write(self.log(), &file, &path)?;
-        file.seek(SeekFrom::Start(0)).map_err(FolderError::io(&path))?;
+        let mut file = self.nameless_file()?;
+        write(self.log(), &file, self.path())?;
+        file.seek(SeekFrom::Start(0)).map_err(FolderError::io(self.path()))?;
         Ok(file)
     }
 }

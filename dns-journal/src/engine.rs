@@ -167,6 +167,15 @@ impl Engine {
         match read(&opened, &work) {
             // A failed write has closed the database under our feet.
             Err(Fault::Database(_)) if !self.is_current(&opened) => self.read_once(work),
+            // A read has failed before, and the database does nothing more; the disk may be well again.
+            Err(Fault::Database(redb::Error::PreviousIo)) => {
+                let mut writer = self.writer();
+                if self.is_current(&opened) {
+                    self.close(&mut writer, opened);
+                }
+                drop(writer);
+                self.read_once(work)
+            }
             result => result.map_err(|fault| fault.at(&self.place)),
         }
     }

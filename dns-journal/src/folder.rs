@@ -4,7 +4,7 @@ mod place;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dns_store::{Batch, Entry, Journal, JournalError, Kept, Marks};
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, TableError};
@@ -18,6 +18,9 @@ use crate::tables::{FORMAT, META, META_FORMAT};
 use crate::worker::Worker;
 use crate::{FolderError, HistoryLimits};
 
+/// A copy that is on its way to somebody who has asked for a file without a name.
+const COPY_FILE: &str = "backup.tmp";
+
 /// A journal in a folder of its own.
 ///
 /// What it has acknowledged survives the end of the process, however that comes, and as far as the disk keeps what it has
@@ -30,6 +33,8 @@ pub struct Folder {
     worker: Worker,
     log: Arc<Log>,
     path: PathBuf,
+    /// Held while a file without a name is made, since it has one for a moment.
+    naming: Mutex<()>,
     _lock: Lock,
 }
 
@@ -58,7 +63,7 @@ impl Folder {
         let engine = open_file(&file_path, Some(path.to_owned()))?;
         let log = Arc::new(Log::open(engine)?);
         let worker = Worker::start(Arc::clone(&log), limits).map_err(FolderError::io(path))?;
-        Ok(Self { worker, log, path: path.to_owned(), _lock: lock })
+        Ok(Self { worker, log, path: path.to_owned(), naming: Mutex::new(()), _lock: lock })
     }
 
     /// Where it is.
@@ -89,6 +94,15 @@ impl Folder {
     /// The value is still kept.
     pub fn forget(&self, namespace: &str, key: &str) -> Result<(), JournalError> {
         self.log.keep(namespace, key, None)
+    }
+
+    /// An empty file without a name, on the disk of the folder.
+    pub(crate) fn nameless_file(&self) -> Result<File, FolderError> {
+        let _naming = self.naming.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = self.path.join(COPY_FILE);
+        let file = temporary(&path)?;
+        fs::remove_file(&path).map_err(FolderError::io(&path))?;
+        Ok(file)
     }
 
     pub(crate) fn log(&self) -> &Log {

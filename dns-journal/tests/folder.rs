@@ -1,7 +1,7 @@
 //! Folders that are no good, folders in use, and copies of folders.
 
 use std::fs::{self, File, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -83,6 +83,28 @@ fn a_folder_that_anybody_may_write_to_is_refused() {
     fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
     check_refused(&path, "0777");
     assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+}
+
+/// Only the administrator can make such a folder; nobody else runs into it.
+#[test]
+fn what_the_administrator_makes_belongs_to_the_owner_of_the_folder() {
+    let parent = tempdir().unwrap();
+    let path = parent.path().join("data");
+    fs::create_dir(&path).unwrap();
+    let (user, group) = (12_345, 54_321);
+    if chown(&path, Some(user), Some(group)).is_err() {
+        eprintln!("skipped: only the administrator may give folders away");
+        return;
+    }
+    let journal = Folder::open(&path).unwrap();
+    journal.backup_to(parent.path().join("backup")).unwrap();
+    drop(journal);
+    restore_backup(parent.path().join("backup"), &path, true).unwrap();
+    for entry in fs::read_dir(&path).unwrap() {
+        let entry = entry.unwrap();
+        let metadata = entry.metadata().unwrap();
+        assert_eq!((metadata.uid(), metadata.gid()), (user, group), "{:?}", entry.path());
+    }
 }
 
 #[test]

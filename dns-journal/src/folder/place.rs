@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::Path;
 
 use crate::FolderError;
@@ -82,6 +82,7 @@ fn lock(folder: &Path) -> Result<Lock, FolderError> {
         }
         Err(TryLockError::Error(error)) => return Err(FolderError::io(path)(error)),
     }
+    give_to_owner(&file, folder).map_err(FolderError::io(&path))?;
     // The number is for messages alone: where there is no space for it, the lock holds as well.
     let noted = file
         .set_len(0)
@@ -136,7 +137,21 @@ pub(crate) fn temporary(path: &Path) -> Result<File, FolderError> {
     }
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true).mode(0o600);
-    options.open(path).map_err(FolderError::io(path))
+    let file = options.open(path).map_err(FolderError::io(path))?;
+    if let Some(folder) = path.parent() {
+        give_to_owner(&file, folder).map_err(FolderError::io(path))?;
+    }
+    Ok(file)
+}
+
+/// What the administrator makes in the folder of another user belongs to that user, whose server could not open it
+/// otherwise.
+fn give_to_owner(file: &File, folder: &Path) -> io::Result<()> {
+    let folder = fs::metadata(folder)?;
+    if folder.uid() == nix::unistd::geteuid().as_raw() {
+        return Ok(());
+    }
+    fchown(file, Some(folder.uid()), Some(folder.gid()))
 }
 
 /// Makes sure that the names in a folder are on disk.

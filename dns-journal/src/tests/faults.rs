@@ -1,14 +1,16 @@
 //! The disk fails at each operation in turn, and works again later: what was acknowledged is there, and nothing else.
 
 use std::io;
+use std::slice::from_ref;
 use std::sync::{Arc, Mutex};
 
+use dns_core::{RecordType, Rrset};
 use dns_store::{Batch, Entry, Journal, JournalError, Kept, Marks};
 use redb::{Database, StorageBackend};
 
 use super::{Model, entry, name, rrset};
 use crate::HistoryLimits;
-use crate::engine::Engine;
+use crate::engine::{CACHE_OCTETS, Engine};
 use crate::log::{self, Log};
 
 /// What a file holds.
@@ -24,6 +26,7 @@ struct Disk {
     /// Operations that change something, so far.
     operations: usize,
     failure: Option<Failure>,
+    cannot_read: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +92,9 @@ impl StorageBackend for Faulty {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let disk = self.0.lock().unwrap();
+        if disk.cannot_read {
+            return Err(failed());
+        }
         let from = disk.image.get(offset as usize..).and_then(|rest| rest.get(..out.len()));
         out.copy_from_slice(from.ok_or(io::ErrorKind::UnexpectedEof)?);
         Ok(())
@@ -317,4 +323,27 @@ fn the_disk_fails_for_a_while() {
 #[test]
 fn the_disk_fails_for_a_while_and_half() {
     check_each(true, true);
+}
+
+#[test]
+fn a_disk_that_cannot_be_read_for_a_while_can_be_read_again() {
+    let file = Faulty::of(new_image());
+    let journal = Bare::open(Arc::new(file.clone())).unwrap();
+    // More than the database has memory for.
+    let text = [&[255], &[b'x'; 255][..]].concat().repeat(240);
+    let large = Rrset::new(name("example.org"), RecordType::TXT, 300, [text]).unwrap();
+    let count = 2 * CACHE_OCTETS as u64 / 61_440;
+    for first in (1..=count).step_by(32) {
+        let entries = (first..(first + 32).min(count + 1)).map(|version| entry(version, from_ref(&large)));
+        journal.append(&Batch { entries: entries.collect(), marks: Marks::default() }).unwrap();
+    }
+    let set_cannot_read = |cannot_read| file.0.lock().unwrap().cannot_read = cannot_read;
+    set_cannot_read(true);
+    for _ in 0..3 {
+        let error = journal.history(None, usize::MAX).map(drop).unwrap_err();
+        assert!(matches!(error, JournalError::Unavailable(_)), "{error}");
+    }
+    set_cannot_read(false);
+    assert_eq!(journal.history(None, usize::MAX).unwrap().len() as u64, count);
+    journal.append(&Batch { entries: vec![entry(count + 1, &[])], marks: Marks::default() }).unwrap();
 }
