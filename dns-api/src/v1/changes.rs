@@ -26,6 +26,8 @@ const CHANGES_MAX: usize = 10_000;
 const PRECONDITIONS_MAX: usize = 10_000;
 /// Letters of a comment.
 const COMMENT_MAX: usize = 200;
+/// Records that are shown of what was changed.
+const RECORDS_SHOWN: usize = 10_000;
 /// Octets of a request: room for as many changes as there may be, of some size.
 const BODY_OCTETS_MAX: usize = 16 << 20;
 
@@ -57,10 +59,10 @@ async fn apply(
     let write = Write::Changes(set.clone());
     if dry_run {
         let plan = write::plan(&api, write, Vec::new()).await.map_err(|error| failed(error, &set))?;
-        return Ok(axum::Json(write::planned(&plan, &api, &caller, usize::MAX)).into_response());
+        return Ok(axum::Json(write::planned(&plan, &api, &caller, RECORDS_SHOWN)).into_response());
     }
     let made = write::make(&api, author, write, Vec::new()).await.map_err(|error| failed(error, &set))?;
-    Ok(made.told(&made.answer(&api, &caller, usize::MAX)))
+    Ok(made.told(&made.answer(&api, &caller, RECORDS_SHOWN)))
 }
 
 /// Who it was for the history, and why.

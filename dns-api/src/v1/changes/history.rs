@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::unknown;
+use super::{RECORDS_SHOWN, unknown};
 use crate::api::Api;
 use crate::auth::Caller;
 use crate::convert;
@@ -27,8 +27,6 @@ const PAGE_MAX: usize = 1000;
 const CHUNK: usize = 256;
 /// Records of an entry that are shown among others.
 const RECORDS_LISTED: usize = 100;
-/// Records of an entry that are shown where it stands alone.
-const RECORDS_SHOWN: usize = 10_000;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(read))
@@ -59,7 +57,11 @@ struct HistoryQuery {
 /// The newest first; of each only what the token lets be read, and none of those of which it lets nothing be read.
 #[utoipa::path(
     get, path = "/changes", tag = "changes", operation_id = "listChanges", params(HistoryQuery),
-    responses((status = 200, description = "A page of the history", body = History), ReadProblems),
+    responses(
+        (status = 200, description = "A page of the history", body = History),
+        ReadProblems,
+        (status = 503, description = "The history cannot be read right now", body = Problem, content_type = "application/problem+json"),
+    ),
 )]
 async fn list(
     State(api): State<Arc<Api>>,
@@ -140,7 +142,11 @@ fn page(store: &Store, wanted: &Wanted, caller: &Caller) -> Result<History, Stor
 #[utoipa::path(
     get, path = "/changes/{version}", tag = "changes", operation_id = "readChange",
     params(("version" = u64, Path, description = "Version of the catalog that has it")),
-    responses((status = 200, description = "The change", body = HistoryEntry), ReadProblems),
+    responses(
+        (status = 200, description = "The change", body = HistoryEntry),
+        ReadProblems,
+        (status = 503, description = "The history cannot be read right now", body = Problem, content_type = "application/problem+json"),
+    ),
 )]
 async fn read(
     State(api): State<Arc<Api>>,

@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{history, unknown};
+use super::{RECORDS_SHOWN, history, unknown};
 use crate::api::Api;
 use crate::auth::Caller;
 use crate::convert;
@@ -54,11 +54,11 @@ async fn revert(
     let write = Write::Revert { version };
     if query.dry_run {
         let plan = write::plan(&api, write, Vec::new()).await.map_err(failed)?;
-        return Ok(axum::Json(write::planned(&plan, &api, &caller, usize::MAX)).into_response());
+        return Ok(axum::Json(write::planned(&plan, &api, &caller, RECORDS_SHOWN)).into_response());
     }
     let author = format!("{}: revert of {version}", caller.author()).into();
     let made = write::make(&api, author, write, Vec::new()).await.map_err(failed)?;
-    Ok(made.told(&made.answer(&api, &caller, usize::MAX)))
+    Ok(made.told(&made.answer(&api, &caller, RECORDS_SHOWN)))
 }
 
 /// All of it must be the caller's to write. Who may see nothing of it is not told that it is there.
