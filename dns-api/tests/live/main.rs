@@ -5,3 +5,4 @@ mod events;
 mod host;
 mod routes;
 mod server;
+mod tls;

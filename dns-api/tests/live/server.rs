@@ -8,7 +8,7 @@ use std::time::Duration;
 use dns_api::auth::{Authenticator, Grant, Guard, MemoryTokens, TokenId};
 use dns_api::client::Client;
 use dns_api::prometheus_client::registry::Registry;
-use dns_api::{Api, ApiLimits, FeedLimits, Limits, Listener, api_router};
+use dns_api::{Api, ApiLimits, FeedLimits, Limits, Listener, Tls, api_router};
 use dns_core::{Record, Rrset};
 use dns_store::Store;
 use tokio::sync::oneshot;
@@ -36,6 +36,14 @@ impl Server {
     }
 
     pub fn with(host: TestHost, limits: FeedLimits) -> Self {
+        Self::build(host, limits, None)
+    }
+
+    pub fn with_tls(tls: Tls) -> Self {
+        Self::build(TestHost::default(), FeedLimits::default(), Some(Arc::new(tls)))
+    }
+
+    fn build(host: TestHost, limits: FeedLimits, tls: Option<Arc<Tls>>) -> Self {
         let host = Arc::new(host);
         let authenticator =
             Arc::new(Authenticator::open(Arc::new(MemoryTokens::default()), ApiLimits::default()).unwrap());
@@ -43,6 +51,10 @@ impl Server {
         let api = Arc::new(Api::with_feed_limits(host.clone(), guard, limits));
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.address();
+        let listener = match tls {
+            Some(tls) => listener.with_tls(tls),
+            None => listener,
+        };
         let (stop, stopped) = oneshot::channel::<()>();
         let router = api_router(api.clone(), Registry::default());
         let task = tokio::spawn(async move {
