@@ -14,6 +14,9 @@ async fn all_but_the_open_paths_need_a_token() {
     for path in ["/health", "/ready", "/metrics", "/api/v1/openapi.json"] {
         assert_eq!(server.ask(&Ask::get(path)).await.status, 200, "{path}");
     }
+    let token = server.token(READ);
+    assert_eq!(server.ask(&Ask::get("/api/v1/nowhere").by(&token)).await.status, 404);
+    // As many as are answered before a client is slowed down.
     for path in
         ["/api/v1/tokens/self", "/api/v1/records", "/api/v1/status", "/api/v1/nowhere", "/", "/metrics/"]
     {

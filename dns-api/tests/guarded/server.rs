@@ -124,20 +124,16 @@ impl<'a> Ask<'a> {
 
     /// What is sent; the host is ours unless the headers name another.
     pub fn text(&self) -> String {
-        let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.path);
+        let mut lines = vec![format!("{} {} HTTP/1.1", self.method, self.path)];
         if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            text.push_str("Host: localhost\r\n");
+            lines.push("Host: localhost".to_owned());
         }
-        if let Some(token) = self.token {
-            text.push_str(&format!("Authorization: Bearer {token}\r\n"));
-        }
-        for (name, value) in &self.headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
-        }
+        lines.extend(self.token.map(|token| format!("Authorization: Bearer {token}")));
+        lines.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
         if !self.body.is_empty() {
-            text.push_str(&format!("Content-Length: {}\r\n", self.body.len()));
+            lines.push(format!("Content-Length: {}", self.body.len()));
         }
-        text + "Connection: close\r\n\r\n" + self.body
+        lines.join("\r\n") + "\r\nConnection: close\r\n\r\n" + self.body
     }
 }
 
