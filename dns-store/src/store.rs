@@ -47,8 +47,10 @@ impl Store {
     /// A store that has what a journal has kept, and gives it all that durable sources write from now on: what was
     /// acknowledged is there again when it is opened the next time. What others have written is not: they write it anew.
     ///
+    /// A journal that cannot be written for now, on a full disk, say, is no reason not to serve what it has.
+    ///
     /// # Errors
-    /// The journal cannot be read, or cannot be written.
+    /// The journal cannot be read, or is damaged.
     pub fn open(options: StoreOptions, journal: Arc<dyn Journal>) -> Result<Self, JournalError> {
         let store = Self::new(options);
         let restored = Restored::read(journal.as_ref(), store.view_name())?;
@@ -57,7 +59,14 @@ impl Store {
         let (version, derived_serial) = (next.version(), next.state.serials.derived);
         if journal.is_durable() {
             let marks = writing.turn.marked.begin(version, derived_serial);
-            journal.append(&Batch { entries: Vec::new(), marks })?;
+            match journal.append(&Batch { entries: Vec::new(), marks }) {
+                // What is there can be served, and the marks are tried again with the first change.
+                Err(error @ JournalError::Unavailable(_)) => {
+                    tracing::error!("changes cannot be kept for now: {error}");
+                    writing.turn.marked.forget();
+                }
+                appended => appended?,
+            }
         }
         let state = writing.accept(next);
         store.show(&mut writing, &state);

@@ -183,6 +183,21 @@ fn what_the_journal_cannot_keep_is_taken_back_with_all_that_was_built_on_it() {
 }
 
 #[test]
+fn what_was_kept_is_served_from_a_disk_that_is_full() {
+    let journal = TestJournal::new();
+    open(&journal).create(&Source::Api, rrset("www.example.org. 300 A 192.0.2.1"), None).unwrap();
+    let version = open(&journal).version();
+    journal.fail(Some("full"));
+    let store = open(&journal);
+    assert_eq!(served(&store, "www.example.org.", RecordType::A).as_deref(), Some("300 A 192.0.2.1"));
+    let create = || store.create(&Source::Api, rrset("ftp.example.org. 300 A 192.0.2.1"), None);
+    assert!(matches!(create(), Err(StoreError::NotDurable(_))));
+    journal.fail(None);
+    assert!(create().unwrap() > version);
+    assert!(journal.disk().version > Some(store.version()), "versions are marked again");
+}
+
+#[test]
 fn a_journal_that_breaks_down_keeps_nobody_waiting() {
     let journal = TestJournal::new();
     let store = open(&journal);
