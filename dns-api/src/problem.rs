@@ -11,7 +11,7 @@ use utoipa::{IntoResponses, ToSchema};
 use crate::model::{Problem, ProblemKind};
 
 /// Seconds after which a client may try again when the disk has failed it.
-const RETRY_AFTER: u32 = 5;
+pub(crate) const RETRY_AFTER: u32 = 5;
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 

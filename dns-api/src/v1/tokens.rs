@@ -12,6 +12,7 @@ use crate::api::Api;
 use crate::auth::{Authenticator, Caller, Grant, GrantSpec, ListedToken, Token, TokenId, TokensError};
 use crate::extract::{Json, Path};
 use crate::model::{Problem, ProblemKind, Timestamp, TokenInfo, TokenMade, TokenSpec, Tokens};
+use crate::problem::RETRY_AFTER;
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(own)).routes(routes!(show, revoke))
@@ -188,7 +189,8 @@ impl From<TokensError> for Problem {
             TokensError::NotKept(_) | TokensError::NotForgotten(_) => ProblemKind::NotDurable,
         };
         let text = error.to_string();
-        Self::new(kind, text.clone()).because([text])
+        let problem = Self::new(kind, text.clone()).because([text]);
+        if kind == ProblemKind::NotDurable { problem.retry_after(RETRY_AFTER) } else { problem }
     }
 }
 

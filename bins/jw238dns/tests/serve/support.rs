@@ -198,6 +198,12 @@ pub fn shown(reply: &[u8]) -> String {
 /// Asks over UDP. Datagrams may get lost, so it asks again.
 #[track_caller]
 pub fn ask(server: SocketAddr, question: &str) -> String {
+    shown(&ask_wire(server, question))
+}
+
+/// The same, with the reply as it came.
+#[track_caller]
+pub fn ask_wire(server: SocketAddr, question: &str) -> Vec<u8> {
     let query = query(question);
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
@@ -206,7 +212,7 @@ pub fn ask(server: SocketAddr, question: &str) -> String {
         let mut reply = [0; 4096];
         if let Ok(octets) = socket.recv(&mut reply) {
             assert_eq!(reply[..2], query[..2]);
-            return shown(&reply[..octets]);
+            return reply[..octets].to_vec();
         }
     }
     panic!("{server} does not answer {question}");
