@@ -131,22 +131,11 @@ impl Manager {
     }
 }
 
-/// Reads a certificate again when its files have changed, until the server stops.
+/// Looks after the files of a certificate until the server stops.
 pub(crate) async fn follow_certificate(tls: Arc<Tls>, mut stopped: watch::Receiver<()>) {
-    let mut check = tokio::time::interval(CERTIFICATE_CHECK);
-    check.tick().await;
-    loop {
-        tokio::select! {
-            _ = stopped.changed() => return,
-            _ = check.tick() => {
-                let tls = tls.clone();
-                match tokio::task::spawn_blocking(move || tls.reload_if_changed()).await {
-                    Ok(Ok(true)) => tracing::info!("the certificate was read again"),
-                    Ok(Err(error)) => tracing::error!("the certificate from before stays: {}", chain(&error)),
-                    Ok(Ok(false)) | Err(_) => {}
-                }
-            }
-        }
+    tokio::select! {
+        _ = stopped.changed() => {}
+        () = tls.follow(CERTIFICATE_CHECK) => {}
     }
 }
 

@@ -14,7 +14,9 @@ use crate::ledger::{Change, Ledger, Set};
 use crate::random::{Random, play};
 use crate::site::{Site, client, record, runtime, serial};
 use crate::support::{Process, ask, ask_wire};
-use crate::writer::{FLAT, PAIR, Round, Seen, Tokens, Writer, expected, is_as_expected, is_before, names, token, zone};
+use crate::writer::{
+    FLAT, PAIR, Round, Seen, Tokens, Writer, expected, is_as_expected, is_before, names, token, zone,
+};
 
 const WRITERS: usize = 8;
 /// How often a server is killed on one folder.
@@ -87,14 +89,13 @@ impl Game {
             author: "admin".to_owned(),
             records: names
                 .iter()
-                .map(|name| (((*name).to_owned(), "TXT".to_owned()), Some(Set::new(300, &[value.to_owned()]))))
+                .map(|name| {
+                    (((*name).to_owned(), "TXT".to_owned()), Some(Set::new(300, &[value.to_owned()])))
+                })
                 .collect(),
             ..Change::default()
         };
-        let done = BTreeMap::from([
-            (apex, change(&[FLAT], "apex")),
-            (pair, change(&PAIR, "both")),
-        ]);
+        let done = BTreeMap::from([(apex, change(&[FLAT], "apex")), (pair, change(&PAIR, "both"))]);
         self.ledger.check(&admin, &done, &mut Vec::new()).await;
     }
 
@@ -133,7 +134,8 @@ impl Game {
         drop(server);
         let (mut acknowledged, mut in_doubt) = (BTreeMap::new(), Vec::new());
         while let Some(ended) = running.join_next().await {
-            let (number, writer) = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+            let (number, writer) =
+                ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
             for (version, change) in writer.changes {
                 let twice = acknowledged.insert(version, change);
                 assert!(twice.is_none(), "version {version} was acknowledged twice");
@@ -174,7 +176,10 @@ impl Game {
                 let question = format!("{name} {rtype}");
                 let answer = ask(dns, &question);
                 let expected = expected(self.ledger.records.get(&(name.clone(), rtype.to_owned())));
-                assert!(is_as_expected(&answer, expected.as_deref()), "{question}: {answer} and not {expected:?}");
+                assert!(
+                    is_as_expected(&answer, expected.as_deref()),
+                    "{question}: {answer} and not {expected:?}"
+                );
             }
         }
         let [left, right] = PAIR.map(|name| ask(dns, &format!("{name} TXT")));
@@ -212,7 +217,8 @@ impl Game {
             }
             there.retain(|_, name| !tokens.made_in_doubt.contains(name));
         }
-        let unknown = |name: &String| *name != "admin" && !self.writers.iter().any(|(writer, _)| writer == name);
+        let unknown =
+            |name: &String| *name != "admin" && !self.writers.iter().any(|(writer, _)| writer == name);
         let unknown: Vec<&String> = there.values().filter(|name| unknown(name)).collect();
         assert!(unknown.is_empty(), "nobody has made {unknown:?}");
         // One of each by its secret; whoever shows too many wrong ones is kept waiting.

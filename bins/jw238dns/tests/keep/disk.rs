@@ -113,13 +113,18 @@ fn a_disk_that_turns_read_only_takes_no_changes_until_it_is_writable() {
         let admin = site.admin(&server);
         let mut kept = begin(&admin).await;
         if !change_attributes("+i", &journal) {
-            println!("skipped: a_disk_that_turns_read_only_takes_no_changes_until_it_is_writable needs chattr");
+            println!(
+                "skipped: a_disk_that_turns_read_only_takes_no_changes_until_it_is_writable needs chattr"
+            );
             return;
         }
         let writable = Writable(&journal);
         if let Ok(written) = admin.create_record(&record("probe.flat.test. TXT probe")).await {
             drop(writable);
-            println!("skipped: here immutable files that are open can be written: version {}", written.version);
+            println!(
+                "skipped: here immutable files that are open can be written: version {}",
+                written.version
+            );
             return;
         }
         let problem = refused(&admin, &mut kept).await;
@@ -150,11 +155,7 @@ fn change_attributes(change: &str, path: &Path) -> bool {
 }
 
 /// A command by way of a shell, which does something before.
-pub fn shell<'a>(
-    plain: &Command,
-    script: &str,
-    words: impl Iterator<Item = &'a std::ffi::OsStr>,
-) -> Command {
+pub fn shell<'a>(plain: &Command, script: &str, words: impl Iterator<Item = &'a std::ffi::OsStr>) -> Command {
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", script]).arg(plain.get_program()).args(words);
     shell.env_clear();

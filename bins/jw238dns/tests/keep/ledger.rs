@@ -59,7 +59,11 @@ impl Ledger {
     ) {
         let found = history(client).await;
         for (version, entry) in &self.entries {
-            assert_eq!(found.get(version), Some(entry), "version {version} of the history has become another");
+            assert_eq!(
+                found.get(version),
+                Some(entry),
+                "version {version} of the history has become another"
+            );
         }
         for (version, change) in acknowledged {
             let entry = found.get(version);
@@ -91,7 +95,8 @@ impl Ledger {
     pub fn has_seen(&self, key: &Key, set: &Set) -> bool {
         let is_here = |entry: &HistoryEntry| {
             entry.records.iter().any(|change| {
-                (&change.name, &change.rtype) == (&key.0, &key.1) && set_of(change.after.as_ref()).as_ref() == Some(set)
+                (&change.name, &change.rtype) == (&key.0, &key.1)
+                    && set_of(change.after.as_ref()).as_ref() == Some(set)
             })
         };
         self.entries.values().rev().any(is_here)
@@ -190,7 +195,8 @@ fn without_serial(records: &[RecordSpec]) -> Vec<RecordSpec> {
     let mut records = records.to_vec();
     for record in records.iter_mut().filter(|record| record.rtype == "SOA") {
         let fields = record.value.clone().into_vec().concat();
-        let fields = fields.split(' ').enumerate().filter(|(at, _)| *at != 2).map(|(_, field)| field.to_owned());
+        let fields =
+            fields.split(' ').enumerate().filter(|(at, _)| *at != 2).map(|(_, field)| field.to_owned());
         record.value = fields.collect::<Vec<_>>().into();
     }
     records

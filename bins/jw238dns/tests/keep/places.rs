@@ -70,10 +70,7 @@ fn the_sample_keeps_its_data_where_the_system_or_the_user_has_a_place() {
     for (variables, place) in [
         (vec![("HOME", at("home"))], "home/.local/share/jw238dns"),
         (vec![("HOME", at("home")), ("XDG_DATA_HOME", at("xdg"))], "xdg/jw238dns"),
-        (
-            vec![("HOME", at("home")), ("XDG_DATA_HOME", at("xdg")), ("STATE_DIRECTORY", at("state"))],
-            "state",
-        ),
+        (vec![("HOME", at("home")), ("XDG_DATA_HOME", at("xdg")), ("STATE_DIRECTORY", at("state"))], "state"),
     ] {
         let place = at(place);
         for start in 0..2 {

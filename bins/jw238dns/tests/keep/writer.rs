@@ -211,9 +211,7 @@ impl Writer {
                     let record = spec(&key, &Set::new(set.ttl, gone));
                     (Step::Remove { record }, (!left.is_empty()).then(|| Set::new(before.ttl, left)))
                 }
-                (2, Some(_)) => {
-                    (Step::Delete { name: key.0.clone(), rtype: Some(key.1.clone()) }, None)
-                }
+                (2, Some(_)) => (Step::Delete { name: key.0.clone(), rtype: Some(key.1.clone()) }, None),
                 _ => (Step::Put { record: spec(&key, &set) }, Some(set)),
             };
             steps.push(step);
@@ -314,7 +312,11 @@ impl Writer {
         let question = format!("{} {}", key.0, key.1);
         let expected = expected(self.records.get(key));
         if let Some(reply) = self.ask(&question).await {
-            assert!(is_as_expected(&shown(&reply), expected.as_deref()), "{question}: {} and not {expected:?}", shown(&reply));
+            assert!(
+                is_as_expected(&shown(&reply), expected.as_deref()),
+                "{question}: {} and not {expected:?}",
+                shown(&reply)
+            );
         }
     }
 
