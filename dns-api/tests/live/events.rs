@@ -179,7 +179,7 @@ async fn a_client_that_does_not_read_holds_up_nobody_and_is_told_to_read_anew() 
         told.push_str(&String::from_utf8_lossy(&octets));
     };
     let reset = "event: reset".to_owned();
-    read_until(&[reset.clone()]).await;
+    read_until(std::slice::from_ref(&reset)).await;
     // It may have been behind more than once before it got that far.
     for number in 0..400 {
         create(&server.store, &format!("last{number}.example.org. A 192.0.2.1"));
