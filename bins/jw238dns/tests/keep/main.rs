@@ -3,6 +3,7 @@
 //! A few rounds of each by default, hundreds with `TEST_HEAVY=1`. Every failure names its seed; `TEST_SEED` plays one again, as
 //! far as threads and disks let it.
 
+mod commands;
 mod crash;
 mod disk;
 mod early;

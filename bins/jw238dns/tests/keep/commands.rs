@@ -1,0 +1,135 @@
+//! The commands that manage a server: backups, and tokens.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Output;
+
+use dns_api::model::{RecordSpec, ZoneSpec};
+
+use crate::site::{Site, client, runtime};
+use crate::support::{Process, command};
+
+fn run(site: &Site, words: &[&str]) -> Output {
+    command(site.folder.path(), &[words, &["--config", "config.yaml"]].concat()).output().unwrap()
+}
+
+#[track_caller]
+fn expect(output: &Output, code: i32, text: &str) -> String {
+    let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{out}{error}");
+    assert!(error.contains(text), "{text} in {error}");
+    out.into_owned()
+}
+
+fn url(server: &Process) -> String {
+    format!("http://{}", server.http())
+}
+
+fn record(name: &str, value: &str) -> RecordSpec {
+    let (name, value) = (name.to_owned(), vec![value.to_owned()].into());
+    RecordSpec { name, rtype: "A".to_owned(), ttl: Some(300), value }
+}
+
+#[test]
+fn a_backup_of_a_server_that_runs_is_restored_into_one_that_does_not() {
+    let site = Site::new("", "");
+    let server = site.start();
+    let admin = site.admin(&server);
+    let runtime = runtime();
+    let zone = ZoneSpec { name: "example.org".to_owned(), soa: None, ns: None, ttl: None };
+    runtime.block_on(admin.create_zone(&zone)).unwrap();
+    runtime.block_on(admin.create_record(&record("www.example.org", "192.0.2.1"))).unwrap();
+    let copy = site.folder.path().join("copy");
+    expect(&run(&site, &["backup", "copy", "--url", &url(&server)]), 0, "copy has all zones");
+    assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    // It is never written over another.
+    expect(&run(&site, &["backup", "copy", "--url", &url(&server)]), 1, "File exists");
+    runtime.block_on(admin.delete_records("www.example.org", None, Default::default())).unwrap();
+    expect(&run(&site, &["restore", "copy"]), 1, "is in use by");
+    server.stop();
+    // Without a server it is copied from the folder.
+    expect(&run(&site, &["backup", "later"]), 0, "later has all zones");
+    expect(&run(&site, &["restore", "copy"]), 1, "--replace keeps it beside");
+    fs::write(site.folder.path().join("junk"), "no journal").unwrap();
+    expect(&run(&site, &["restore", "junk", "--replace"]), 1, "junk is no journal");
+    expect(&run(&site, &["restore", "copy", "--replace"]), 0, "will be served from the next start on");
+    let server = site.start();
+    server.expect("www.example.org A", "192.0.2.1");
+    // Its tokens are those of then, too.
+    let found = runtime.block_on(site.admin(&server).records_at("www.example.org", None)).unwrap();
+    assert_eq!(found[0].value, ["192.0.2.1"]);
+}
+
+#[test]
+fn a_backup_needs_something_to_copy_and_someone_who_may() {
+    let site = Site::new("", "");
+    expect(&run(&site, &["backup", "copy"]), 1, "there is nothing to copy");
+    assert!(!site.data().exists(), "looking does not make it");
+    let server = site.start();
+    fs::write(site.folder.path().join("token"), "jw238_00000000_0\n").unwrap();
+    let words = ["backup", "copy", "--url", &url(&server), "--token-file", "token"];
+    expect(&run(&site, &words), 1, "A valid token is needed");
+    assert!(!site.folder.path().join("copy").exists(), "half a backup is none");
+}
+
+#[test]
+fn tokens_are_made_listed_and_revoked_by_command() {
+    let site = Site::new("", "");
+    let server = site.start();
+    let url = url(&server);
+    let words = ["token", "create", "ci", "--access", "write", "--zone", "example.org", "--type", "A"];
+    let made = run(&site, &[&words[..], &["--expires", "30d", "--url", &url]].concat());
+    let secret = expect(&made, 0, "this is the only time that it is shown");
+    let ci = client(&server, secret.trim());
+    let runtime = runtime();
+    runtime.block_on(ci.create_record(&record("www.example.org", "192.0.2.1"))).unwrap();
+    let refused = runtime.block_on(ci.create_record(&record("www.example.net", "192.0.2.1"))).unwrap_err();
+    assert_eq!(refused.status().map(|status| status.as_u16()), Some(403), "{refused}");
+    let list = expect(&run(&site, &["token", "list", "--url", &url]), 0, "");
+    let line = list.lines().find(|line| line.contains("  ci  ")).unwrap();
+    assert!(line.contains("write zones example.org. types A  expires "), "{line}");
+    let id = line.split(' ').next().unwrap();
+    expect(&run(&site, &["token", "revoke", id, "--url", &url]), 0, "is revoked");
+    expect(&run(&site, &["token", "revoke", id, "--url", &url]), 1, "there is no token");
+    let refused = runtime.block_on(ci.create_record(&record("ftp.example.org", "192.0.2.1"))).unwrap_err();
+    assert_eq!(refused.status().map(|status| status.as_u16()), Some(401), "{refused}");
+    // Mistakes are told before anything is asked for.
+    expect(&run(&site, &["token", "create", "x", "--expires", "soon", "--url", &url]), 2, "such as 30d");
+    expect(&run(&site, &["token", "create", "x", "--type", "ANY", "--url", &url]), 1, "'ANY' is not a type");
+}
+
+#[test]
+fn a_server_is_managed_over_tls() {
+    let site = Site::new("", "api: {tls: {certificate: cert.pem, private_key: key.pem}}\n");
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(site.folder.path().join("cert.pem"), made.cert.pem()).unwrap();
+    expect(&command(site.folder.path(), &["--config", "config.yaml"]).output().unwrap(), 1, "key.pem");
+    fs::write(site.folder.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let server = site.start();
+    let url = format!("https://localhost:{}", server.http().port());
+    // The certificate of the configuration is the one to trust.
+    let list = expect(&run(&site, &["token", "list", "--url", &url]), 0, "");
+    assert!(list.contains("  admin  admin"), "{list}");
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(site.folder.path().join("other.pem"), other.cert.pem()).unwrap();
+    expect(&run(&site, &["token", "list", "--url", &url, "--ca", "other.pem"]), 1, "cannot connect");
+}
+
+#[test]
+fn a_reload_over_http_reads_the_configuration_anew() {
+    let site = Site::new("", "records: [{name: a.example.net., type: A, value: 192.0.2.1}]\n");
+    let server = site.start();
+    server.expect("a.example.net A", "192.0.2.1");
+    let (admin, runtime) = (site.admin(&server), runtime());
+    let path = site.folder.path().join("config.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("192.0.2.1}", "192.0.2.2}")).unwrap();
+    runtime.block_on(admin.reload()).unwrap();
+    server.expect("a.example.net A", "192.0.2.2");
+    fs::write(&path, text.replace("records:", "recrods:")).unwrap();
+    let error = runtime.block_on(admin.reload()).unwrap_err();
+    assert_eq!(error.status().map(|status| status.as_u16()), Some(422), "{error}");
+    let problem = error.problem().unwrap();
+    assert!(problem.reasons.iter().any(|reason| reason.contains("recrods")), "{problem:?}");
+    server.expect("a.example.net A", "192.0.2.2");
+}
