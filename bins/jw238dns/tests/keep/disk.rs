@@ -9,7 +9,7 @@ use dns_api::auth::Access;
 use dns_api::client::{Client, ClientError, Revision};
 use dns_api::model::{Problem, ProblemKind, RecordSpec, ZoneSpec};
 
-use crate::site::{Site, record, records, runtime};
+use crate::site::{Site, admin_of, record, records, runtime};
 use crate::support::{Process, command, folder, write, zone};
 use crate::volume::Volume;
 use crate::writer::token;
@@ -36,7 +36,7 @@ fn a_full_disk_takes_no_changes_until_there_is_space() {
         server.wait_for("answering HTTP");
         server
     };
-    let admin = |server: &Process| site.admin_in(&seen.join("data"), server);
+    let admin = |server: &Process| admin_of(&seen.join("data"), server);
     let filler = seen.join("filler");
     runtime().block_on(async {
         let mut server = start();
@@ -248,6 +248,9 @@ async fn everything_else_goes_on(
 ) {
     is_all_there(server, admin, kept).await;
     assert_eq!(admin.ready().await.unwrap(), Ok(()), "what is asked is answered");
+    let metrics = admin.metrics().await.unwrap();
+    let failures = metrics.lines().find_map(|line| line.strip_prefix("dns_store_journal_failures_total "));
+    assert!(failures.is_some_and(|failures| failures != "0"), "{failures:?}");
     write(&site.folder, "a.zone", &zone(address));
     let reloaded = admin.reload().await.unwrap();
     assert_eq!(reloaded.problems, [""; 0]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dns_api::client::Client;
+use dns_api::client::{Client, HistoryFilter};
 use dns_api::model::{HistoryEntry, RecordSpec, Values, ZoneChange};
 
 use crate::site;
@@ -171,9 +171,10 @@ impl Change {
 
 /// The history, page by page.
 pub async fn history(client: &Client) -> BTreeMap<u64, HistoryEntry> {
+    let filter = HistoryFilter { limit: Some(1000), ..HistoryFilter::default() };
     let (mut entries, mut before) = (BTreeMap::new(), None);
     loop {
-        let page = client.history(before, Some(1000)).await.unwrap();
+        let page = client.history(&filter, before).await.unwrap();
         for entry in page.changes {
             let version = entry.version;
             assert!(before.is_none_or(|before| version < before), "version {version} is on two pages");

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use dns_api::client::Revision;
+use dns_api::client::{HistoryFilter, RecordFilter, Revision};
 use dns_api::model::{Change, ChangeRequest, ZoneSpec};
 
 use crate::site::{client, record, runtime};
@@ -43,12 +43,12 @@ fn without_a_folder_changes_end_with_the_process() {
             ("update", admin.put_record(&www, Revision::Any).await.unwrap().durable),
             ("set of changes", admin.change(&set).await.unwrap().durable),
             ("delete", admin.delete_records(&more.name, None, Revision::Any).await.unwrap().durable),
-            ("list", admin.records(&Default::default(), None).await.unwrap().durable),
+            ("list", admin.records(&RecordFilter::default(), None).await.unwrap().durable),
             ("zones", admin.zones().await.unwrap().durable),
         ];
         assert_eq!(durable.map(|(what, _)| (what, false)), durable);
         // There is history all the same.
-        assert_eq!(admin.history(None, None).await.unwrap().changes.len(), 4);
+        assert_eq!(admin.history(&HistoryFilter::default(), None).await.unwrap().changes.len(), 4);
         server.expect("www.example.org. A", "NOERROR 192.0.2.1");
         let contents = admin.status().await.unwrap().contents.unwrap();
         assert_eq!(contents.journal, None);
@@ -61,7 +61,7 @@ fn without_a_folder_changes_end_with_the_process() {
     runtime().block_on(async {
         // With its tokens gone, there is a new one in the file.
         let admin = admin(&server);
-        assert_eq!(admin.history(None, None).await.unwrap().changes, []);
+        assert_eq!(admin.history(&HistoryFilter::default(), None).await.unwrap().changes, []);
         assert_eq!(admin.tokens().await.unwrap().tokens.len(), 1);
     });
     server.stop();

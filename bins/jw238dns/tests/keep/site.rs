@@ -60,15 +60,15 @@ impl Site {
 
     /// What the first token of the folder opens.
     pub fn admin(&self, server: &Process) -> Client {
-        self.admin_in(&self.data(), server)
+        admin_of(&self.data(), server)
     }
+}
 
-    /// The same where the data is to be found elsewhere.
-    pub fn admin_in(&self, data: &Path, server: &Process) -> Client {
-        server.wait_for("answering HTTP");
-        let token = fs::read_to_string(data.join("admin-token")).unwrap();
-        client(server, token.trim())
-    }
+/// The same for a data folder, wherever we see it.
+pub fn admin_of(data: &Path, server: &Process) -> Client {
+    server.wait_for("answering HTTP");
+    let token = fs::read_to_string(data.join("admin-token")).unwrap();
+    client(server, token.trim())
 }
 
 /// A client of a server, by a token.
