@@ -47,8 +47,7 @@ impl Store {
     /// A store that has what a journal has kept, and gives it all that durable sources write from now on: what was
     /// acknowledged is there again when it is opened the next time. What others have written is not: they write it anew.
     ///
-    /// A journal that takes nothing for now, since the disk is full, is no error: it is read, and changes are refused for as
-    /// long as that lasts.
+    /// A journal that cannot be written for now, on a full disk, say, is no reason not to serve what it has.
     ///
     /// # Errors
     /// The journal cannot be read, or is damaged.
@@ -61,13 +60,12 @@ impl Store {
         if journal.is_durable() {
             let marks = writing.turn.marked.begin(version, derived_serial);
             match journal.append(&Batch { entries: Vec::new(), marks }) {
-                // What was kept can be served from a full disk as well. Every transaction tries to mark anew; should none get
-                // that far before the next start, that one begins with the same numbers.
+                // What is there can be served, and the marks are tried again with the first change.
                 Err(error @ JournalError::Unavailable(_)) => {
-                    tracing::warn!(%error, "what was kept is served, and for now no changes are taken");
+                    tracing::error!("changes cannot be kept for now: {error}");
                     writing.turn.marked.forget();
                 }
-                marked => marked?,
+                appended => appended?,
             }
         }
         let state = writing.accept(next);

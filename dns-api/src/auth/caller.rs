@@ -66,6 +66,11 @@ impl Caller {
         self.any(|grant| grant.allows(Access::Read, owner, rtype))
     }
 
+    /// Records of this name may be shown, if only of some types.
+    pub fn may_read_at(&self, owner: &Name) -> bool {
+        self.any(|grant| grant.allows_some_at(Access::Read, owner))
+    }
+
     /// Records of this name and type may be made, changed and deleted; with ANY for a type, those of all types.
     pub fn may_write(&self, owner: &Name, rtype: RecordType) -> bool {
         self.any(|grant| grant.allows(Access::Write, owner, rtype))

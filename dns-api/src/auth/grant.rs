@@ -124,6 +124,12 @@ impl Grant {
             && (self.names.is_empty() || self.names.iter().any(|pattern| pattern.fits(owner)))
     }
 
+    /// It allows this access to records of this name, if only of some types.
+    pub fn allows_some_at(&self, access: Access, owner: &Name) -> bool {
+        let any = self.types.first().copied().unwrap_or(RecordType::ANY);
+        self.allows(access, owner, any)
+    }
+
     /// It allows this access to everything at `apex` and below it. Limits to names or types always leave something out, even
     /// where together they would not.
     pub fn allows_all_below(&self, access: Access, apex: &Name) -> bool {

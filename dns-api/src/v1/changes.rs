@@ -265,7 +265,12 @@ fn is_about(reason: &Reason, precondition: &Precondition) -> bool {
     }
 }
 
-/// A change of the history that the caller may not see, or that there is none of.
+/// A change of the history that the caller may see nothing of. That there was one is no secret: versions are numbered.
+fn hidden(version: u64) -> Problem {
+    write::forbidden(format!("the token does not allow to read anything that version {version} has changed"))
+}
+
+/// There is no such change in the history.
 fn unknown(version: u64) -> Problem {
     Problem::new(ProblemKind::NotFound, format!("no change with version {version} is known"))
 }

@@ -168,6 +168,11 @@ async fn read(
 ) -> Result<Response, Problem> {
     let owner = convert::name_parameter(&name, "name")?;
     let rtype = convert::type_parameter(query.rtype.as_deref())?;
+    let what = || rtype.map_or_else(|| owner.to_string(), |rtype| format!("{owner} {rtype}"));
+    // Whether there is anything makes no difference to who may not know it.
+    if !rtype.map_or_else(|| caller.may_read_at(&owner), |rtype| caller.may_read(&owner, rtype)) {
+        return Err(write::forbidden(format!("the token does not allow to read {}", what())));
+    }
     let store = api.store();
     // Read before the records, so that it is never newer than they are.
     let version = store.name_version(&owner);
@@ -179,8 +184,7 @@ async fn read(
     };
     let found: Vec<Found> = store.found_at(&owner).into_iter().filter(wanted).collect();
     if found.is_empty() {
-        let what = rtype.map_or_else(|| owner.to_string(), |rtype| format!("{owner} {rtype}"));
-        return Err(Problem::new(ProblemKind::NotFound, format!("there are no records of {what}")));
+        return Err(Problem::new(ProblemKind::NotFound, format!("there are no records of {}", what())));
     }
     if let Some(response) = conditions.not_modified(version) {
         return Ok(response);

@@ -134,8 +134,13 @@ fn check_write(caller: &Caller, apex: &Name) -> Result<(), Problem> {
 
 /// A zone in which the caller may read something.
 fn visible(api: &Api, caller: &Caller, apex: &Name) -> Result<ZoneInfo, Problem> {
-    let zone = if caller.may_read_zone(apex) { api.store().zone(apex) } else { None };
-    zone.ok_or_else(|| Problem::new(ProblemKind::NotFound, format!("there is no zone {apex}")))
+    // Whether there is such a zone makes no difference to who may not know it.
+    if !caller.may_read_zone(apex) {
+        return Err(forbidden(format!("the token does not allow to read anything in {apex}")));
+    }
+    api.store()
+        .zone(apex)
+        .ok_or_else(|| Problem::new(ProblemKind::NotFound, format!("there is no zone {apex}")))
 }
 
 fn model(zone: ZoneInfo) -> Zone {

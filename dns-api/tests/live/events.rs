@@ -5,7 +5,7 @@ use dns_api::client::{Client, ClientError, Events, Received};
 use dns_api::model::{EventKind, ProblemKind, RecordSpec};
 use dns_store::{Source, Store};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::host::TestHost;
 use crate::server::{Server, rrset, within};
@@ -139,6 +139,56 @@ async fn who_has_missed_too_much_is_told_to_read_anew() {
     // The id of a reset is one to go on from.
     let mut events = follow(&client, Some(&reset.id)).await;
     assert_eq!(next(&mut events).await.event.version, version);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_holds_up_nobody_and_is_told_to_read_anew() {
+    let limits = FeedLimits { events_max: 4, ..FeedLimits::default() };
+    let server = Server::with(TestHost::default(), limits);
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = within(socket.connect(server.address)).await.unwrap();
+    let grants = serde_json::from_str(r#"[{"access":"read"}]"#).unwrap();
+    let (_, secret) = server.authenticator.create("test", grants, None).unwrap();
+    let secret = secret.reveal();
+    let request =
+        format!("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {secret}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut octets = Vec::new();
+    while !String::from_utf8_lossy(&octets).contains("id: ") {
+        assert!(within(stream.read_buf(&mut octets)).await.unwrap() > 0);
+    }
+    // More than all buffers on the way hold; somebody who reads gets each of them meanwhile.
+    let mut reader = follow(&server.admin(), None).await;
+    let text = format!("\"{}\" ", "x".repeat(250)).repeat(150);
+    for number in 0..250 {
+        let version = create(&server.store, &format!("n{number}.example.org. TXT {text}"));
+        assert_eq!(next(&mut reader).await.event.version, version);
+    }
+    let mut told = String::new();
+    let mut read_until = async |words: &[String]| loop {
+        if let Some(word) = words.iter().find(|word| told.contains(*word)) {
+            told.clear();
+            return word.clone();
+        }
+        // What a word may begin in stays.
+        let done = told.floor_char_boundary(told.len().saturating_sub(64));
+        told.drain(..done);
+        let mut octets = Vec::new();
+        assert!(within(stream.read_buf(&mut octets)).await.unwrap() > 0);
+        told.push_str(&String::from_utf8_lossy(&octets));
+    };
+    let reset = "event: reset".to_owned();
+    read_until(std::slice::from_ref(&reset)).await;
+    // It may have been behind more than once before it got that far.
+    for number in 0..400 {
+        create(&server.store, &format!("last{number}.example.org. A 192.0.2.1"));
+        let last = format!("last{number}.example.org.");
+        if read_until(&[last.clone(), reset.clone()]).await == last {
+            return;
+        }
+    }
+    panic!("what comes after a reset is not told");
 }
 
 #[tokio::test]

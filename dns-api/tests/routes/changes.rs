@@ -226,7 +226,7 @@ async fn the_history_is_listed_by_page_filter_and_scope() {
     let of_org = server.get("/changes?name=n0.example.org").await.json()["changes"][0]["version"].clone();
     for path in [format!("/changes/{of_org}"), format!("/changes/{of_org}/revert")] {
         let method = if path.ends_with("revert") { "POST" } else { "GET" };
-        assert_eq!(server.send_as(&token, method, &path, &[], "").await.status, 404, "{path}");
+        assert_eq!(server.send_as(&token, method, &path, &[], "").await.status, 403, "{path}");
     }
     let revert = format!("/changes/{both}/revert");
     assert_eq!(server.send_as(&token, "POST", &revert, &[], "").await.status, 403);

@@ -154,11 +154,16 @@ async fn tokens_are_needed_and_have_limits() {
         assert_eq!((answer.status, answer.problem().as_str()), (403, "forbidden"), "{method} {path} {body}");
         assert!(answer.reasons().is_empty(), "{answer:?}");
     }
-    // What may not be read is not there.
-    for path in ["/records/www.example.net", "/zones/example.net", "/zones/example.net/export"] {
-        assert_eq!(server.send_as(&reader, "GET", path, &[], "").await.status, 404, "{path}");
+    // What may not be read is refused, whether it is there or not.
+    for path in [
+        "/records/www.example.net",
+        "/records/absent.example.net",
+        "/zones/example.net",
+        "/zones/example.net/export",
+    ] {
+        assert_eq!(server.send_as(&reader, "GET", path, &[], "").await.status, 403, "{path}");
     }
-    assert_eq!(server.send_as(&writer, "GET", "/records/www.example.org", &[], "").await.status, 404);
+    assert_eq!(server.send_as(&writer, "GET", "/records/www.example.org?type=A", &[], "").await.status, 403);
     assert_eq!(server.served().await, ["www.example.net. A 192.0.2.1", "www.example.org. A 192.0.2.1"]);
 }
 

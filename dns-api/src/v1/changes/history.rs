@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{RECORDS_SHOWN, unknown};
+use super::{RECORDS_SHOWN, hidden, unknown};
 use crate::api::Api;
 use crate::auth::Caller;
 use crate::convert;
@@ -155,7 +155,7 @@ async fn read(
 ) -> Result<axum::Json<HistoryEntry>, Problem> {
     let entry = entry(&api, version).await?;
     let shown = convert::history_entry(&entry, &caller, RECORDS_SHOWN);
-    shown.map(axum::Json).ok_or_else(|| unknown(version))
+    shown.map(axum::Json).ok_or_else(|| hidden(version))
 }
 
 /// A change of this view.

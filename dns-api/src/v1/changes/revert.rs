@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{RECORDS_SHOWN, history, unknown};
+use super::{RECORDS_SHOWN, hidden, history};
 use crate::api::Api;
 use crate::auth::Caller;
 use crate::convert;
@@ -61,10 +61,10 @@ async fn revert(
     Ok(made.told(&made.answer(&api, &caller, RECORDS_SHOWN)))
 }
 
-/// All of it must be the caller's to write. Who may see nothing of it is not told that it is there.
+/// All of it must be the caller's to write.
 fn check_scope(caller: &Caller, entry: &Entry) -> Result<(), Problem> {
     if convert::history_entry(entry, caller, 0).is_none() {
-        return Err(unknown(entry.version));
+        return Err(hidden(entry.version));
     }
     if entry.source.kind() != SourceKind::Api {
         let detail = format!("the change comes from {} and can only be undone there", entry.source);

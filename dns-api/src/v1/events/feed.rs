@@ -167,8 +167,10 @@ pub(super) struct Cursor {
 /// The answer to a stream that asks for more.
 #[derive(Debug)]
 pub(super) enum More {
-    /// The next ones, none if there are none by now.
-    Items(Vec<Arc<Item>>),
+    /// The next one.
+    Item(Arc<Item>),
+    /// There is none by now.
+    Nothing,
     /// Some that it has not seen are forgotten.
     Missed,
 }
@@ -271,14 +273,15 @@ impl Feed {
         self.ring().end()
     }
 
-    /// The next items, at most `limit`.
-    pub(super) fn more(&self, next: u64, limit: usize) -> More {
+    /// The item of this number.
+    pub(super) fn more(&self, next: u64) -> More {
         let ring = self.ring();
         match next.checked_sub(ring.first) {
             None => More::Missed,
-            Some(skipped) => {
-                More::Items(ring.items.iter().skip(skipped as usize).take(limit).cloned().collect())
-            }
+            Some(place) => match ring.items.get(place as usize) {
+                Some(item) => More::Item(item.clone()),
+                None => More::Nothing,
+            },
         }
     }
 
@@ -417,8 +420,16 @@ mod tests {
     fn after(feed: &Feed, since: &str) -> Option<Vec<u64>> {
         let version = feed.end().seen.version;
         let cursor = feed.resume(Some(since.parse().unwrap()), version)?;
-        let More::Items(items) = feed.more(cursor.next, usize::MAX) else { return None };
-        Some(items.iter().map(|item| item.place.version).collect())
+        Some(items(feed, cursor.next).iter().map(|item| item.place.version).collect())
+    }
+
+    /// All there is from a number on.
+    fn items(feed: &Feed, next: u64) -> Vec<Arc<Item>> {
+        let item = |number| match feed.more(number) {
+            More::Item(item) => Some(item),
+            More::Nothing | More::Missed => None,
+        };
+        (next..).map_while(item).collect()
     }
 
     #[test]
@@ -457,8 +468,8 @@ mod tests {
         let feed = feed((11..=20).map(|version| changed(version, 1)), limits);
         assert_eq!(after(&feed, "17"), Some(vec![18, 19, 20]));
         assert_eq!(after(&feed, "16"), None);
-        assert!(matches!(feed.more(0, 10), More::Missed), "a stream that stands still misses some");
-        assert!(matches!(feed.more(10, 10), More::Items(items) if items.is_empty()));
+        assert!(matches!(feed.more(0), More::Missed), "a stream that stands still misses some");
+        assert!(matches!(feed.more(10), More::Nothing));
     }
 
     #[test]
@@ -478,7 +489,7 @@ mod tests {
     #[test]
     fn lagging_behind_the_store_is_told_in_its_place() {
         let feed = feed([changed(11, 1), Event::Lagged(7), changed(19, 1)], FeedLimits::default());
-        let More::Items(items) = feed.more(0, 10) else { panic!("nothing is forgotten") };
+        let items = items(&feed, 0);
         let places: Vec<_> = items.iter().map(|item| (item.place.version, item.place.number)).collect();
         assert_eq!(places, [(11, 0), (11, 1), (19, 0)]);
         assert!(matches!(items[1].happening, Happening::Reset));

@@ -1,6 +1,5 @@
 //! One client that follows.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,16 +15,12 @@ use crate::auth::Caller;
 
 /// How often a client hears something at least, so that each side finds out when the other is gone.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// Items taken from the feed at once.
-const ITEMS_AT_ONCE: usize = 64;
 
 /// What one client gets to see of the feed, at the pace at which it reads: nothing is made ready before it is wanted.
 pub(super) struct Follower {
     feed: Arc<Feed>,
     caller: Caller,
     cursor: Cursor,
-    /// What was taken from the feed and not told yet.
-    taken: VecDeque<Arc<Item>>,
     /// The newest place that the client has not been told of, since it may see nothing of what happened there.
     unseen: Option<Place>,
     /// What it is told first: where it begins, or that it has to read everything anew.
@@ -46,17 +41,7 @@ impl Follower {
         };
         let mut tick = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self {
-            feed,
-            caller,
-            cursor,
-            taken: VecDeque::new(),
-            unseen: None,
-            greeting: Some(greeting),
-            state,
-            tick,
-            _seat: seat,
-        }
+        Self { feed, caller, cursor, unseen: None, greeting: Some(greeting), state, tick, _seat: seat }
     }
 
     /// All that is to be told, until the server stops or the caller's token is no longer valid.
@@ -82,23 +67,18 @@ impl Follower {
             return Some(greeting);
         }
         loop {
-            while let Some(item) = self.taken.pop_front() {
-                if let Some(event) = self.tell(&item) {
-                    return Some(event);
-                }
-            }
             let state = *self.state.borrow_and_update();
             if state.closed {
                 return None;
             }
-            match self.feed.more(self.cursor.next, ITEMS_AT_ONCE) {
+            match self.feed.more(self.cursor.next) {
                 More::Missed => {
                     let (cursor, event) = reset(&self.feed);
                     self.cursor = cursor;
                     self.unseen = None;
                     return Some(event);
                 }
-                More::Items(items) if items.is_empty() => {
+                More::Nothing => {
                     tokio::select! {
                         changed = self.state.changed() => changed.ok()?,
                         _ = self.tick.tick() => if let Some(place) = self.unseen.take() {
@@ -107,10 +87,13 @@ impl Follower {
                         }
                     }
                 }
-                More::Items(items) => {
-                    self.cursor.next += items.len() as u64;
-                    let seen = self.cursor.seen;
-                    self.taken.extend(items.into_iter().filter(|item| item.place > seen));
+                More::Item(item) => {
+                    self.cursor.next += 1;
+                    if item.place > self.cursor.seen
+                        && let Some(event) = self.tell(&item)
+                    {
+                        return Some(event);
+                    }
                 }
             }
         }

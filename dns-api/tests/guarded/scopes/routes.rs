@@ -43,9 +43,9 @@ const OPEN: [u16; 7] = [200; 7];
 /// For every token; how much is told depends on it.
 const SHOWN: [u16; 7] = [401, 200, 200, 200, 200, 200, 200];
 /// For those who may read the hidden record; nobody else is told whether there is one.
-const READABLE: [u16; 7] = [401, 200, 200, 404, 404, 404, 200];
+const READABLE: [u16; 7] = [401, 200, 200, 403, 403, 403, 200];
 /// For those who may read anything in `example.org`.
-const READABLE_ZONE: [u16; 7] = [401, 200, 200, 404, 200, 200, 200];
+const READABLE_ZONE: [u16; 7] = [401, 200, 200, 403, 200, 200, 200];
 /// For those who may write the hidden record, or all of the zone.
 const WRITABLE: [u16; 7] = [401, 403, 200, 403, 403, 403, 200];
 const CREATABLE: [u16; 7] = [401, 403, 201, 403, 403, 403, 201];
@@ -78,7 +78,9 @@ pub const ROUTES: &[Route] = &[
         r#"{"name":"new.example.org","type":"A","value":["nonsense"]}"#,
         [401, 403, 422, 403, 403, 403, 422],
     ),
-    get("/api/v1/records/{name}", "/api/v1/records/hidden.example.org", READABLE),
+    // Who may read other types of the name is told that there are none.
+    get("/api/v1/records/{name}", "/api/v1/records/hidden.example.org", [401, 200, 200, 403, 403, 404, 200]),
+    get("/api/v1/records/{name}", "/api/v1/records/absent.example.org", [401, 404, 404, 403, 403, 404, 404]),
     get("/api/v1/records/{name}", "/api/v1/records/hidden.example.org?type=A", READABLE),
     Route {
         path: "/api/v1/records/hidden.example.org?type=A",
@@ -124,7 +126,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/changes/{version}", "/api/v1/changes/{change}", READABLE),
     Route {
         path: "/api/v1/changes/{change}/revert",
-        ..route("POST", "/api/v1/changes/{version}/revert", "", [401, 403, 200, 404, 404, 404, 200])
+        ..route("POST", "/api/v1/changes/{version}/revert", "", WRITABLE)
     },
     get("/api/v1/zones", "/api/v1/zones", SHOWN),
     route("POST", "/api/v1/zones", r#"{"name":"example.net"}"#, CREATABLE),
