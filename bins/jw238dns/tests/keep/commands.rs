@@ -36,7 +36,7 @@ fn a_backup_of_a_server_that_runs_is_restored_into_one_that_does_not() {
     let server = site.start();
     let admin = site.admin(&server);
     let runtime = runtime();
-    let zone = ZoneSpec { name: "example.org".to_owned(), soa: None, ns: None, ttl: None };
+    let zone = ZoneSpec { name: "example.org".to_owned(), soa: None, ns: Vec::new(), ttl: None };
     runtime.block_on(admin.create_zone(&zone)).unwrap();
     runtime.block_on(admin.create_record(&record("www.example.org", "192.0.2.1"))).unwrap();
     let copy = site.folder.path().join("copy");
@@ -54,7 +54,7 @@ fn a_backup_of_a_server_that_runs_is_restored_into_one_that_does_not() {
     expect(&run(&site, &["restore", "junk", "--replace"]), 1, "junk is no journal");
     expect(&run(&site, &["restore", "copy", "--replace"]), 0, "will be served from the next start on");
     let server = site.start();
-    server.expect("www.example.org A", "192.0.2.1");
+    server.expect("www.example.org A", "NOERROR 192.0.2.1");
     // Its tokens are those of then, too.
     let found = runtime.block_on(site.admin(&server).records_at("www.example.org", None)).unwrap();
     assert_eq!(found[0].value, ["192.0.2.1"]);
@@ -68,7 +68,7 @@ fn a_backup_needs_something_to_copy_and_someone_who_may() {
     let server = site.start();
     fs::write(site.folder.path().join("token"), "jw238_00000000_0\n").unwrap();
     let words = ["backup", "copy", "--url", &url(&server), "--token-file", "token"];
-    expect(&run(&site, &words), 1, "A valid token is needed");
+    expect(&run(&site, &words), 1, "the token is not valid");
     assert!(!site.folder.path().join("copy").exists(), "half a backup is none");
 }
 
@@ -119,17 +119,17 @@ fn a_server_is_managed_over_tls() {
 fn a_reload_over_http_reads_the_configuration_anew() {
     let site = Site::new("", "records: [{name: a.example.net., type: A, value: 192.0.2.1}]\n");
     let server = site.start();
-    server.expect("a.example.net A", "192.0.2.1");
+    server.expect("a.example.net A", "NOERROR 192.0.2.1");
     let (admin, runtime) = (site.admin(&server), runtime());
     let path = site.folder.path().join("config.yaml");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace("192.0.2.1}", "192.0.2.2}")).unwrap();
     runtime.block_on(admin.reload()).unwrap();
-    server.expect("a.example.net A", "192.0.2.2");
+    server.expect("a.example.net A", "NOERROR 192.0.2.2");
     fs::write(&path, text.replace("records:", "recrods:")).unwrap();
     let error = runtime.block_on(admin.reload()).unwrap_err();
     assert_eq!(error.status().map(|status| status.as_u16()), Some(422), "{error}");
     let problem = error.problem().unwrap();
     assert!(problem.reasons.iter().any(|reason| reason.contains("recrods")), "{problem:?}");
-    server.expect("a.example.net A", "192.0.2.2");
+    server.expect("a.example.net A", "NOERROR 192.0.2.2");
 }
