@@ -40,6 +40,9 @@ enum Command {
         /// Connections.
         #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=4096))]
         clients: u16,
+        /// How many of them may wait for an answer at a time.
+        #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u16).range(1..=4096))]
+        at_once: u16,
         /// What they do.
         #[arg(long, value_enum, default_value = "changes")]
         work: Work,
@@ -75,9 +78,12 @@ async fn main() -> Result<()> {
     let server = Server { http: args.http, dialect: args.dialect, secret: secret.trim().to_owned() };
     let zone = ZonePlan { names: args.names };
     match args.command {
-        Command::Load { clients, work, seconds, first } => {
+        Command::Load { clients, at_once, work, seconds, first } => {
             let time = Duration::from_secs(seconds);
-            print(&manage::load(Load { server, dns: args.dns, clients, time, work, zone, first }).await?)
+            print(
+                &manage::load(Load { server, dns: args.dns, clients, at_once, time, work, zone, first })
+                    .await?,
+            )
         }
         Command::Seen { seconds } => {
             print(&manage::seen(&server, args.dns, zone, Duration::from_secs(seconds)).await?)

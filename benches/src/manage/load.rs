@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use dns_core::Name;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Semaphore};
 
 use super::http::Connection;
 use super::server::Server;
@@ -43,6 +43,8 @@ pub struct Load {
     pub work: Work,
     /// What the server has.
     pub zone: ZonePlan,
+    /// How many of the clients may wait for an answer at a time; the times of others go on meanwhile.
+    pub at_once: u16,
     /// Number of each client's first request: what was done with smaller numbers is not done again.
     pub first: u64,
 }
@@ -81,13 +83,14 @@ pub async fn load(load: Load) -> Result<Report> {
     let hosts = Arc::new(Hosts::new(load.zone));
     ensure!(hosts.len() >= usize::from(load.clients), "{} clients for {} hosts", load.clients, hosts.len());
     let start = Arc::new(Barrier::new(usize::from(load.clients) + 1));
+    let turns = Arc::new(Semaphore::new(usize::from(load.at_once)));
     let mut clients = Vec::new();
     for client in 0..load.clients {
         let connection = Connection::open(load.server.http).await?;
-        let (load, hosts, start) = (load.clone(), hosts.clone(), start.clone());
+        let (load, hosts, start, turns) = (load.clone(), hosts.clone(), start.clone(), turns.clone());
         clients.push(tokio::spawn(async move {
             start.wait().await;
-            run(&load, &hosts, client, connection).await
+            run(&load, &hosts, &turns, client, connection).await
         }));
     }
     start.wait().await;
@@ -108,7 +111,13 @@ pub async fn load(load: Load) -> Result<Report> {
     Ok(Report { latency, errors, error: first_error, checked })
 }
 
-async fn run(load: &Load, hosts: &Hosts, client: u16, mut connection: Connection) -> Result<Done> {
+async fn run(
+    load: &Load,
+    hosts: &Hosts,
+    turns: &Semaphore,
+    client: u16,
+    mut connection: Connection,
+) -> Result<Done> {
     let mut done = Done::default();
     let begin = Instant::now();
     let mut last = begin;
@@ -120,6 +129,7 @@ async fn run(load: &Load, hosts: &Hosts, client: u16, mut connection: Connection
             Step::Create(owner, address) => load.server.create(&owner, address),
         };
         done.requests += 1;
+        let turn = turns.acquire().await.context("waiting for the client's turn")?;
         let failure = match connection.exchange(&request).await {
             Ok(response) if (200..300).contains(&response.status) => None,
             Ok(response) => {
@@ -127,6 +137,7 @@ async fn run(load: &Load, hosts: &Hosts, client: u16, mut connection: Connection
             }
             Err(error) => Some(format!("{error:#}")),
         };
+        drop(turn);
         let now = Instant::now();
         match failure {
             None => done.times.push(now.duration_since(last)),

@@ -33,7 +33,8 @@ async fn what_is_acknowledged_is_answered() {
     assert_eq!(filled.names, 100);
     for (work, first) in [(Work::Changes, 0), (Work::Mixed, 100_000), (Work::Changes, 200_000)] {
         let time = Duration::from_millis(50);
-        let plan = Load { server: server.clone(), dns, clients: 5, time, work, zone: ZONE, first };
+        let plan =
+            Load { server: server.clone(), dns, clients: 5, at_once: 2, time, work, zone: ZONE, first };
         let report = load(plan).await.unwrap();
         assert!(report.latency.changes >= 5 && report.checked > 0, "{report:?}");
         assert_eq!((report.errors, report.error), (0, None));
@@ -55,7 +56,8 @@ async fn sets_of_changes_fill_a_zone_and_what_fails_is_told() {
 
     let stranger = Server { secret: "nobody".into(), ..server.clone() };
     let time = Duration::from_millis(10);
-    let plan = Load { server: stranger, dns, clients: 2, time, work: Work::Changes, zone, first: 0 };
+    let plan =
+        Load { server: stranger, dns, clients: 2, at_once: 2, time, work: Work::Changes, zone, first: 0 };
     let error = format!("{:#}", load(plan).await.unwrap_err());
     assert!(error.contains("nothing worked: status 401"), "{error}");
     running.shutdown().await;

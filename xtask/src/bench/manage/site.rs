@@ -41,7 +41,8 @@ impl Manager {
         }
     }
 
-    fn is_ours(self) -> bool {
+    /// Whether it is ours.
+    pub fn is_ours(self) -> bool {
         matches!(self, Self::Ours | Self::Memory)
     }
 
@@ -238,6 +239,7 @@ webserver=yes
 webserver-address={http_ip}
 webserver-port={http_port}
 webserver-loglevel=none
+default-api-rectify=no
 ",
         database = database.display(),
         ip = dns.ip(),
@@ -254,6 +256,8 @@ webserver-loglevel=none
             run_quietly(Command::new(program("pdnsutil")?).args(words).arg(&zones.file))?;
         }
     }
+    let mut analyze = Command::new(program("sqlite3")?);
+    run_quietly(analyze.arg(&database).arg("analyze;"))?;
     let key = folder.join("key");
     fs::write(&key, KEY)?;
     Ok((vec![program("pdns_server")?, config.into()], key))
