@@ -23,8 +23,11 @@ use crate::turn::{Inner, Plane};
 
 /// Transactions that are journalled at once, at most.
 const BATCH_MAX: usize = 1024;
-/// Versions and serials that are marked as used ahead of time, so that transactions which are not journalled need no sync.
+/// Versions, and serials of derived zones, that are marked as used ahead of time, so that transactions which are not journalled
+/// need no sync.
 const MARKED_AHEAD: u32 = 10_000;
+/// The same for the serials of a declared zone, at most: people look at them, so a start should not skip many.
+const SERIALS_AHEAD_MAX: u32 = 1_024;
 
 /// The journal of a store, and the way to it.
 pub(crate) struct Keeper {
@@ -164,7 +167,13 @@ fn batch(all: &mut [Staged]) -> Batch {
 pub(crate) struct Marked {
     version: u64,
     derived_serial: Option<u32>,
-    serials: HashMap<(Arc<str>, Name), u32>,
+    serials: HashMap<(Arc<str>, Name), MarkedSerial>,
+}
+
+struct MarkedSerial {
+    serial: u32,
+    /// How far ahead of use it was.
+    ahead: u32,
 }
 
 impl Marked {
@@ -176,7 +185,7 @@ impl Marked {
     }
 
     /// The marks that have to move because of a transaction. One that is journalled marks the serials of its zones as they
-    /// are; others mark them ahead.
+    /// are; others mark them ahead, the farther the more often they come.
     pub fn advance(&mut self, next: &Next, is_journalled: bool) -> Marks {
         let mut marks = Marks::default();
         let (version, derived) = (next.version(), next.state.serials.derived);
@@ -189,16 +198,18 @@ impl Marked {
             let Some(serial) = next.state.serials.last(apex) else { continue };
             let key = (next.state.view_name.clone(), apex.clone());
             let marked = self.serials.get(&key);
-            let serial = match marked {
-                _ if is_journalled => serial,
+            let ahead = match marked {
+                _ if is_journalled => 0,
                 // The serials of its file are its own as long as nobody else has records in it.
                 _ if next.state.serials.floor(apex).is_none() => continue,
-                Some(marked) if *marked == serial || is_later(*marked, serial) => continue,
-                _ => ahead(serial),
+                Some(marked) if marked.serial == serial || is_later(marked.serial, serial) => continue,
+                Some(marked) => (marked.ahead * 2).clamp(1, SERIALS_AHEAD_MAX),
+                None => 0,
             };
-            if marked.is_none_or(|marked| *marked != serial) {
+            let serial = serial.wrapping_add(ahead).max(1);
+            if marked.is_none_or(|marked| marked.serial != serial) {
                 marks.serials.push((key.0.clone(), key.1.clone(), serial));
-                self.serials.insert(key, serial);
+                self.serials.insert(key, MarkedSerial { serial, ahead });
             }
         }
         marks

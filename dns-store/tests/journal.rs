@@ -94,6 +94,30 @@ fn what_is_written_by_the_journals_sources_alone_comes_back_with_the_same_serial
 }
 
 #[test]
+fn serials_skip_little_from_start_to_start() {
+    let journal = TestJournal::new();
+    let reload = |store: &Store, last: u32| {
+        let record = format!("conf.example.org. 300 A 192.0.2.{last}");
+        store.hot_reload(&Source::Config, &rrsets(&[&record])).unwrap();
+        serial(store, "example.org.")
+    };
+    put_zone(&open(&journal), "example.org.", 2_026_010_100, &[]).unwrap();
+    // The configuration brings its records with each start.
+    assert_eq!(reload(&open(&journal), 1), 2_026_010_101);
+    assert_eq!(reload(&open(&journal), 1), 2_026_010_102);
+    let store = open(&journal);
+    let mut last = 0;
+    for octet in 1..200 {
+        last = reload(&store, octet);
+    }
+    let batches = journal.disk().batches.len();
+    assert!(batches < 30, "{batches} batches for changes that are not journalled");
+    drop(store);
+    let next = reload(&open(&journal), 1);
+    assert!((last + 1..last + 300).contains(&next), "{last} {next}");
+}
+
+#[test]
 fn the_journal_is_given_back_with_the_last_handle() {
     // The thread that feeds the journal may be at any point when the last write is acknowledged.
     for _ in 0..200 {
