@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 
+use dns_api::client::Revision;
 use dns_api::model::{RecordSpec, ZoneSpec};
 
 use crate::site::{Site, client, runtime};
@@ -44,7 +45,7 @@ fn a_backup_of_a_server_that_runs_is_restored_into_one_that_does_not() {
     assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     // It is never written over another.
     expect(&run(&site, &["backup", "copy", "--url", &url(&server)]), 1, "File exists");
-    runtime.block_on(admin.delete_records("www.example.org", None, Default::default())).unwrap();
+    runtime.block_on(admin.delete_records("www.example.org", None, Revision::Any)).unwrap();
     expect(&run(&site, &["restore", "copy"]), 1, "is in use by");
     server.stop();
     // Without a server it is copied from the folder.
