@@ -36,8 +36,8 @@ pub(crate) struct Transaction {
     pub zones: BTreeMap<Name, ZoneChange>,
     /// Other options from now on.
     pub options: Option<StoreOptions>,
-    /// It brings back what a journal has kept: names with the versions that they had.
-    pub restored: Option<HashMap<Name, u64>>,
+    /// It brings back what a journal has kept, into a view that has nothing else.
+    pub is_restored: bool,
 }
 
 /// A transaction that can be made.
@@ -103,8 +103,8 @@ impl Writer {
             reasons: Vec::new(),
         };
         let put = declare_zones(transaction.zones, &mut state, &mut work);
-        let mut roots = change_flat(old, &mut state, &transaction.names, transaction.restored.as_ref());
-        let is_restored = transaction.restored.is_some();
+        let mut roots = change_flat(old, &mut state, &transaction.names);
+        let is_restored = transaction.is_restored;
         if !is_restored {
             check_fresh(old, &state, source, &transaction.names, &mut work.reasons);
         }
@@ -339,12 +339,7 @@ fn set_options(apex: &Name, options: ZoneOptions, state: &mut State, work: &mut 
 
 /// Enters what names have now. Returns the apexes of derived zones that come or go: at and below them, zones merge and
 /// fall apart.
-fn change_flat(
-    old: &State,
-    state: &mut State,
-    names: &BTreeMap<Name, Vec<Contribution>>,
-    restored: Option<&HashMap<Name, u64>>,
-) -> BTreeSet<Name> {
+fn change_flat(old: &State, state: &mut State, names: &BTreeMap<Name, Vec<Contribution>>) -> BTreeSet<Name> {
     let version = old.catalog.version() + 1;
     let asks = |state: &State, name: &Name, contributions: &[Contribution]| {
         let is_flat = !contributions.is_empty() && state.declared.home(name).is_none();
@@ -363,8 +358,7 @@ fn change_flat(
         }
         // Names that move with their zone have changed no more than the zone has.
         if old.flat.get(name) != &contributions[..] {
-            let kept = restored.and_then(|restored| restored.get(name));
-            state.flat.set(name, contributions.clone(), kept.copied().unwrap_or(version));
+            state.flat.set(name, contributions.clone(), version);
         }
     }
     let moved: Vec<Name> = owners

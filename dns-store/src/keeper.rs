@@ -129,15 +129,16 @@ fn run(journal: &dyn Journal, received: &mpsc::Receiver<Staged>, store: &Weak<In
         if kept.is_err() {
             failures.fetch_add(1, Relaxed);
         }
-        let Some(store) = store.upgrade() else { return };
-        let (tickets, outcome) = match kept {
-            Ok(()) => (store.show_staged(all), Ok(())),
-            Err(error) => (store.take_back(all, received), Err(error)),
+        let tickets: Vec<Issuer> = match (store.upgrade(), &kept) {
+            // Whoever has waited may drop the last handle next, and counts on the journal being closed by that: the one here
+            // goes before they are told.
+            (Some(store), Ok(())) => store.show_staged(all),
+            (Some(store), Err(_)) => store.take_back(all, received),
+            // Nobody can see it any more; it is kept all the same.
+            (None, _) => all.into_iter().filter_map(|staged| staged.ticket).collect(),
         };
-        // Whoever has waited may drop the last handle next, and counts on the journal being closed by that.
-        drop(store);
         for ticket in tickets {
-            ticket.tell(outcome.clone());
+            ticket.tell(kept.clone());
         }
     }
 }
@@ -167,6 +168,8 @@ fn batch(all: &mut [Staged]) -> Batch {
 pub(crate) struct Marked {
     version: u64,
     derived_serial: Option<u32>,
+    /// The last serial of derived zones in any view.
+    derived_max: Option<u32>,
     serials: HashMap<(Arc<str>, Name), MarkedSerial>,
 }
 
@@ -190,6 +193,9 @@ impl Marked {
         let mut marks = Marks::default();
         let (version, derived) = (next.version(), next.state.serials.derived);
         let half = MARKED_AHEAD / 2;
+        // There is one mark for all views.
+        let derived = self.derived_max.filter(|max| is_later(*max, derived)).unwrap_or(derived);
+        self.derived_max = Some(derived);
         let is_close = self.derived_serial.is_none_or(|marked| !is_later(marked, derived.wrapping_add(half)));
         if version + u64::from(half) > self.version || is_close {
             marks = self.begin(version, derived);
@@ -217,7 +223,7 @@ impl Marked {
 
     /// What was marked may not have been kept, so it has to be marked again.
     pub fn forget(&mut self) {
-        *self = Self::default();
+        *self = Self { derived_max: self.derived_max, ..Self::default() };
     }
 }
 
@@ -232,6 +238,8 @@ fn ahead(serial: u32) -> u32 {
 #[must_use = "the write may still fail"]
 pub struct Pending {
     progress: Progress,
+    /// The write was refused; told once it is certain that what it was refused for is there.
+    refusal: Option<Box<StoreError>>,
     entry: Option<Arc<Entry>>,
     served: Option<Arc<Changed>>,
 }
@@ -244,18 +252,23 @@ enum Progress {
 
 impl Pending {
     pub(crate) fn done_at(version: u64) -> Self {
-        Self { progress: Progress::Done(version), entry: None, served: None }
+        Self { progress: Progress::Done(version), refusal: None, entry: None, served: None }
     }
 
     pub(crate) fn waiting(version: u64) -> (Self, Issuer) {
         let ticket = Arc::new(Ticket::default());
         let progress = Progress::Waiting { version, ticket: ticket.clone() };
-        (Self { progress, entry: None, served: None }, Issuer(ticket))
+        (Self { progress, refusal: None, entry: None, served: None }, Issuer(ticket))
     }
 
     /// With what the write comes to.
     pub(crate) fn that_changes(self, entry: Option<Arc<Entry>>, served: Arc<Changed>) -> Self {
         Self { entry, served: Some(served), ..self }
+    }
+
+    /// With why the write was not made.
+    pub(crate) fn refused(self, refusal: StoreError) -> Self {
+        Self { refusal: Some(Box::new(refusal)), ..self }
     }
 
     /// What the journal will have of it, once it is safe; `None` if it changes nothing that is journalled.
@@ -272,14 +285,18 @@ impl Pending {
     /// Waits until the write is safe and visible; returns the version that has it.
     ///
     /// # Errors
-    /// [`StoreError::NotDurable`]: the journal cannot keep it, so nothing has changed.
+    /// [`StoreError::NotDurable`]: the journal cannot keep it, so nothing has changed; or what [`Store::stage`] fails with, found
+    /// out about writes that were not safe yet.
+    ///
+    /// [`Store::stage`]: crate::Store::stage
     pub fn wait(self) -> Result<u64, StoreError> {
-        match self.progress {
-            Progress::Done(version) => Ok(version),
+        let version = match self.progress {
+            Progress::Done(version) => version,
             Progress::Waiting { version, ticket } => {
-                ticket.wait().map(|()| version).map_err(StoreError::NotDurable)
+                ticket.wait().map(|()| version).map_err(StoreError::NotDurable)?
             }
-        }
+        };
+        self.refusal.map_or(Ok(version), |refusal| Err(*refusal))
     }
 
     /// As [`wait`](Self::wait), without holding a thread.
@@ -287,12 +304,13 @@ impl Pending {
     /// # Errors
     /// As [`wait`](Self::wait).
     pub async fn done(self) -> Result<u64, StoreError> {
-        match self.progress {
-            Progress::Done(version) => Ok(version),
+        let version = match self.progress {
+            Progress::Done(version) => version,
             Progress::Waiting { version, ticket } => {
-                Arrival(&ticket).await.map(|()| version).map_err(StoreError::NotDurable)
+                Arrival(&ticket).await.map(|()| version).map_err(StoreError::NotDurable)?
             }
-        }
+        };
+        self.refusal.map_or(Ok(version), |refusal| Err(*refusal))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A store that goes on where the last one has ended.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dns_core::{Name, ZoneState};
@@ -17,8 +17,7 @@ use crate::{Reason, Source};
 #[derive(Default)]
 pub(crate) struct Restored {
     names: BTreeMap<Name, Vec<Contribution>>,
-    zones: BTreeMap<Name, ZoneChange>,
-    versions: HashMap<Name, u64>,
+    zones: BTreeMap<Name, Declared>,
     serials: Vec<(Name, u32)>,
     /// The newest one of all, other views included.
     pub version: u64,
@@ -55,13 +54,11 @@ impl Restored {
                 let state = ZoneState::Serving(built);
                 let options = ZoneOptions::default();
                 let declared = Declared { apex: apex.clone(), source, options, state, version };
-                self.zones.insert(apex, ZoneChange::Declare(Arc::new(declared)));
+                self.zones.insert(apex, declared);
                 self.version = self.version.max(version);
             }
             Kept::Rrset { source, rrset, version, .. } => {
                 let name = rrset.owner().clone();
-                let last = self.versions.entry(name.clone()).or_default();
-                *last = version.max(*last);
                 self.version = self.version.max(version);
                 let contributions = self.names.entry(name).or_default();
                 let key = (&source, rrset.rtype());
@@ -74,7 +71,8 @@ impl Restored {
         Ok(())
     }
 
-    /// Enters it into a view that has nothing yet. Versions go on after the newest one.
+    /// Enters it into a view that has nothing yet. Versions go on after the newest one, and all names begin with the next: what has
+    /// been deleted has left no version behind, so that older ones could stand for something else.
     pub fn enter(self, writer: &mut Writer) -> Result<Next, JournalError> {
         let mut state = State::clone(&writer.state());
         for (apex, serial) in &self.serials {
@@ -88,12 +86,12 @@ impl Restored {
         let version = state.catalog.version().max(self.version);
         state.catalog = Arc::new(state.catalog.as_ref().clone().with_version(version));
         writer.replace_state(Arc::new(state));
-        let transaction = Transaction {
-            names: self.names,
-            zones: self.zones,
-            options: None,
-            restored: Some(self.versions),
-        };
+        let zones = self.zones.into_iter().map(|(apex, declared)| {
+            let declared = Declared { version: version + 1, ..declared };
+            (apex, ZoneChange::Declare(Arc::new(declared)))
+        });
+        let transaction =
+            Transaction { names: self.names, zones: zones.collect(), options: None, is_restored: true };
         writer.prepare(&Source::Api, transaction).map_err(|reasons| {
             let reasons: Vec<String> = reasons.iter().map(Reason::to_string).collect();
             JournalError::Damaged(format!(

@@ -131,14 +131,31 @@ impl Store {
         let keeper = self.inner.keeper().filter(|_| source.kind().is_durable());
         let is_durable = keeper.is_some_and(Keeper::is_durable);
         let mut writing = if is_durable { self.lock_to_stage() } else { self.lock() };
-        let step = work(&writing)?;
+        match self.stage_in_turn(&mut writing, source, keeper, work) {
+            // What it was refused for may be taken back yet, and then the answer would have been wrong.
+            Err(refusal) if writing.turn.staged > 0 => {
+                let version = writing.state_ref().catalog.version();
+                Ok(self.wait_for_others(&mut writing, version).refused(refusal))
+            }
+            staged => staged,
+        }
+    }
+
+    fn stage_in_turn(
+        &self,
+        writing: &mut Writing<'_>,
+        source: &Source,
+        keeper: Option<&Keeper>,
+        work: impl FnOnce(&Writer) -> Result<Step, StoreError>,
+    ) -> Result<Pending, StoreError> {
+        let step = work(writing)?;
         let state = writing.state();
         if step.is_empty() {
-            return Ok(self.wait_for_others(&mut writing, state.catalog.version()));
+            return Ok(self.wait_for_others(writing, state.catalog.version()));
         }
         let differences = keeper.map(|_| step.differences(&state, source));
         let zones: Vec<Name> = step.transaction.zones.keys().cloned().collect();
-        let next = step.prepare(&writing, source)?;
+        let next = step.prepare(writing, source)?;
         let entry = differences.filter(|(records, zones)| !records.is_empty() || !zones.is_empty()).map(
             |(records, zones)| Entry {
                 version: next.version(),
@@ -158,7 +175,7 @@ impl Store {
         if events.is_empty() || !next.changed.is_empty() {
             events.push(Event::Changed(next.changed.clone()));
         }
-        self.publish(&mut writing, next, events, entry)
+        self.publish(writing, next, events, entry)
     }
 
     /// There is nothing to do, but what makes it so may not be safe yet.

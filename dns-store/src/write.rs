@@ -86,7 +86,8 @@ impl Store {
     /// what is written.
     ///
     /// # Errors
-    /// A precondition does not hold, or everything that is wrong with the write.
+    /// A precondition does not hold, or everything that is wrong with the write. Where that was found out about writes that are
+    /// not safe yet, [`Pending`] fails with it.
     pub fn stage(
         &self,
         source: &Source,

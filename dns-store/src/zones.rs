@@ -64,7 +64,10 @@ impl Declared {
     pub fn kept(&self) -> Option<KeptZone> {
         let zone = self.zone()?;
         let rrsets = zone.nodes().flat_map(|node| rrsets_of(zone, &node)).map(|(rrset, _)| rrset);
-        Some(KeptZone { rrsets: rrsets.collect() })
+        let mut rrsets: Vec<Rrset> = rrsets.collect();
+        // Nodes come in the order of hashes, which is another one in each process.
+        rrsets.sort_by(|left, right| (left.owner(), left.rtype()).cmp(&(right.owner(), right.rtype())));
+        Some(KeptZone { rrsets })
     }
 
     pub fn is_signed(&self) -> bool {
