@@ -341,9 +341,11 @@ impl Inner {
     /// tickets.
     pub fn show_staged(&self, all: Vec<Staged>) -> Vec<Issuer> {
         let mut turn = self.turn();
-        for staged in &all {
-            if let Some(state) = &staged.state {
-                staged.plane.state.store(state.clone());
+        for plane in &turn.planes {
+            // Of a view's states, nobody needs to see those that are not the last.
+            let of_plane = all.iter().rev().filter(|staged| Arc::ptr_eq(&staged.plane, plane));
+            if let Some(state) = of_plane.filter_map(|staged| staged.state.as_ref()).next() {
+                plane.state.store(state.clone());
             }
         }
         if let Some(state) = all.iter().rev().find_map(|staged| staged.state.as_ref()) {
