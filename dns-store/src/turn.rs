@@ -343,8 +343,8 @@ impl Inner {
         let mut turn = self.turn();
         for plane in &turn.planes {
             // Of a view's states, nobody needs to see those that are not the last.
-            let of_plane = all.iter().rev().filter(|staged| Arc::ptr_eq(&staged.plane, plane));
-            if let Some(state) = of_plane.filter_map(|staged| staged.state.as_ref()).next() {
+            let mut of_plane = all.iter().rev().filter(|staged| Arc::ptr_eq(&staged.plane, plane));
+            if let Some(state) = of_plane.find_map(|staged| staged.state.as_ref()) {
                 plane.state.store(state.clone());
             }
         }
