@@ -25,7 +25,7 @@ pub use self::edit::{Fold, Folded, ZoneEdit};
 pub use self::fault::{Place, ZoneFault, ZoneFaultKind};
 pub use self::node::{Node, PackedRrset, RECORD_HEADER_OCTETS, Records, Rrsets, SourceTag};
 
-use crate::name::LABELS_MAX;
+use crate::name::{LABELS_MAX, canonical_cmp};
 use crate::trie::Trie;
 use crate::{Name, RecordType};
 
@@ -214,6 +214,31 @@ impl Zone {
             self.folding.iter().map(|octets| Node::new(octets)).filter(|node| !self.is_hidden(node, false));
         let overlay = self.overlay.iter().map(|octets| Node::new(octets));
         base.chain(folding).chain(overlay).filter(|node| !node.is_gone())
+    }
+
+    /// Those of [`nodes`](Self::nodes) at and after `from` in canonical order ([RFC 4034, section 6.1]).
+    ///
+    /// The first call sorts the names that were packed with the zone, and keeps their order in four octets for each; it is
+    /// found again by later versions, until they are packed anew. Each call sorts the names that have changed since.
+    ///
+    /// [RFC 4034, section 6.1]: https://www.rfc-editor.org/rfc/rfc4034#section-6.1
+    pub fn nodes_from<'z>(&'z self, from: &Name) -> impl Iterator<Item = Node<'z>> + use<'z> {
+        let is_from = |node: &Node<'z>| canonical_cmp(node.name(), from.as_wire()).is_ge();
+        let folding = self.folding.iter().map(|octets| Node::new(octets));
+        let folding = folding.filter(|node| is_from(node) && !self.is_hidden(node, false));
+        let overlay = self.overlay.iter().map(|octets| Node::new(octets)).filter(is_from);
+        let mut changed: Vec<Node<'z>> = folding.chain(overlay).collect();
+        changed.sort_unstable_by(|left, right| canonical_cmp(left.name(), right.name()));
+        let has_changed = !self.overlay.is_empty() || !self.folding.is_empty();
+        let base = self.base.nodes_from(&self.apex, from.as_wire());
+        let mut base = base.filter(move |node| !has_changed || !self.is_hidden(node, true)).peekable();
+        let mut changed = changed.into_iter().peekable();
+        let merged = std::iter::from_fn(move || match (base.peek(), changed.peek()) {
+            (Some(old), Some(new)) if canonical_cmp(old.name(), new.name()).is_lt() => base.next(),
+            (_, Some(_)) => changed.next(),
+            _ => base.next(),
+        });
+        merged.filter(|node| !node.is_gone())
     }
 
     /// The owners of NSEC3 records: those of the chain in use by hash, then those of other chains.

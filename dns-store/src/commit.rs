@@ -18,12 +18,10 @@ use crate::state::{Home, State, TAG_SYNTHESISED, is_later, is_same_soa_but_seria
 use crate::zones::{Declared, ZoneChange, ZoneOptions};
 use crate::{Reason, Source};
 
-/// The newest state, and orders of its names that only writers need.
+/// The newest state, and an order of its names that only writers need.
 pub(crate) struct Writer {
     state: Arc<State>,
-    /// Names that have flat records, in canonical order.
-    names: BTreeSet<Name>,
-    /// The same names by who has something there.
+    /// Names that have flat records, by who has something there.
     by_source: HashMap<Source, BTreeSet<Name>>,
 }
 
@@ -59,7 +57,7 @@ impl Next {
 
 impl Writer {
     pub fn new(state: Arc<State>) -> Self {
-        Self { state, names: BTreeSet::new(), by_source: HashMap::new() }
+        Self { state, by_source: HashMap::new() }
     }
 
     pub fn state(&self) -> Arc<State> {
@@ -76,8 +74,8 @@ impl Writer {
     }
 
     /// Names at or below an ancestor that have flat records.
-    pub fn names_below(&self, ancestor: &Name) -> impl Iterator<Item = &Name> {
-        self.names.range(ancestor.clone()..).take_while(move |name| name.is_at_or_below(ancestor))
+    pub fn names_below<'w>(&'w self, ancestor: &'w Name) -> impl Iterator<Item = &'w Name> {
+        self.state.flat.names_below(ancestor)
     }
 
     /// Names at which a source has flat records.
@@ -188,11 +186,6 @@ impl Writer {
                 if had.iter().all(|contribution| contribution.source != *source) {
                     self.by_source.entry(source.clone()).or_default().insert(name.clone());
                 }
-            }
-            match (had.is_empty(), has.is_empty()) {
-                (true, false) => drop(self.names.insert(name.clone())),
-                (false, true) => drop(self.names.remove(name)),
-                _ => {}
             }
         }
         self.state = state;

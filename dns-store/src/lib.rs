@@ -27,6 +27,7 @@ mod fold;
 mod journal;
 mod keeper;
 mod layers;
+mod names;
 mod options;
 mod query;
 mod restore;

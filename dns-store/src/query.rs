@@ -1,15 +1,17 @@
 //! Asking the store, for people and programs that manage records.
 
+mod candidates;
+mod page;
+
 use std::collections::BTreeMap;
 
 #[cfg(doc)]
 use dns_core::Precondition;
-use dns_core::name::canonical_cmp;
-use dns_core::zone::{Node, Zone, rrsets_of};
+use dns_core::zone::Zone;
 use dns_core::{Name, RecordType, Rrset, View, ZoneEntry, ZoneState};
 
 use crate::layers::Contribution;
-use crate::state::{Home, State, is_signed};
+use crate::state::{State, is_signed};
 use crate::store::Store;
 use crate::{Source, SourceKind};
 
@@ -135,8 +137,9 @@ impl Store {
         state.view()?.zone(apex).map(|entry| zone_info(&state, entry))
     }
 
-    /// Records, at most `limit` names and types from `from` on, but at least one. Takes time in proportion to the zones
-    /// that the filter lets through and the records that were given without a zone; nobody waits for it.
+    /// Records, at most `limit` names and types from `from` on, but at least one. Takes time in proportion to what is listed and
+    /// what the filter leaves out in between, whatever comes before and after; nobody waits for it. The names of a zone that
+    /// came as a whole are sorted the first time that they are listed.
     ///
     /// What was made up for derived zones is not listed, nor are signatures.
     pub fn list(&self, filter: &Filter, from: Option<&(Name, RecordType)>, limit: usize) -> Page {
@@ -151,113 +154,7 @@ impl Store {
         limit: usize,
         admits: impl Fn(&Name, RecordType) -> bool,
     ) -> Page {
-        let state = self.state();
-        let mut page = PageBuilder { filter, from, limit: limit.max(1), admits, best: BTreeMap::new() };
-        let declared = state.view().into_iter().flat_map(View::zones).filter(|entry| !entry.derived);
-        for zone in declared.filter(|entry| filter.admits_zone(&entry.apex)).filter_map(ZoneEntry::zone) {
-            let Some(source) = state.declared.get(zone.apex()).map(|declared| &declared.source) else {
-                continue;
-            };
-            // Most names of a large zone are on other pages, and found to be without a copy of what they have.
-            for node in zone.nodes() {
-                if !page.may_have(node.name()) || !page.admits_node(&node) {
-                    continue;
-                }
-                // Those of names at which there is more than the zone itself has follow below.
-                for (rrset, _) in rrsets_of(zone, &node) {
-                    let is_here =
-                        || state.declared.home(rrset.owner()).map(|home| &home.apex) == Some(zone.apex());
-                    if state.flat.get(rrset.owner()).is_empty() || !is_here() {
-                        page.offer(Found { rrset, source: source.clone(), shadowed: false });
-                    }
-                }
-            }
-        }
-        for flat in state.flat.iter() {
-            if !page.may_have(flat.name.as_wire()) {
-                continue;
-            }
-            let home = state.home(&flat.name);
-            let apex = match &home {
-                Home::Declared(zone) => Some(&zone.apex),
-                Home::Derived(apex) => Some(apex),
-                Home::Nowhere => None,
-            };
-            if filter.zone.as_ref().is_some_and(|zone| apex != Some(zone)) {
-                continue;
-            }
-            // What a zone brings to the name is not among the contributions.
-            let is_of_zone = matches!(&home, Home::Declared(zone) if zone.has(&flat.name));
-            if is_of_zone || page.admits_any(&flat.contributions) {
-                for found in found_at(&state, &flat.name) {
-                    page.offer(found);
-                }
-            }
-        }
-        page.finish()
-    }
-}
-
-/// A page while everything that might be on it comes by, in any order.
-struct PageBuilder<'p, A> {
-    filter: &'p Filter,
-    admits: A,
-    from: Option<&'p (Name, RecordType)>,
-    limit: usize,
-    /// The smallest keys from `from` on, one more than asked for: that one begins the next page.
-    best: BTreeMap<(Name, RecordType), Vec<Found>>,
-}
-
-impl<A: Fn(&Name, RecordType) -> bool> PageBuilder<'_, A> {
-    /// Something at a name may be on this page, or begin the next one.
-    fn may_have(&self, name: &[u8]) -> bool {
-        let is_before = |(first, _): &(Name, RecordType)| canonical_cmp(name, first.as_wire()).is_lt();
-        let is_behind = |(last, _): &(Name, RecordType)| canonical_cmp(name, last.as_wire()).is_gt();
-        let last = if self.best.len() > self.limit { self.best.last_key_value() } else { None };
-        !self.from.is_some_and(is_before) && !last.is_some_and(|(last, _)| is_behind(last))
-    }
-
-    /// Something at a node of a zone is asked for.
-    fn admits_node(&self, node: &Node<'_>) -> bool {
-        // Names in zones are valid.
-        Name::from_wire(node.name())
-            .is_ok_and(|owner| node.rrsets().any(|rrset| self.admits_type(&owner, rrset.rtype)))
-    }
-
-    /// Some of what sources have at a name is asked for, served or not.
-    fn admits_any(&self, contributions: &[Contribution]) -> bool {
-        contributions.iter().any(|Contribution { source, rrset }| {
-            self.filter.source.is_none_or(|kind| kind == source.kind())
-                && self.admits_type(rrset.owner(), rrset.rtype())
-        })
-    }
-
-    fn admits_type(&self, owner: &Name, rtype: RecordType) -> bool {
-        self.filter.rtype.is_none_or(|wanted| wanted == rtype) && (self.admits)(owner, rtype)
-    }
-
-    fn offer(&mut self, found: Found) {
-        let key = (found.rrset.owner().clone(), found.rrset.rtype());
-        if self.from.is_some_and(|from| key < *from)
-            || !self.filter.admits(&found)
-            || !(self.admits)(&key.0, key.1)
-        {
-            return;
-        }
-        self.best.entry(key).or_default().push(found);
-        if self.best.len() > self.limit + 1 {
-            self.best.pop_last();
-        }
-    }
-
-    fn finish(mut self) -> Page {
-        let next = if self.best.len() > self.limit { self.best.pop_last().map(|(key, _)| key) } else { None };
-        let mut found: Vec<Found> = self.best.into_values().flatten().collect();
-        found.sort_by_cached_key(|found| {
-            let Found { rrset, source, shadowed } = found;
-            (rrset.owner().clone(), rrset.rtype(), *shadowed, source.clone())
-        });
-        Page { found, next }
+        page::list(&self.state(), filter, from, limit, admits)
     }
 }
 
@@ -300,18 +197,4 @@ fn found_at(state: &State, name: &Name) -> Vec<Found> {
     let shadowed =
         at.shadowed.into_iter().map(|Contribution { source, rrset }| Found { rrset, source, shadowed: true });
     served.chain(shadowed).collect()
-}
-
-impl Filter {
-    fn admits(&self, found: &Found) -> bool {
-        self.rtype.is_none_or(|rtype| rtype == found.rrset.rtype())
-            && self.below.as_ref().is_none_or(|below| found.rrset.owner().is_at_or_below(below))
-            && self.source.is_none_or(|kind| kind == found.source.kind())
-            && self.shadowed.is_none_or(|shadowed| shadowed == found.shadowed)
-    }
-
-    fn admits_zone(&self, apex: &Name) -> bool {
-        let overlaps = |below: &Name| apex.is_at_or_below(below) || below.is_at_or_below(apex);
-        self.zone.as_ref().is_none_or(|zone| zone == apex) && self.below.as_ref().is_none_or(overlaps)
-    }
 }

@@ -8,6 +8,7 @@ use dns_core::{Catalog, Name, RecordType, Rrset, View};
 
 use crate::derived::Candidates;
 use crate::layers::{Claim, Contribution, decide};
+use crate::names::{self, NameSet};
 use crate::options::StoreOptions;
 use crate::zones::{Declared, DeclaredZones};
 use crate::{Source, StoreError};
@@ -228,6 +229,8 @@ pub(crate) struct Holder {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FlatRecords {
     names: Trie<Arc<FlatName>>,
+    /// The same names.
+    order: NameSet,
 }
 
 /// What sources have at one name.
@@ -252,11 +255,30 @@ impl FlatRecords {
 
     pub fn set(&mut self, name: &Name, contributions: Vec<Contribution>, version: u64) {
         if contributions.is_empty() {
-            self.names.remove(name.hash64(), |flat| flat.name == *name);
+            if self.names.remove(name.hash64(), |flat| flat.name == *name).is_some() {
+                self.order.remove(name);
+            }
         } else {
             let flat = FlatName { name: name.clone(), contributions, version };
-            self.names.insert(name.hash64(), Arc::new(flat), |flat| flat.name == *name);
+            if self.names.insert(name.hash64(), Arc::new(flat), |flat| flat.name == *name).is_none() {
+                self.order.insert(name);
+            }
         }
+    }
+
+    /// The names at and after this one in canonical order, as they go on the wire.
+    pub fn names_from(&self, name: &[u8]) -> names::Iter<'_> {
+        self.order.from(name)
+    }
+
+    /// The names at or below an ancestor, in canonical order.
+    pub fn names_below<'s>(&'s self, ancestor: &'s Name) -> impl Iterator<Item = &'s Name> {
+        // All of them are valid, and have records.
+        let names = self.names_from(ancestor.as_wire()).map_while(|wire| {
+            let name = Name::from_wire(wire).ok()?;
+            Some(&self.names.get(name.hash64(), |flat| flat.name == name)?.name)
+        });
+        names.take_while(move |name| name.is_at_or_below(ancestor))
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &FlatName> {

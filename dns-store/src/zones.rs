@@ -9,6 +9,7 @@ use dns_core::{Access, Name, Rrset, ZoneState};
 
 use crate::commit::Transaction;
 use crate::journal::KeptZone;
+use crate::names::{self, NameSet};
 use crate::state::{is_signed, rrsets_at};
 use crate::store::Store;
 use crate::write::Step;
@@ -79,6 +80,8 @@ impl Declared {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DeclaredZones {
     zones: Trie<Arc<Declared>>,
+    /// Their apexes.
+    order: NameSet,
 }
 
 impl DeclaredZones {
@@ -88,11 +91,20 @@ impl DeclaredZones {
 
     pub fn insert(&mut self, zone: Arc<Declared>) {
         let apex = zone.apex.clone();
-        self.zones.insert(apex.hash64(), zone, |old| old.apex == apex);
+        if self.zones.insert(apex.hash64(), zone, |old| old.apex == apex).is_none() {
+            self.order.insert(&apex);
+        }
     }
 
     pub fn remove(&mut self, apex: &Name) {
-        self.zones.remove(apex.hash64(), |zone| zone.apex == *apex);
+        if self.zones.remove(apex.hash64(), |zone| zone.apex == *apex).is_some() {
+            self.order.remove(apex);
+        }
+    }
+
+    /// The apexes at and after this name in canonical order, as they go on the wire.
+    pub fn apexes_from(&self, name: &[u8]) -> names::Iter<'_> {
+        self.order.from(name)
     }
 
     /// The zone that a name belongs to.

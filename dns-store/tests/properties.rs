@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dns_core::zone::rrsets_of;
 use dns_core::{Change, ChangeSet, Name, RecordType, Rrset, ZoneEntry};
-use dns_store::{Event, Filter, Source, SourceKind, Store, StoreError, StoreOptions, Watch, ZoneOptions};
-use model::{File, Listed, Model, ServedZone, content, name, soa_rdata, soa_without_serial};
+use dns_store::{
+    Event, Filter, Found, Source, SourceKind, Store, StoreError, StoreOptions, Watch, ZoneOptions,
+};
+use model::{File, Listed, Model, Placed, ServedZone, content, name, soa_rdata, soa_without_serial};
 use proptest::prelude::*;
 
 const NAMES: [&str; 17] = [
@@ -283,19 +285,70 @@ fn served_zones(store: &Store) -> BTreeMap<Name, ServedZone> {
     view.zones().map(|entry| (entry.apex.clone(), zone(entry))).collect()
 }
 
-fn listed(store: &Store, limit: usize) -> Vec<Listed> {
-    let (mut all, mut from) = (Vec::new(), None);
-    loop {
-        let page = store.list(&Filter::default(), from.as_ref(), limit);
-        all.extend(page.found.into_iter().map(|found| {
-            let rrset = soa_without_serial(found.rrset);
-            (rrset.owner().clone(), rrset.rtype(), found.shadowed, found.source, content(&rrset))
-        }));
-        from = page.next;
-        if from.is_none() {
-            return all;
+fn filter() -> impl Strategy<Value = Filter> {
+    let kinds = vec![SourceKind::Acme, SourceKind::Api, SourceKind::File, SourceKind::ConfigMap];
+    let rarely = |name: BoxedStrategy<Name>| prop_oneof![2 => Just(None), 1 => name.prop_map(Some)];
+    (
+        rarely(prop_oneof![apex(), owner()].boxed()),
+        rarely(owner().boxed()),
+        prop::option::weighted(0.3, prop::sample::select(TYPES.to_vec())),
+        prop::option::weighted(0.3, prop::sample::select(kinds)),
+        prop::option::weighted(0.3, any::<bool>()),
+    )
+        .prop_map(|(zone, below, rtype, source, shadowed)| Filter {
+            zone,
+            below,
+            rtype,
+            source,
+            shadowed,
+        })
+}
+
+/// Somebody who reads a list page by page while things change, and begins anew at its end.
+struct Reader {
+    filter: Filter,
+    limit: usize,
+    from: Option<(Name, RecordType)>,
+}
+
+impl Reader {
+    /// Reads the next page, which is a part of what the model has.
+    fn read(&mut self, store: &Store, all: &[Placed]) -> Vec<Listed> {
+        let Filter { zone, below, rtype, source, shadowed } = &self.filter;
+        let is_listed = |((owner, of, hidden, by, _), home): &&Placed| {
+            zone.as_ref().is_none_or(|zone| home.as_ref() == Some(zone))
+                && below.as_ref().is_none_or(|below| owner.is_at_or_below(below))
+                && rtype.is_none_or(|rtype| rtype == *of)
+                && source.is_none_or(|source| source == by.kind())
+                && shadowed.is_none_or(|shadowed| shadowed == *hidden)
+        };
+        let mut expected: BTreeMap<(Name, RecordType), Vec<Listed>> = BTreeMap::new();
+        for (listed, _) in all.iter().filter(is_listed) {
+            expected.entry((listed.0.clone(), listed.1)).or_default().push(listed.clone());
         }
+        let mut expected = match &self.from {
+            Some(from) => expected.split_off(from),
+            None => expected,
+        };
+        let next = expected.keys().nth(self.limit).cloned();
+        let behind = next.as_ref().map(|next| expected.split_off(next));
+        let page = store.list(&self.filter, self.from.as_ref(), self.limit);
+        assert_eq!(page.next, next, "{} more", behind.map_or(0, |behind| behind.len()));
+        let found: Vec<Listed> = page.found.into_iter().map(listed).collect();
+        let key =
+            |(owner, rtype, shadowed, source, _): &Listed| (owner.clone(), *rtype, *shadowed, source.clone());
+        assert!(found.is_sorted_by_key(key));
+        let mut sorted = found.clone();
+        sorted.sort();
+        assert_eq!(sorted, expected.into_values().flatten().collect::<Vec<_>>(), "{:?}", self.filter);
+        self.from = page.next;
+        found
     }
+}
+
+fn listed(Found { rrset, source, shadowed }: Found) -> Listed {
+    let rrset = soa_without_serial(rrset);
+    (rrset.owner().clone(), rrset.rtype(), shadowed, source, content(&rrset))
 }
 
 /// What clients see, by asking for each name and type that is listed.
@@ -403,12 +456,16 @@ impl Serials {
 }
 
 /// Makes each step in a store and in a model, and compares all that can be seen.
-fn check(steps: &[Step], fold_after: usize) {
+fn check(steps: &[Step], fold_after: usize, filters: &[(Filter, usize)]) {
     let options = options(0, fold_after);
     let store = Store::new(options.clone());
     let mut model = Model { options, ..Model::default() };
     let mut follower = Follower { watch: store.watch(), copy: BTreeMap::new() };
     let mut serials = Serials::default();
+    let mut readers: Vec<Reader> = filters
+        .iter()
+        .map(|(filter, limit)| Reader { filter: filter.clone(), limit: *limit, from: None })
+        .collect();
     for (at, step) in steps.iter().enumerate() {
         let version = store.version();
         let outcome = step_store(&store, step);
@@ -424,11 +481,15 @@ fn check(steps: &[Step], fold_after: usize) {
         }
         let (zones, records) = model.serve();
         assert_eq!(served_zones(&store), zones, "after {step:?}");
-        let mut found = listed(&store, 1 + at % 4);
-        let key = |(owner, rtype, shadowed, ..): &Listed| (owner.clone(), *rtype, *shadowed);
-        assert!(found.is_sorted_by_key(key));
-        found.sort();
-        assert_eq!(found, records, "after {step:?}");
+        let mut everything = Reader { filter: Filter::default(), limit: 1 + at % 4, from: None };
+        let mut found = everything.read(&store, &records);
+        while everything.from.is_some() {
+            found.append(&mut everything.read(&store, &records));
+        }
+        assert_eq!(found.len(), records.len(), "after {step:?}");
+        for reader in &mut readers {
+            reader.read(&store, &records);
+        }
         follower.catch_up(&store);
         assert_eq!(follower.copy, visible(&store), "after {step:?}");
         serials.check(&store, &model, &zones);
@@ -440,7 +501,8 @@ proptest! {
     fn any_sequence_of_changes_is_a_rebuild_from_scratch(
         steps in prop::collection::vec(step(), 1..40),
         fold_after in prop::sample::select(vec![1usize, 2, 5, 4096]),
+        filters in prop::collection::vec((filter(), 1usize..6), 8),
     ) {
-        check(&steps, fold_after);
+        check(&steps, fold_after, &filters);
     }
 }

@@ -27,7 +27,7 @@ use crate::uri;
 /// Names and types on a page, unless the client asks for another number.
 const PAGE: usize = 100;
 /// Most of them.
-const PAGE_MAX: usize = 1000;
+const PAGE_MAX: usize = 10_000;
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read, put, delete))
@@ -53,7 +53,7 @@ struct ListQuery {
     /// Only those that are not served, or only those that are.
     shadowed: Option<bool>,
     /// How many names and types to list at most.
-    #[param(minimum = 1, maximum = 1000, default = 100)]
+    #[param(minimum = 1, maximum = 10000, default = 100)]
     limit: Option<usize>,
     /// `next` of the page before.
     cursor: Option<String>,

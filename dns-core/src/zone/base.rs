@@ -1,8 +1,11 @@
 //! The packed part of a zone: all nodes in one allocation, found through one table.
 
+use std::sync::OnceLock;
+
 use super::node::Node;
-use super::order::CanonicalOrder;
+use super::order::{CanonicalOrder, sorted};
 use super::region::Region;
+use crate::name::canonical_cmp;
 use crate::{Name, RecordType};
 
 /// Nodes begin at multiples of this, so that a table slot reaches 16 GiB with 32 bits.
@@ -28,6 +31,9 @@ pub(super) struct Base {
     nsec3: Vec<([u8; NSEC3_HASH_OCTETS], u32)>,
     /// NSEC3 records of other chains: part of the zone, but of no answer.
     nsec3_unused: Vec<u32>,
+    /// All names in canonical order, from when somebody first lists them: no answer needs it. Boxed to keep short what each
+    /// look-up fetches.
+    listed: OnceLock<Box<[u32]>>,
 }
 
 /// Slots of eight octets, little-endian. Upper half: upper half of the hash; lower half: where the node stands ([`place`]); 0: free.
@@ -162,7 +168,7 @@ impl Base {
         nsec3.sort_unstable();
         nsec3.shrink_to_fit();
         let nsec = CanonicalOrder::new(apex.as_wire().len(), &nsec, |place| node_in(&arena, place).name());
-        Self { arena, arena_used, table, names, nsec, nsec3, nsec3_unused }
+        Self { arena, arena_used, table, names, nsec, nsec3, nsec3_unused, listed: OnceLock::new() }
     }
 
     #[inline]
@@ -234,12 +240,31 @@ impl Base {
             + self.nsec.len() * CanonicalOrder::ENTRY_OCTETS
             + self.nsec3_unused.len() * 4
             + self.nsec3.len() * 24
+            + self.listed.get().map_or(0, |places| size_of_val(&**places))
     }
 
     /// All nodes but those of NSEC3 records, in the order of the table, which is that of their hashes: it means nothing.
     pub(super) fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
+        self.places().map(|place| self.node(place))
+    }
+
+    fn places(&self) -> impl Iterator<Item = u32> {
         let entries = self.table.slots().iter().filter(|entry| **entry != FREE);
-        entries.map(|entry| self.node(u64::from_le_bytes(*entry) as u32))
+        entries.map(|entry| u64::from_le_bytes(*entry) as u32)
+    }
+
+    /// Those of [`nodes`](Self::nodes) at and after a name in canonical order, which is worked out the first time.
+    pub(super) fn nodes_from<'b>(
+        &'b self,
+        apex: &Name,
+        from: &[u8],
+    ) -> impl Iterator<Item = Node<'b>> + use<'b> {
+        let places = self.listed.get_or_init(|| {
+            let entries = sorted(apex.as_wire().len(), self.places(), |place| self.node(place).name());
+            entries.into_iter().map(|(_, place)| place).collect()
+        });
+        let first = places.partition_point(|&place| canonical_cmp(self.node(place).name(), from).is_lt());
+        places[first..].iter().map(|&place| self.node(place))
     }
 
     /// The nodes that hold NSEC3 records: those of the chain in use by hash, then those of other chains.

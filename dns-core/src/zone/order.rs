@@ -21,12 +21,7 @@ impl CanonicalOrder {
 
     /// The order of these nodes; `name` tells the name of each.
     pub fn new<'n>(apex_octets: usize, places: &[u32], name: impl Fn(u32) -> &'n [u8]) -> Self {
-        let mut entries: Vec<(u64, u32)> =
-            places.iter().map(|&place| (key(name(place), apex_octets), place)).collect();
-        entries.sort_unstable_by(|(left_key, left), (right_key, right)| {
-            left_key.cmp(right_key).then_with(|| canonical_cmp(name(*left), name(*right)))
-        });
-        let (keys, places) = entries.into_iter().unzip();
+        let (keys, places) = sorted(apex_octets, places.iter().copied(), name).into_iter().unzip();
         Self { apex_octets, keys, places }
     }
 
@@ -46,6 +41,19 @@ impl CanonicalOrder {
         // The first name of the order is the apex, and nothing in the zone sorts before it.
         self.places.get(after.checked_sub(1)?).copied()
     }
+}
+
+/// These nodes in canonical order, each behind the first octets of the label below the apex.
+pub(super) fn sorted<'n>(
+    apex_octets: usize,
+    places: impl Iterator<Item = u32>,
+    name: impl Fn(u32) -> &'n [u8],
+) -> Vec<(u64, u32)> {
+    let mut entries: Vec<(u64, u32)> = places.map(|place| (key(name(place), apex_octets), place)).collect();
+    entries.sort_unstable_by(|(left_key, left), (right_key, right)| {
+        left_key.cmp(right_key).then_with(|| canonical_cmp(name(*left), name(*right)))
+    });
+    entries
 }
 
 /// The first octets of the label below the apex, 0 for the apex: of names whose keys differ, the one with the lower key comes

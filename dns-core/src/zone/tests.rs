@@ -71,6 +71,10 @@ fn check(zone: &Zone, model: &Model) {
         assert!(seen.insert(name_of(&node)), "{node:?} twice");
     }
     assert_eq!(seen, names.keys().cloned().collect());
+    for from in ["com", "example.org", "a.example.org", "b.example.org", "zz.example.org", "test"].map(name) {
+        let ordered: Vec<Name> = zone.nodes_from(&from).map(|node| name_of(&node)).collect();
+        assert_eq!(ordered, names.range(from..).map(|(owner, _)| owner.clone()).collect::<Vec<_>>());
+    }
     assert_eq!(zone.name_count(), names.len());
     assert_eq!(zone.record_count(), model.values().map(Rrset::len).sum::<usize>());
     let mut depths = 0u128;

@@ -38,6 +38,9 @@ pub struct ServedZone {
 /// An RRset with who has it, and whether it is hidden.
 pub type Listed = (Name, RecordType, bool, Source, Content);
 
+/// The same, with the zone that it belongs to.
+pub type Placed = (Listed, Option<Name>);
+
 /// TTL and values.
 pub type Content = (u32, BTreeSet<Vec<u8>>);
 
@@ -66,8 +69,9 @@ impl Model {
         candidates.filter(|apex| name.is_at_or_below(apex)).min_by_key(Name::label_count)
     }
 
-    /// All zones, and all records with who has them. Occluded records of zones are listed, as they are in the zone.
-    pub fn serve(&self) -> (BTreeMap<Name, ServedZone>, Vec<Listed>) {
+    /// All zones, and all records with who has them and the zone that they belong to. Occluded records of zones are listed, as
+    /// they are in the zone.
+    pub fn serve(&self) -> (BTreeMap<Name, ServedZone>, Vec<Placed>) {
         let mut zones: BTreeMap<Name, ServedZone> = BTreeMap::new();
         let mut listed = Vec::new();
         for (apex, (_, file)) in &self.zones {
@@ -93,13 +97,15 @@ impl Model {
             let (served, hidden) = self.at(&name, home.as_ref());
             for (source, rrset) in served {
                 if let Some(source) = source {
-                    listed.push((name.clone(), rrset.rtype(), false, source, content(&rrset)));
+                    let one = (name.clone(), rrset.rtype(), false, source, content(&rrset));
+                    listed.push((one, home.clone()));
                 }
                 let zone = zones.get_mut(home.as_ref().unwrap()).unwrap();
                 zone.records.insert((name.clone(), rrset.rtype()), rrset);
             }
             for (source, rrset) in hidden {
-                listed.push((name.clone(), rrset.rtype(), true, source, content(&soa_without_serial(rrset))));
+                let one = (name.clone(), rrset.rtype(), true, source, content(&soa_without_serial(rrset)));
+                listed.push((one, home.clone()));
             }
         }
         listed.sort();
