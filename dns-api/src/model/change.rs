@@ -215,7 +215,7 @@ pub struct Updated {
 pub struct History {
     /// The entries.
     pub changes: Vec<HistoryEntry>,
-    /// `before` of the next page; null on the last one.
+    /// `before` of the next page; null on the last one. There may be one although this page has fewer entries than asked for.
     pub next: Option<u64>,
 }
 

@@ -15,7 +15,7 @@ use dns_store::{Write, ZoneInfo};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::write::{self, blocking, forbidden};
+use super::write::{self, forbidden, reading};
 use crate::api::Api;
 use crate::auth::Caller;
 use crate::convert;
@@ -49,7 +49,7 @@ async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<axum::Json<
     // Read before the zones, so that it is never newer than they are.
     let version = store.version();
     let durable = store.is_durable();
-    let zones = blocking(move || {
+    let zones = reading(&api, move || {
         let visible = store.zones().into_iter().filter(|zone| caller.may_read_zone(&zone.apex));
         visible.map(model).collect()
     });
