@@ -99,13 +99,18 @@ pub enum TokensError {
 impl Authenticator {
     /// Most tokens there may be.
     pub const TOKENS_MAX: usize = 10_000;
+    /// How long tokens that have expired are still listed, and told so to who shows them; then they are forgotten, with the next
+    /// start or when the next one is made.
+    pub const REMEMBERED: Duration = Duration::from_hours(30 * 24);
 
     /// Takes all tokens from where they are kept.
     ///
     /// # Errors
     /// They cannot be read, or the system has no random octets.
     pub fn open(store: Arc<dyn TokenStore>, limits: ApiLimits) -> Result<Self, TokensError> {
-        let tokens = store.load().map_err(TokensError::NotKept)?;
+        let mut tokens = store.load().map_err(TokensError::NotKept)?;
+        let now = SystemTime::now();
+        tokens.retain(|token| !is_of_the_past(token, now) || !forget(&*store, token));
         let sessions = tokens.into_iter().map(|token| (token.id(), Session::new(Arc::new(token)))).collect();
         let (decoy, _) =
             Token::make("nobody", vec![Grant::unlimited(Access::Read)], SystemTime::now(), None)?;
@@ -185,6 +190,10 @@ impl Authenticator {
     pub(super) fn keep(&self, token: Arc<Token>) -> Result<(), TokensError> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut tokens = HashMap::clone(&self.tokens.load());
+        let now = SystemTime::now();
+        tokens.retain(|_, session| {
+            !is_of_the_past(&session.token, now) || !forget(&*self.store, &session.token)
+        });
         if tokens.len() >= Self::TOKENS_MAX {
             return Err(TokensError::TooMany);
         }
@@ -223,6 +232,20 @@ impl Authenticator {
     pub fn find(&self, id: TokenId) -> Option<ListedToken> {
         self.tokens.load().get(&id).map(|session| session.listed())
     }
+}
+
+/// It has expired so long ago that nobody asks for it any more.
+fn is_of_the_past(token: &Token, now: SystemTime) -> bool {
+    now.checked_sub(Authenticator::REMEMBERED).is_some_and(|then| token.is_expired(then))
+}
+
+/// Forgets a token that no longer lets anybody in. Returns whether it did: if not, there is another time.
+fn forget(store: &dyn TokenStore, token: &Token) -> bool {
+    let forgotten = store.remove(token.id());
+    if let Err(error) = &forgotten {
+        tracing::warn!(token = %token.id(), %error, "a token that has expired cannot be forgotten");
+    }
+    forgotten.is_ok()
 }
 
 impl fmt::Debug for Authenticator {
@@ -393,6 +416,31 @@ mod tests {
         let here = client("192.0.2.1");
         assert_eq!(authenticator.login(secret.reveal(), here).err(), Some(Refusal::Expired));
         assert_eq!(authenticator.login(&forgeries(&token)[0], here).err(), Some(Refusal::Wrong));
+    }
+
+    #[test]
+    fn expired_tokens_are_forgotten_after_a_while() {
+        let store = Arc::new(MemoryTokens::default());
+        let (hour, now) = (Duration::from_hours(1), SystemTime::now());
+        let put = |age| {
+            let grants = vec![Grant::unlimited(Access::Read)];
+            let (token, _) = Token::make("old", grants, now - 2 * age, Some(now - age)).unwrap();
+            store.put(&token).unwrap();
+            token.id()
+        };
+        let (recent, old) = (put(hour), put(Authenticator::REMEMBERED + hour));
+        let authenticator = Authenticator::open(store.clone(), ApiLimits::default()).unwrap();
+        assert!(authenticator.find(recent).is_some() && authenticator.find(old).is_none());
+        assert_eq!(store.load().unwrap().len(), 1);
+        // Their time passes while the server runs, too.
+        let grants = vec![Grant::unlimited(Access::Read)];
+        let age = Authenticator::REMEMBERED + hour;
+        let (token, _) = Token::make("old", grants, now - 2 * age, Some(now - age)).unwrap();
+        authenticator.keep(Arc::new(token)).unwrap();
+        let (made, _) = create(&authenticator);
+        let left: Vec<_> = authenticator.list().iter().map(|listed| listed.token.id()).collect();
+        assert_eq!(left, [recent, made.id()]);
+        assert_eq!(store.load().unwrap().len(), 2);
     }
 
     /// Keeps tokens while it can.
