@@ -110,7 +110,10 @@ impl Wanted {
         let mut records = entry.records.iter();
         let mut zones = entry.zones.iter();
         self.source.is_none_or(|kind| kind == entry.source.kind())
-            && self.author.as_ref().is_none_or(|author| entry.author.contains(author.as_str()))
+            && self
+                .author
+                .as_ref()
+                .is_none_or(|author| convert::author(entry, caller).contains(author.as_str()))
             && (self.tops.is_empty()
                 || records
                     .any(|change| is_wanted(&change.owner) && caller.may_read(&change.owner, change.rtype))
