@@ -11,7 +11,9 @@ use crate::v1::events::{Feed, FeedLimits};
 use crate::v1::write::Writers;
 
 /// Zone files that are taken over at a time.
-const IMPORTS_MAX: usize = 4;
+const IMPORTS_MAX: usize = 2;
+/// Reads at a time that may take memory and CPU time in proportion to all that there is.
+const HEAVY_READS_MAX: usize = 4;
 
 /// The state of all handlers.
 pub struct Api {
@@ -20,6 +22,7 @@ pub struct Api {
     feed: Arc<Feed>,
     writers: Writers,
     imports: Semaphore,
+    readers: Arc<Semaphore>,
 }
 
 impl Api {
@@ -37,6 +40,7 @@ impl Api {
             feed,
             writers: Writers::default(),
             imports: Semaphore::new(IMPORTS_MAX),
+            readers: Arc::new(Semaphore::new(HEAVY_READS_MAX)),
         }
     }
 
@@ -73,6 +77,11 @@ impl Api {
     /// Who may work for writes.
     pub(crate) fn writers(&self) -> &Writers {
         &self.writers
+    }
+
+    /// Who may read much.
+    pub(crate) fn readers(&self) -> &Arc<Semaphore> {
+        &self.readers
     }
 
     /// Room for zone files that are taken over.

@@ -180,6 +180,25 @@ pub(crate) fn served(changed: &Changed, caller: &Caller, max: usize) -> Served {
     }
 }
 
+/// Who has made a change, as far as the caller may know: where they were and why they did it only if all of it may be read.
+pub(crate) fn author<'e>(entry: &'e Entry, caller: &Caller) -> &'e str {
+    let may_zone = |zone: &dns_store::ZoneRecord| {
+        [RecordType::SOA, RecordType::NS].into_iter().all(|rtype| caller.may_read(&zone.apex, rtype))
+    };
+    let may_all = || {
+        entry.records.iter().all(|change| caller.may_read(&change.owner, change.rtype))
+            && entry.zones.iter().all(may_zone)
+    };
+    if caller.may_read_all() || may_all() { &entry.author } else { name_of(&entry.author) }
+}
+
+/// What stands before the public part of a token, the address and the comment: `token ci`; nothing if there is no address.
+fn name_of(author: &str) -> &str {
+    // The first end of a name that might be one: a name may look like all of it, and then loses its end.
+    let address = author.find(") from ").unwrap_or_default();
+    author[..address].rsplit_once(" (").map_or("", |(name, _)| name)
+}
+
 /// A change of the history, as far as the caller may see it; `None` if that is nothing.
 pub(crate) fn history_entry(entry: &Entry, caller: &Caller, records_max: usize) -> Option<HistoryEntry> {
     let (records, total) = record_changes(&entry.records, caller, records_max);
@@ -188,7 +207,7 @@ pub(crate) fn history_entry(entry: &Entry, caller: &Caller, records_max: usize) 
         version: entry.version,
         time: entry.time.into(),
         source: entry.source.to_string(),
-        author: entry.author.to_string(),
+        author: author(entry, caller).to_owned(),
         records_total: (records.len() < total).then_some(total),
         records,
         zones,
@@ -225,6 +244,20 @@ pub(crate) fn findings(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_tokens_end_before_what_strangers_must_not_know() {
+        for (author, name) in [
+            ("token ci (4f2a0q1e) from 192.0.2.1", "token ci"),
+            ("token ci (4f2a0q1e) from 192.0.2.1: moved (twice) from there (a) from b", "token ci"),
+            ("token a (b (4f2a0q1e) from 2001:db8::1: why", "token a (b"),
+            ("token a (x) from b (4f2a0q1e) from 192.0.2.1", "token a"),
+            ("somebody at 192.0.2.1", ""),
+            ("", ""),
+        ] {
+            assert_eq!(name_of(author), name, "{author}");
+        }
+    }
 
     #[test]
     fn every_fault_of_a_record_has_its_place() {

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
+use crate::auth::Caller;
 use crate::model::{Problem, ProblemKind};
 
 /// Most octets of a body, unless the route says otherwise.
@@ -28,6 +29,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        // Before anything of it is read: all bodies of JSON ask for changes.
+        if let Some(caller) = request.extensions().get::<Caller>()
+            && !caller.may_write_something()
+        {
+            return Err(Problem::new(ProblemKind::Forbidden, "the token does not allow changes"));
+        }
         if !is_of_type(request.headers(), "application/json") {
             let detail = "the body must be JSON, and Content-Type: application/json must say so";
             return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));

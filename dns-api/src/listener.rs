@@ -84,8 +84,6 @@ pub struct Ends {
     pub address: SocketAddr,
     /// Which of our addresses it has asked.
     pub local: SocketAddr,
-    /// Nobody between us can read along.
-    pub is_tls: bool,
 }
 
 /// Why there is no listener.
@@ -232,7 +230,7 @@ impl Connection {
     fn ends(&self, stream: &TcpStream) -> io::Result<Ends> {
         // Answers and events leave at once, and are not held back until more follows.
         stream.set_nodelay(true)?;
-        Ok(Ends { address: self.client, local: stream.local_addr()?, is_tls: self.tls.is_some() })
+        Ok(Ends { address: self.client, local: stream.local_addr()? })
     }
 
     async fn answer<T>(self, stream: T, ends: Ends) -> Result<(), ConnectionError>

@@ -64,7 +64,7 @@ const READ: &[(&str, &str)] = &[
     ("400", "The request cannot be read"),
     ("401", "There is no valid token"),
     ("403", "The token does not allow this"),
-    ("404", "There is no such thing, or the token lets nothing of it be read"),
+    ("404", "There is no such thing"),
     ("429", "Too much is asked at once"),
 ];
 

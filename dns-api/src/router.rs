@@ -14,6 +14,7 @@ use prometheus_client::registry::Registry;
 use crate::api::Api;
 use crate::auth;
 use crate::extract::BODY_OCTETS_MAX;
+use crate::listener::Ends;
 use crate::metrics::Requests;
 use crate::model::{Problem, ProblemKind};
 use crate::openapi;
@@ -41,7 +42,7 @@ impl Status for Arc<Api> {
 /// Answers `/metrics`, `/health` and `/ready`.
 ///
 /// `/health` is right as long as anything answers at all. `/ready` is 503 with the reasons, one per line, while something is
-/// missing. `/metrics` is the registry, with the requests of this router counted in it.
+/// missing; clients elsewhere get the number of them. `/metrics` is the registry, with the requests of this router counted in it.
 pub fn router(status: impl Status, mut registry: Registry) -> Router {
     let requests = Requests::register(&mut registry);
     probes(status, registry)
@@ -81,15 +82,25 @@ struct Shared<S> {
     registry: Registry,
 }
 
-async fn ready<S: Status>(State(shared): State<Arc<Shared<S>>>) -> Response {
+async fn ready<S: Status>(State(shared): State<Arc<Shared<S>>>, request: Request) -> Response {
     match shared.status.ready() {
         Ok(()) => "ready\n".into_response(),
         Err(reasons) => {
-            let mut text = reasons.join("\n");
+            let mut text = if is_here(&request) {
+                reasons.join("\n")
+            } else {
+                format!("{} missing: /api/v1/status tells what, to admins", reasons.len())
+            };
             text.push('\n');
             (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
         }
     }
+}
+
+/// The client is on this machine. Others are strangers here, and names of zones and files are not for them.
+fn is_here(request: &Request) -> bool {
+    let ends = request.extensions().get::<Ends>();
+    ends.is_some_and(|ends| ends.address.ip().to_canonical().is_loopback())
 }
 
 async fn metrics<S: Status>(State(shared): State<Arc<Shared<S>>>) -> Response {

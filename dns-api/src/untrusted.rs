@@ -11,7 +11,7 @@ use crate::v1::{changes, cursor};
 /// The body of `POST /changes`.
 pub fn read_changes(octets: &[u8], default_ttl: u32) -> Result<ChangeSet, Problem> {
     let request: ChangeRequest = json(octets)?;
-    changes::read(request.changes, request.preconditions, default_ttl)
+    changes::read(request.changes, request.preconditions, default_ttl, |_| Vec::new())
 }
 
 /// The body of `POST /records`.

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,11 +15,11 @@ use super::caller::Caller;
 use super::grant::{Access, Grant};
 use super::store::{TokenStore, TokenStoreError};
 use super::token::{Presented, Secret, Token, TokenError, TokenId};
-use crate::rate::{ApiLimits, Bucket, Clock, Failures, Strangers, network};
+use crate::rate::{ApiLimits, Bucket, Clock, Failures, Strangers};
 
 /// All tokens, and how often clients have tried them.
 ///
-/// Logging in with a valid token takes no lock, unless some network is locked out at the moment. Tokens come and go by way of
+/// Logging in with a valid token takes no lock. Tokens come and go by way of
 /// [`create`](Self::create) and [`revoke`](Self::revoke), which wait for the disk.
 pub struct Authenticator {
     store: Arc<dyn TokenStore>,
@@ -33,7 +32,6 @@ pub struct Authenticator {
     clock: Clock,
     strangers: Strangers,
     failures: Failures,
-    hasher: RandomState,
 }
 
 /// A token and what is known of its use while the process runs.
@@ -43,8 +41,6 @@ struct Session {
     bucket: Bucket,
     /// Seconds since 1970; 0 if never.
     last_used: AtomicU64,
-    /// Hash of the network in which it was used last; 0 if none.
-    home: AtomicU64,
 }
 
 /// A token in a list.
@@ -74,7 +70,7 @@ pub enum Refusal {
         /// When the next one will do.
         wait: Duration,
     },
-    /// Too many logins have failed from this network. Tokens that were used in it before are let in nevertheless.
+    /// Too many logins have failed from this network. Valid tokens are let in nevertheless.
     #[error("too many failed logins from this network")]
     LockedOut {
         /// When the next attempt will be looked at.
@@ -103,13 +99,18 @@ pub enum TokensError {
 impl Authenticator {
     /// Most tokens there may be.
     pub const TOKENS_MAX: usize = 10_000;
+    /// How long tokens that have expired are still listed, and told so to who shows them; then they are forgotten, with the next
+    /// start or when the next one is made.
+    pub const REMEMBERED: Duration = Duration::from_hours(30 * 24);
 
     /// Takes all tokens from where they are kept.
     ///
     /// # Errors
     /// They cannot be read, or the system has no random octets.
     pub fn open(store: Arc<dyn TokenStore>, limits: ApiLimits) -> Result<Self, TokensError> {
-        let tokens = store.load().map_err(TokensError::NotKept)?;
+        let mut tokens = store.load().map_err(TokensError::NotKept)?;
+        let now = SystemTime::now();
+        tokens.retain(|token| !is_of_the_past(token, now) || !forget(&*store, token));
         let sessions = tokens.into_iter().map(|token| (token.id(), Session::new(Arc::new(token)))).collect();
         let (decoy, _) =
             Token::make("nobody", vec![Grant::unlimited(Access::Read)], SystemTime::now(), None)?;
@@ -122,17 +123,17 @@ impl Authenticator {
             clock: Clock::new(),
             strangers: Strangers::new(),
             failures: Failures::new(),
-            hasher: RandomState::new(),
         })
     }
 
     /// Lets a client in that shows a valid token, the text behind `Bearer`.
     ///
     /// # Errors
-    /// Why not. Failures are counted by the client's network, and too many of them lock it out for a while.
+    /// Why not. Failures are counted by the client's network, and too many of them lock it out for a while: whatever proves
+    /// nothing is then not even counted. A secret is too long to be guessed, so that whoever has one gets in nevertheless; else
+    /// anybody in a network, or behind the same proxy, could shut out all others there.
     pub fn login(&self, shown: &str, client: IpAddr) -> Result<Caller, Refusal> {
         let now = self.clock.now();
-        let locked = self.failures.wait(client, now);
         let tokens = self.tokens.load();
         let proven = shown.parse::<Presented>().ok().and_then(|presented| {
             let session = tokens.get(&presented.id());
@@ -140,17 +141,12 @@ impl Authenticator {
             // The comparison comes first: it is made for unknown tokens, too.
             token.is_proven_by(&presented).then_some(session?)
         });
-        let home = self.hasher.hash_one(network(client)).max(1);
-        let session = match (proven, locked) {
-            (Some(session), Some(wait)) if session.home.load(Ordering::Relaxed) != home => {
+        let Some(session) = proven.filter(|session| !session.is_revoked()) else {
+            if let Some(wait) = self.failures.wait(client, now) {
                 return Err(Refusal::LockedOut { wait });
             }
-            (Some(session), _) if !session.is_revoked() => session,
-            (_, Some(wait)) => return Err(Refusal::LockedOut { wait }),
-            _ => {
-                self.failures.count(client, &self.limits, now);
-                return Err(Refusal::Wrong);
-            }
+            self.failures.count(client, &self.limits, now);
+            return Err(Refusal::Wrong);
         };
         let time = SystemTime::now();
         if session.token.is_expired(time) {
@@ -158,7 +154,7 @@ impl Authenticator {
             return Err(Refusal::Expired);
         }
         session.bucket.take(self.limits.token, now).map_err(|wait| Refusal::TooMany { wait })?;
-        session.note_use(time, home);
+        session.note_use(time);
         Ok(Caller::revocable(session.token.clone(), client, session.revoked.subscribe()))
     }
 
@@ -194,6 +190,10 @@ impl Authenticator {
     pub(super) fn keep(&self, token: Arc<Token>) -> Result<(), TokensError> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut tokens = HashMap::clone(&self.tokens.load());
+        let now = SystemTime::now();
+        tokens.retain(|_, session| {
+            !is_of_the_past(&session.token, now) || !forget(&*self.store, &session.token)
+        });
         if tokens.len() >= Self::TOKENS_MAX {
             return Err(TokensError::TooMany);
         }
@@ -234,6 +234,20 @@ impl Authenticator {
     }
 }
 
+/// It has expired so long ago that nobody asks for it any more.
+fn is_of_the_past(token: &Token, now: SystemTime) -> bool {
+    now.checked_sub(Authenticator::REMEMBERED).is_some_and(|then| token.is_expired(then))
+}
+
+/// Forgets a token that no longer lets anybody in. Returns whether it did: if not, there is another time.
+fn forget(store: &dyn TokenStore, token: &Token) -> bool {
+    let forgotten = store.remove(token.id());
+    if let Err(error) = &forgotten {
+        tracing::warn!(token = %token.id(), %error, "a token that has expired cannot be forgotten");
+    }
+    forgotten.is_ok()
+}
+
 impl fmt::Debug for Authenticator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authenticator").field("tokens", &self.tokens.load().len()).finish_non_exhaustive()
@@ -247,7 +261,6 @@ impl Session {
             revoked: watch::Sender::new(false),
             bucket: Bucket::default(),
             last_used: AtomicU64::new(0),
-            home: AtomicU64::new(0),
         })
     }
 
@@ -256,12 +269,10 @@ impl Session {
     }
 
     /// Written only where something is new, so that busy clients of one token do not fight over a cache line.
-    fn note_use(&self, time: SystemTime, home: u64) {
+    fn note_use(&self, time: SystemTime) {
         let seconds = time.duration_since(SystemTime::UNIX_EPOCH).map_or(1, |since| since.as_secs());
-        for (cell, value) in [(&self.last_used, seconds), (&self.home, home)] {
-            if cell.load(Ordering::Relaxed) != value {
-                cell.store(value, Ordering::Relaxed);
-            }
+        if self.last_used.load(Ordering::Relaxed) != seconds {
+            self.last_used.store(seconds, Ordering::Relaxed);
         }
     }
 
@@ -352,24 +363,24 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn failures_lock_strangers_out_and_nobody_who_is_at_home() {
+    async fn failures_lock_out_whoever_proves_nothing_and_nobody_else() {
         let authenticator = open(ApiLimits::default());
-        let (_, neighbour) = create(&authenticator);
-        let (token, newcomer) = create(&authenticator);
+        let (token, secret) = create(&authenticator);
         let network = client("192.0.2.1");
-        authenticator.login(&neighbour, network).unwrap();
         let [forged, _] = forgeries(&token);
         for _ in 0..=authenticator.limits.free_failures {
             assert_eq!(authenticator.login(&forged, network).err(), Some(Refusal::Wrong));
         }
         let second = Duration::from_secs(1);
-        assert_eq!(authenticator.login("nonsense", network).err(), Some(Refusal::LockedOut { wait: second }));
-        // Not even the right secret tells itself from a wrong one now.
-        assert_eq!(authenticator.login(&newcomer, network).err(), Some(Refusal::LockedOut { wait: second }));
-        authenticator.login(&neighbour, network).unwrap();
-        authenticator.login(&newcomer, client("192.0.2.2")).unwrap();
+        let locked_out = Some(Refusal::LockedOut { wait: second });
+        assert_eq!(authenticator.login("nonsense", network).err(), locked_out);
+        // It was never used before, neither here nor elsewhere.
+        authenticator.login(&secret, network).unwrap();
+        assert_eq!(authenticator.login(&forged, network).err(), locked_out);
+        authenticator.revoke(token.id()).unwrap();
+        assert_eq!(authenticator.login(&secret, network).err(), locked_out);
         tokio::time::advance(second).await;
-        authenticator.login(&newcomer, network).unwrap();
+        assert_eq!(authenticator.login(&forged, network).err(), Some(Refusal::Wrong));
     }
 
     #[tokio::test(start_paused = true)]
@@ -405,6 +416,31 @@ mod tests {
         let here = client("192.0.2.1");
         assert_eq!(authenticator.login(secret.reveal(), here).err(), Some(Refusal::Expired));
         assert_eq!(authenticator.login(&forgeries(&token)[0], here).err(), Some(Refusal::Wrong));
+    }
+
+    #[test]
+    fn expired_tokens_are_forgotten_after_a_while() {
+        let store = Arc::new(MemoryTokens::default());
+        let (hour, now) = (Duration::from_hours(1), SystemTime::now());
+        let put = |age| {
+            let grants = vec![Grant::unlimited(Access::Read)];
+            let (token, _) = Token::make("old", grants, now - 2 * age, Some(now - age)).unwrap();
+            store.put(&token).unwrap();
+            token.id()
+        };
+        let (recent, old) = (put(hour), put(Authenticator::REMEMBERED + hour));
+        let authenticator = Authenticator::open(store.clone(), ApiLimits::default()).unwrap();
+        assert!(authenticator.find(recent).is_some() && authenticator.find(old).is_none());
+        assert_eq!(store.load().unwrap().len(), 1);
+        // Their time passes while the server runs, too.
+        let grants = vec![Grant::unlimited(Access::Read)];
+        let age = Authenticator::REMEMBERED + hour;
+        let (token, _) = Token::make("old", grants, now - 2 * age, Some(now - age)).unwrap();
+        authenticator.keep(Arc::new(token)).unwrap();
+        let (made, _) = create(&authenticator);
+        let left: Vec<_> = authenticator.list().iter().map(|listed| listed.token.id()).collect();
+        assert_eq!(left, [recent, made.id()]);
+        assert_eq!(store.load().unwrap().len(), 2);
     }
 
     /// Keeps tokens while it can.

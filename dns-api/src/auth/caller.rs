@@ -51,11 +51,6 @@ impl Caller {
         self.token.id()
     }
 
-    /// Where the request comes from.
-    pub fn client(&self) -> IpAddr {
-        self.client
-    }
-
     /// Tokens, backups, reloads, the status of everything.
     pub fn is_admin(&self) -> bool {
         self.token.is_admin()
@@ -74,6 +69,11 @@ impl Caller {
     /// Records of this name and type may be made, changed and deleted; with ANY for a type, those of all types.
     pub fn may_write(&self, owner: &Name, rtype: RecordType) -> bool {
         self.any(|grant| grant.allows(Access::Write, owner, rtype))
+    }
+
+    /// There is something that may be changed.
+    pub fn may_write_something(&self) -> bool {
+        self.any(|grant| grant.access() >= Access::Write)
     }
 
     /// The zone may be shown: something in it may be read.

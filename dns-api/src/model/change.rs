@@ -31,7 +31,7 @@ pub enum Change {
         /// The records.
         record: RecordSpec,
     },
-    /// The API has these values besides those that it had; the TTL becomes the one given.
+    /// The API has these values besides those that it had; the TTL becomes the one given, or stays if none is.
     Add {
         /// The values to add.
         record: RecordSpec,
@@ -100,7 +100,7 @@ pub enum Precondition {
     Exists(NameAndType),
     /// The API has no records of this type here; of no type if none is given.
     Absent(NameAndType),
-    /// The API has exactly these records here.
+    /// The API has exactly these records here; with whatever TTL if none is given.
     Equals(RecordSpec),
     /// Nothing at this name has changed since this version, whoever has it.
     Unchanged(NameVersion),
@@ -215,7 +215,7 @@ pub struct Updated {
 pub struct History {
     /// The entries.
     pub changes: Vec<HistoryEntry>,
-    /// `before` of the next page; null on the last one.
+    /// `before` of the next page; null on the last one. There may be one although this page has fewer entries than asked for.
     pub next: Option<u64>,
 }
 
@@ -228,7 +228,8 @@ pub struct HistoryEntry {
     pub time: Timestamp,
     /// Whose records were changed.
     pub source: String,
-    /// Who asked for it; empty if nobody in particular.
+    /// Who asked for it, from where and why; the name alone for tokens that may not read all of the change. Empty if nobody in
+    /// particular.
     pub author: String,
     /// What the source has otherwise than before.
     pub records: Vec<RecordChange>,

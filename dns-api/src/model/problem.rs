@@ -32,7 +32,7 @@ pub enum ProblemKind {
     Unauthorized,
     /// The token does not allow this. 403.
     Forbidden,
-    /// There is no such thing, or nothing of it may be seen. 404.
+    /// There is no such thing; what may not be seen is [`Forbidden`](Self::Forbidden). 404.
     NotFound,
     /// The path has no such method. 405.
     MethodNotAllowed,

@@ -2,17 +2,20 @@
 
 mod history;
 mod revert;
+mod ttl;
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use dns_core::{Change, ChangeSet, Name, Precondition, RecordType};
-use dns_store::{Reason, StoreError, Write};
+use dns_store::{Reason, Source, Store, StoreError, Write};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::write::{self, WriteError};
+use self::ttl::Ttls;
+use super::write::{self, WriteError, blocking};
 use crate::api::Api;
 use crate::auth::Caller;
 use crate::convert::{self, Faults};
@@ -54,8 +57,13 @@ async fn apply(
 ) -> Result<Response, Problem> {
     let ChangeRequest { changes, preconditions, dry_run, comment } = request;
     let author = author(&caller, comment.as_deref())?;
-    let set = read(changes, preconditions, api.host().default_ttl())?;
-    check_scope(&caller, &set)?;
+    let (store, default_ttl, by) = (api.store().clone(), api.host().default_ttl(), caller.clone());
+    let read = move || {
+        let set = read(changes, preconditions, default_ttl, |owner| present(&store, owner))?;
+        check_scope(&by, &set)?;
+        Ok::<_, Problem>(set)
+    };
+    let set = blocking(read).await??;
     let write = Write::Changes(set.clone());
     if dry_run {
         let plan = write::plan(&api, write, Vec::new()).await.map_err(|error| failed(error, &set))?;
@@ -78,11 +86,18 @@ fn author(caller: &Caller, comment: Option<&str>) -> Result<Arc<str>, Problem> {
     faults.none_or(format!("{}: {comment}", caller.author()).into())
 }
 
-/// Reads a request; everything that is wrong with it is told at once.
+/// Types and TTLs of what the API has at a name.
+fn present(store: &Store, owner: &Name) -> Vec<(RecordType, u32)> {
+    let found = store.found_at(owner).into_iter().filter(|found| found.source == Source::Api);
+    found.map(|found| (found.rrset.rtype(), found.rrset.ttl())).collect()
+}
+
+/// Reads a request; everything that is wrong with it is told at once. `present` tells types and TTLs of what there is at a name.
 pub(crate) fn read(
     changes: Vec<model::Change>,
     preconditions: Vec<model::Precondition>,
     default_ttl: u32,
+    present: impl Fn(&Name) -> Vec<(RecordType, u32)>,
 ) -> Result<ChangeSet, Problem> {
     let mut faults = Faults::default();
     for (place, count, max) in
@@ -96,34 +111,52 @@ pub(crate) fn read(
         return Err(faults.into_problem());
     }
     let mut set = ChangeSet::new();
+    let mut ttls = Ttls::new(default_ttl, &present);
     for (at, change) in changes.into_iter().enumerate() {
         let place = format!("changes[{at}]");
-        set.changes.extend(read_change(change, &place, default_ttl, &mut faults));
+        set.changes.extend(read_change(change, &place, &mut ttls, &mut faults));
     }
+    // They are about what there is before the changes.
+    let mut ttls = Ttls::new(default_ttl, &present);
     for (at, precondition) in preconditions.into_iter().enumerate() {
         let place = format!("preconditions[{at}]");
-        set.preconditions.extend(read_precondition(precondition, &place, default_ttl, &mut faults));
+        set.preconditions.extend(read_precondition(precondition, &place, &mut ttls, &mut faults));
     }
     faults.none_or(set)
 }
 
-fn read_change(change: model::Change, place: &str, default_ttl: u32, faults: &mut Faults) -> Option<Change> {
-    let mut rrset = |record| convert::rrset(record, default_ttl, &format!("{place}.record"), faults);
+fn read_change<F: Fn(&Name) -> Vec<(RecordType, u32)>>(
+    change: model::Change,
+    place: &str,
+    ttls: &mut Ttls<F>,
+    faults: &mut Faults,
+) -> Option<Change> {
+    let mut rrset = |record, ttl| convert::rrset(record, ttl, &format!("{place}.record"), faults);
     Some(match change {
-        model::Change::Put { record } => Change::Put(rrset(record)?),
-        model::Change::Add { record } => Change::Add(rrset(record)?),
-        model::Change::Remove { record } => Change::Remove(rrset(record)?),
+        model::Change::Put { record } => {
+            let rrset = rrset(record, ttls.default())?;
+            ttls.set(rrset.owner(), rrset.rtype(), rrset.ttl());
+            Change::Put(rrset)
+        }
+        model::Change::Add { record } => {
+            let ttl = ttls.of(&record);
+            let rrset = rrset(record, ttl)?;
+            ttls.set(rrset.owner(), rrset.rtype(), rrset.ttl());
+            Change::Add(rrset)
+        }
+        model::Change::Remove { record } => Change::Remove(rrset(record, ttls.default())?),
         model::Change::Delete { name, rtype } => {
             let (owner, rtype) = read_name_and_type(&name, rtype.as_deref(), place, faults)?;
+            ttls.forget(&owner, rtype);
             Change::Delete { owner, rtype }
         }
     })
 }
 
-fn read_precondition(
+fn read_precondition<F: Fn(&Name) -> Vec<(RecordType, u32)>>(
     precondition: model::Precondition,
     place: &str,
-    default_ttl: u32,
+    ttls: &mut Ttls<F>,
     faults: &mut Faults,
 ) -> Option<Precondition> {
     use model::Precondition::{Absent, Equals, Exists, Unchanged, Version};
@@ -139,7 +172,8 @@ fn read_precondition(
             Precondition::Absent(owner, rtype)
         }
         Equals(record) => {
-            Precondition::Equals(convert::rrset(record, default_ttl, &format!("{place}.equals"), faults)?)
+            let ttl = ttls.of(&record);
+            Precondition::Equals(convert::rrset(record, ttl, &format!("{place}.equals"), faults)?)
         }
         Unchanged(at) => {
             let owner = convert::name(&at.name, &format!("{place}.unchanged.name"), faults)?;
@@ -166,7 +200,7 @@ fn read_name_and_type(
 /// Refuses changes beyond what the token allows, and preconditions on what it does not let be read.
 fn check_scope(caller: &Caller, set: &ChangeSet) -> Result<(), Problem> {
     write::check_write(caller, set.changes.iter().map(|change| (change.owner().clone(), type_of(change))))?;
-    let is_changed = |owner: &Name| set.changes.iter().any(|change| change.owner() == owner);
+    let changed: HashSet<&Name> = set.changes.iter().map(Change::owner).collect();
     for (at, precondition) in set.preconditions.iter().enumerate() {
         let may = match precondition {
             Precondition::Exists(owner, rtype) | Precondition::Absent(owner, rtype) => {
@@ -174,7 +208,9 @@ fn check_scope(caller: &Caller, set: &ChangeSet) -> Result<(), Problem> {
             }
             Precondition::Equals(rrset) => caller.may_read(rrset.owner(), rrset.rtype()),
             // Whoever may change a name is told its version anyway.
-            Precondition::Unchanged(owner, _) => caller.may_read(owner, RecordType::ANY) || is_changed(owner),
+            Precondition::Unchanged(owner, _) => {
+                caller.may_read(owner, RecordType::ANY) || changed.contains(owner)
+            }
             Precondition::Version(_) => true,
         };
         if !may {
@@ -200,20 +236,25 @@ fn failed(error: WriteError, set: &ChangeSet) -> Problem {
         WriteError::Problem(problem) => return problem,
     };
     let is_condition = matches!(error, StoreError::Precondition(_));
+    let mut by_owner: HashMap<&Name, Vec<usize>> = HashMap::new();
+    for (at, change) in set.changes.iter().enumerate() {
+        by_owner.entry(change.owner()).or_default().push(at);
+    }
     let place = |reason: &Reason| {
         if is_condition {
+            // The store ends with the first condition that does not hold.
             let at = set.preconditions.iter().position(|precondition| is_about(reason, precondition))?;
             return Some(format!("preconditions[{at}]"));
         }
         let (owner, rtype) = subject(reason)?;
-        let is_at = |change: &&Change| change.owner() == owner;
+        let there = by_owner.get(owner)?;
         let is_of = |change: &Change| {
             let of = type_of(change);
             rtype.is_none_or(|rtype| of == rtype || of == RecordType::ANY)
         };
         // A reason may be about what stands there already, and then about no change but those of its name.
-        let exactly = set.changes.iter().position(|change| is_at(&change) && is_of(change));
-        let at = exactly.or_else(|| set.changes.iter().position(|change| is_at(&change)))?;
+        let exactly = there.iter().find(|at| set.changes.get(**at).is_some_and(is_of));
+        let at = exactly.or_else(|| there.first())?;
         Some(format!("changes[{at}]"))
     };
     let reasons: Vec<String> = error

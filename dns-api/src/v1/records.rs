@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::cursor;
-use super::write::{self, ChangedIn, Made, WriteError, blocking};
+use super::write::{self, ChangedIn, Made, WriteError, reading};
 use crate::api::Api;
 use crate::auth::Caller;
 use crate::convert::{self, Faults};
@@ -85,7 +85,7 @@ async fn list(
     if let Some(response) = conditions.not_modified(version) {
         return Ok(response);
     }
-    let (records, next) = blocking(move || {
+    let (records, next) = reading(&api, move || {
         let admits = |owner: &Name, rtype: RecordType| {
             caller.may_read(owner, rtype)
                 && listing.prefix.as_ref().is_none_or(|prefix| owner.to_string().starts_with(prefix))

@@ -19,6 +19,7 @@ use crate::auth::Caller;
 use crate::convert::spec;
 use crate::extract::Query;
 use crate::model::{Ask, DnsTest, Problem, ProblemKind, RecordSpec, Resolution};
+use crate::v1::write::blocking;
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(resolve)).routes(routes!(test_dns))
@@ -79,7 +80,8 @@ async fn resolve(
     };
     permit(&caller, &qname, qtype)?;
     let ask = Ask { qname, qtype, client: client.flatten(), listener: listener.flatten() };
-    let mut resolution = api.host().explain(&ask);
+    // The server may have to wait for whoever changes the records just now.
+    let mut resolution = blocking(move || api.host().explain(&ask)).await?;
     // Aliases lead to names beyond the one that was asked for.
     resolution.records.retain(|record| match (record.name.parse(), record.rtype.parse()) {
         (Ok(owner), Ok(rtype)) => caller.may_read(&owner, rtype),

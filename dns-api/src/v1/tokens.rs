@@ -13,6 +13,8 @@ use crate::auth::{Authenticator, Caller, Grant, GrantSpec, ListedToken, Token, T
 use crate::extract::{Json, Path};
 use crate::model::{Problem, ProblemKind, Timestamp, TokenInfo, TokenMade, TokenSpec, Tokens};
 use crate::problem::RETRY_AFTER;
+use crate::uri;
+use crate::v1::write::blocking;
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(own)).routes(routes!(show, revoke))
@@ -66,7 +68,7 @@ async fn create(
     tracing::info!(
         target: "audit", author = %caller.author(), token = %token.id(), name = %token.name(), "token made"
     );
-    let location = format!("/api/v1/tokens/{}", token.id());
+    let location = format!("{}/tokens/{}", uri::BASE, token.id());
     let made = TokenMade { token: TokenInfo::new(&token, None), secret: secret.reveal().to_owned() };
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Answer(made)))
 }
@@ -148,13 +150,7 @@ async fn change<T: Send + 'static>(
     change: impl FnOnce(&Authenticator) -> Result<T, TokensError> + Send + 'static,
 ) -> Result<T, Problem> {
     let authenticator = api.authenticator().clone();
-    match tokio::task::spawn_blocking(move || change(&authenticator)).await {
-        Ok(changed) => changed.map_err(Problem::from),
-        Err(error) => {
-            tracing::error!(%error, "a change of tokens failed");
-            Err(Problem::new(ProblemKind::Internal, "the change of tokens failed"))
-        }
-    }
+    blocking(move || change(&authenticator)).await?.map_err(Problem::from)
 }
 
 /// Reads all grants, or says what is wrong with each.

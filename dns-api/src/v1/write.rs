@@ -84,6 +84,21 @@ pub(crate) async fn blocking<T: Send + 'static>(
     })
 }
 
+/// Runs what reads much. A few do so at a time, however many ask: the others wait, and hold no threads.
+pub(crate) async fn reading<T: Send + 'static>(
+    api: &Api,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    // The semaphore is never closed.
+    let permit = api.readers().clone().acquire_owned().await.ok();
+    blocking(move || {
+        // Given back when the work is done, even if the client leaves before.
+        let _permit = permit;
+        work()
+    })
+    .await
+}
+
 /// Why a write was not made.
 pub(crate) enum WriteError {
     Store(StoreError),

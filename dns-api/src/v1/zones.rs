@@ -11,11 +11,11 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use dns_core::Name;
-use dns_store::{Write, ZoneInfo};
+use dns_store::{Source, Write, ZoneInfo};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::write::{self, blocking, forbidden};
+use super::write::{self, Made, forbidden, reading};
 use crate::api::Api;
 use crate::auth::Caller;
 use crate::convert;
@@ -49,7 +49,7 @@ async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<axum::Json<
     // Read before the zones, so that it is never newer than they are.
     let version = store.version();
     let durable = store.is_durable();
-    let zones = blocking(move || {
+    let zones = reading(&api, move || {
         let visible = store.zones().into_iter().filter(|zone| caller.may_read_zone(&zone.apex));
         visible.map(model).collect()
     });
@@ -94,10 +94,8 @@ async fn create(
     let write = Write::PutZone { apex: apex.clone(), zone, records: None, is_new: true };
     let made = write::make(&api, caller.author(), write, Vec::new()).await?;
     let store = api.store();
-    let gone =
-        || Problem::new(ProblemKind::Unavailable, format!("the zone {apex} was made, and is gone again"));
     let body = ZoneWritten {
-        zone: model(store.zone(&apex).ok_or_else(gone)?),
+        zone: model(store.zone(&apex).unwrap_or_else(|| as_made(&apex, &made))),
         durable: store.is_durable(),
         warnings: write::warnings(store, [&apex], &caller),
     };
@@ -122,6 +120,24 @@ async fn delete(
     check_write(&caller, &apex)?;
     let made = write::make(&api, caller.author(), Write::DeleteZone { apex }, Vec::new()).await?;
     Ok(made.told(&made.answer(&api, &caller, RECORDS_SHOWN)))
+}
+
+/// A zone that was made, and that somebody has deleted before it could be shown.
+fn as_made(apex: &Name, made: &Made) -> ZoneInfo {
+    let zones = made.entry.iter().flat_map(|entry| &entry.zones);
+    let records = zones.filter_map(|zone| zone.after.as_ref()).flat_map(|kept| &kept.rrsets);
+    ZoneInfo {
+        apex: apex.clone(),
+        source: Some(Source::Api),
+        // Nobody can ask for it any more.
+        serial: None,
+        names: 1,
+        records: records.map(|rrset| rrset.rdatas().count()).sum(),
+        signed: false,
+        fallthrough: false,
+        failed: None,
+        version: made.version,
+    }
 }
 
 /// Refuses a caller who may not write everything in a zone.

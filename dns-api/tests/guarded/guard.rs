@@ -107,8 +107,9 @@ async fn guessing_is_slowed_down_without_holding_connections() {
     let answer = server.ask(&own.clone().by(&guess)).await;
     let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=60).contains(&wait), "{wait}");
-    assert_eq!(server.ask(&own.clone().by(&fresh)).await.status, 429, "right and wrong look the same");
-    assert_eq!(server.ask(&own.clone().by(&known)).await.status, 200, "who is at home is let in");
+    for token in [&fresh, &known] {
+        assert_eq!(server.ask(&own.clone().by(token)).await.status, 200, "who need not guess is let in");
+    }
     assert_eq!(server.ask(&Ask::get("/health")).await.status, 200);
 }
 

@@ -8,6 +8,60 @@ async fn change(server: &Server, body: &Value) -> crate::server::Answer {
     server.send("POST", "/changes", &[], &body.to_string()).await
 }
 
+#[tokio::test]
+async fn values_without_a_ttl_leave_the_one_that_is_there() {
+    let server = Server::start();
+    let record = |ttl: Option<u32>, value: &str| {
+        let mut record = json!({"name": "a.example.org", "type": "TXT", "value": value});
+        if let Some(ttl) = ttl {
+            record["ttl"] = ttl.into();
+        }
+        record
+    };
+    let add = |ttl, value| json!({"op": "add", "record": record(ttl, value)});
+    let delete = json!({"op": "delete", "name": "a.example.org"});
+    for (changes, equals, ttl) in [
+        (json!([add(None, "one")]), None, 300),
+        (json!([add(Some(60), "one")]), Some(record(None, "one")), 60),
+        (json!([add(None, "two")]), Some(record(None, "one")), 60),
+        (json!([add(None, "three"), add(Some(90), "four"), add(None, "five")]), None, 90),
+        (json!([{"op": "put", "record": record(Some(120), "one")}, add(None, "two")]), None, 120),
+        (json!([delete, add(None, "one")]), None, 300),
+    ] {
+        let conditions: Vec<_> = equals.iter().map(|record| json!({"equals": record})).collect();
+        let set = json!({"changes": changes, "preconditions": conditions});
+        assert_eq!(change(&server, &set).await.status, 200, "{set}");
+        let there = server.get("/records/a.example.org").await.json();
+        assert_eq!(there[0]["ttl"], ttl, "{set}: {there}");
+    }
+    let other = json!({"changes": [], "preconditions": [{"equals": record(Some(60), "one")}]});
+    assert_eq!(change(&server, &other).await.status, 412);
+}
+
+#[tokio::test]
+async fn a_page_of_the_history_ends_although_nothing_on_it_may_be_shown() {
+    let server = Server::start();
+    server.create("first.example.net", "A", &["192.0.2.1"]).await;
+    let rrset = |at: u16| {
+        let owner = format!("n{at}.example.org").parse().unwrap();
+        dns_core::Rrset::new(owner, dns_core::RecordType::A, 300, [[192, 0, 2, 1]]).unwrap()
+    };
+    for at in 0..1100 {
+        server.store.create(&dns_store::Source::Api, rrset(at), None).unwrap();
+    }
+    let token = server.token(r#"[{"access":"read","zones":["example.net"]}]"#);
+    let page = server.send_as(&token, "GET", "/changes", &[], "").await.json();
+    assert_eq!(page["changes"], json!([]));
+    let path = format!("/changes?before={}", page["next"]);
+    let page = server.send_as(&token, "GET", &path, &[], "").await.json();
+    assert_eq!(
+        (&page["changes"][0]["records"][0]["name"], &page["next"]),
+        (&"first.example.net.".into(), &Value::Null)
+    );
+    // What else was done with it, and where, is for those who see all of it.
+    assert_eq!(page["changes"][0]["author"].as_str().map(|author| author.contains("127.0.0.1")), Some(true));
+}
+
 fn put(name: &str, value: &str) -> Value {
     json!({"op": "put", "record": {"name": name, "type": "A", "value": value}})
 }

@@ -160,6 +160,18 @@ async fn what_is_exported_imports_to_the_same() {
 }
 
 #[tokio::test]
+async fn an_import_leaves_soa_and_ns_that_the_file_leaves_out() {
+    let server = Server::start();
+    let spec =
+        r#"{"name":"example.org","ns":["ns1.example.net.","ns2.example.net."],"soa":{"refresh":1234}}"#;
+    assert_eq!(server.send("POST", "/zones", &[], spec).await.status, 201);
+    assert_eq!(import(&server, "example.org", "www A 192.0.2.1\n").await.status, 200);
+    let served = server.served().await;
+    assert!(served.contains(&"example.org. NS ns1.example.net.,ns2.example.net.".to_owned()), "{served:?}");
+    assert!(served.iter().any(|line| line.contains(" SOA ") && line.contains(" 1234 ")), "{served:?}");
+}
+
+#[tokio::test]
 async fn an_import_replaces_what_the_api_has_and_no_more() {
     let server = Server::start();
     assert_eq!(import(&server, "example.org", FILE).await.status, 201);
@@ -179,12 +191,12 @@ async fn an_import_replaces_what_the_api_has_and_no_more() {
     assert_eq!(
         flat,
         [
-            "example.org. NS ns.example.org.",
+            "example.org. NS ns1.example.org.,ns2.example.net.",
             "cfg.example.org. A 192.0.2.9",
             "old.example.org. TXT x",
             "www.example.org. A 192.0.2.80"
         ],
-        "SOA and NS are made up where the file has none"
+        "SOA and NS stay where the file has none"
     );
     for part in ["records", "zones"] {
         assert_eq!(dry.json()[part], done.json()[part], "{part}");

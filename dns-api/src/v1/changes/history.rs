@@ -16,15 +16,17 @@ use crate::auth::Caller;
 use crate::convert;
 use crate::extract::{Path, Query};
 use crate::model::{History, HistoryEntry, Problem, ProblemKind};
-use crate::problem::ReadProblems;
-use crate::v1::write::blocking;
+use crate::problem::{RETRY_AFTER, ReadProblems};
+use crate::v1::write::reading;
 
 /// Entries on a page, unless the client asks for another number.
 const PAGE: usize = 100;
 /// Most of them.
 const PAGE_MAX: usize = 1000;
-/// Entries that are read from the journal at once.
-const CHUNK: usize = 256;
+/// Entries that are read from the journal at once: few, since one may be a whole zone.
+const CHUNK: usize = 16;
+/// Entries that are looked at for a page, whether they are shown or not.
+const LOOKED_AT_MAX: usize = 64 * CHUNK;
 /// Records of an entry that are shown among others.
 const RECORDS_LISTED: usize = 100;
 
@@ -54,7 +56,8 @@ struct HistoryQuery {
 
 /// Lists the changes that are remembered
 ///
-/// The newest first; of each only what the token lets be read, and none of those of which it lets nothing be read.
+/// The newest first; of each only what the token lets be read, and none of those of which it lets nothing be read. A page ends
+/// after a thousand or so that were looked at, even if few of them are shown, or none.
 #[utoipa::path(
     get, path = "/changes", tag = "changes", operation_id = "listChanges", params(HistoryQuery),
     responses(
@@ -70,7 +73,8 @@ async fn list(
 ) -> Result<axum::Json<History>, Problem> {
     let wanted = Wanted::of(query)?;
     let store = api.store().clone();
-    Ok(axum::Json(blocking(move || page(&store, &wanted, &caller)).await??))
+    let page = reading(&api, move || page(&store, &wanted, &caller)).await?;
+    page.map(axum::Json).map_err(|error| unreadable(&error))
 }
 
 /// The part of the history that was asked for.
@@ -106,7 +110,10 @@ impl Wanted {
         let mut records = entry.records.iter();
         let mut zones = entry.zones.iter();
         self.source.is_none_or(|kind| kind == entry.source.kind())
-            && self.author.as_ref().is_none_or(|author| entry.author.contains(author.as_str()))
+            && self
+                .author
+                .as_ref()
+                .is_none_or(|author| convert::author(entry, caller).contains(author.as_str()))
             && (self.tops.is_empty()
                 || records
                     .any(|change| is_wanted(&change.owner) && caller.may_read(&change.owner, change.rtype))
@@ -117,7 +124,7 @@ impl Wanted {
 fn page(store: &Store, wanted: &Wanted, caller: &Caller) -> Result<History, StoreError> {
     let mut changes: Vec<HistoryEntry> = Vec::new();
     let mut before = wanted.before;
-    loop {
+    for _ in 0..LOOKED_AT_MAX / CHUNK {
         let entries = store.history(before, CHUNK)?;
         for entry in &entries {
             let admitted = *entry.view == *store.view_name() && wanted.admits(entry, caller);
@@ -136,6 +143,7 @@ fn page(store: &Store, wanted: &Wanted, caller: &Caller) -> Result<History, Stor
             _ => return Ok(History { changes, next: None }),
         }
     }
+    Ok(History { changes, next: before })
 }
 
 /// Reads one change
@@ -158,10 +166,16 @@ async fn read(
     shown.map(axum::Json).ok_or_else(|| hidden(version))
 }
 
+/// Nothing was to be changed, so that this is no failed write; where the journal is concerns the server's log alone.
+fn unreadable(error: &StoreError) -> Problem {
+    tracing::error!(%error, "the history cannot be read");
+    Problem::new(ProblemKind::Unavailable, "the history cannot be read right now").retry_after(RETRY_AFTER)
+}
+
 /// A change of this view.
 pub(super) async fn entry(api: &Api, version: u64) -> Result<Arc<Entry>, Problem> {
     let store = api.store().clone();
-    let entry = blocking(move || store.entry(version)).await??;
+    let entry = reading(api, move || store.entry(version)).await?.map_err(|error| unreadable(&error))?;
     let entry = entry.filter(|entry| *entry.view == *api.store().view_name());
     entry.ok_or_else(|| unknown(version))
 }

@@ -13,7 +13,7 @@ use crate::convert;
 use crate::extract::Path;
 use crate::model::{Checked, Finding, Problem, Severity};
 use crate::problem::ReadProblems;
-use crate::v1::write::blocking;
+use crate::v1::write::reading;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(check))
@@ -45,7 +45,7 @@ async fn check(
     }
     let catalog = api.store().snapshot();
     let view = api.store().view_name().to_owned();
-    let checked = blocking(move || {
+    let checked = reading(&api, move || {
         let entry = catalog.view(&view).and_then(|view| view.zone(&apex));
         let report = entry.and_then(|entry| entry.zone()).map(zonecheck::check).unwrap_or_default();
         let derived = entry.filter(|entry| entry.derived).map(|entry| &entry.apex);

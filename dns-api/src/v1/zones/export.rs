@@ -17,7 +17,7 @@ use crate::convert;
 use crate::extract::Path;
 use crate::model::{Problem, ProblemKind};
 use crate::problem::ReadProblems;
-use crate::v1::write::blocking;
+use crate::v1::write::reading;
 
 /// What zone files are ([RFC 4027](https://www.rfc-editor.org/rfc/rfc4027)).
 pub(super) const TEXT_DNS: &str = "text/dns";
@@ -45,9 +45,10 @@ async fn export(
 ) -> Result<Response, Problem> {
     let apex = convert::name_parameter(&zone, "zone")?;
     super::visible(&api, &caller, &apex)?;
-    let text = blocking(move || {
-        let catalog = api.store().snapshot();
-        let entry = catalog.view(api.store().view_name()).and_then(|view| view.zone(&apex));
+    let store = api.store().clone();
+    let text = reading(&api, move || {
+        let catalog = store.snapshot();
+        let entry = catalog.view(store.view_name()).and_then(|view| view.zone(&apex));
         entry.and_then(|entry| entry.zone()).map(|zone| write(zone, &caller))
     });
     let failed =

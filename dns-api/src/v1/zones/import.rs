@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use dns_core::zone::{Place, SourceTag, ZoneBuilder};
 use dns_core::{Name, RecordType, Rrset, zonecheck, zonefile};
-use dns_store::{KeptZone, StoreOptions, Write};
+use dns_store::{KeptZone, Source, StoreOptions, Write};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -26,8 +26,6 @@ use crate::v1::write::{self, WriteError, blocking};
 
 /// Octets of a zone file: some five million records.
 const BODY_OCTETS_MAX: usize = 256 << 20;
-/// Seconds after which a client may try again that has come upon too many others.
-const RETRY_AFTER: u32 = 5;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(import)).layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
@@ -47,7 +45,7 @@ struct ImportQuery {
 /// Takes over a zone file
 ///
 /// What the API has in the zone is that of the file afterwards, no more and no less. A zone that is not there is made. The
-/// file may leave out SOA and NS records of the apex; relative names in it end in that of the zone.
+/// file may leave out SOA and NS records of the apex, which then stay as they are; relative names in it end in that of the zone.
 #[utoipa::path(
     put, path = "/zones/{zone}/import", tag = "zones", operation_id = "importZone",
     request_body(content = String, content_type = "text/dns", description = "The zone file, at most 256 MiB; $INCLUDE is an error"),
@@ -71,15 +69,17 @@ async fn import(
         let detail = "the body must be a zone file, and Content-Type: text/dns must say so";
         return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
     }
-    // Large files take memory in proportion, so there is a bound to how many are under way.
-    let _permit = api.imports().try_acquire().map_err(|_| {
-        let problem = Problem::new(ProblemKind::TooManyRequests, "several imports are under way already");
-        problem.retry_after(RETRY_AFTER)
-    })?;
     let octets = extract::body(request, &api).await?;
+    // What is made of large files takes several times their memory, so there is a bound to how many are worked on. Who is slow to
+    // send one takes no turn meanwhile. The semaphore is never closed.
+    let _permit = api.imports().acquire().await.ok();
     let (options, default_ttl) = (api.store().options(), api.host().default_ttl());
     let (of, by) = (apex.clone(), caller.clone());
-    let file = blocking(move || File::read(&of, &octets, default_ttl, &options, &by)).await??;
+    let present = api.store().found_at(&apex).into_iter().filter(|found| found.source == Source::Api);
+    let present: Vec<Rrset> =
+        present.map(|found| found.rrset).filter(|rrset| is_shell(&apex, rrset)).collect();
+    let read = move || File::read(&of, &octets, default_ttl, &options, present, &by);
+    let file = blocking(read).await??;
     let File { shell, records, lines, warnings } = file;
     let rrsets = records.len() + shell.rrsets.len();
     let write = Write::PutZone { apex, zone: shell, records: Some(records), is_new: false };
@@ -127,6 +127,7 @@ impl File {
         octets: &[u8],
         default_ttl: u32,
         options: &StoreOptions,
+        present: Vec<Rrset>,
         caller: &Caller,
     ) -> Result<Self, Problem> {
         let reading = zonefile::Options {
@@ -169,12 +170,11 @@ impl File {
                 }
             }
         }
-        let is_shell = |rrset: &Rrset| {
-            rrset.owner() == apex && matches!(rrset.rtype(), RecordType::SOA | RecordType::NS)
-        };
-        let (mut shell, records): (Vec<Rrset>, Vec<Rrset>) = rrsets.into_iter().partition(is_shell);
+        let (mut shell, records): (Vec<Rrset>, Vec<Rrset>) =
+            rrsets.into_iter().partition(|rrset| is_shell(apex, rrset));
         let defaults = shell::of(apex, &options.derived, options.first_serial);
-        for rrset in defaults.into_iter().flatten() {
+        // What the file leaves out stays as it is.
+        for rrset in present.into_iter().chain(defaults.into_iter().flatten()) {
             if shell.iter().all(|other| other.rtype() != rrset.rtype()) {
                 for rdata in rrset.rdatas() {
                     let (source, place) = (SourceTag::default(), Place::default());
@@ -208,6 +208,11 @@ impl File {
         }
         faults.none_or(Self { shell: KeptZone { rrsets: shell }, records, lines, warnings })
     }
+}
+
+/// One of those records that a zone cannot be without.
+fn is_shell(apex: &Name, rrset: &Rrset) -> bool {
+    rrset.owner() == apex && matches!(rrset.rtype(), RecordType::SOA | RecordType::NS)
 }
 
 /// A fault with its line.

@@ -120,7 +120,7 @@ pub const ROUTES: &[Route] = &[
         "POST",
         "/api/v1/changes",
         r#"{"changes":[],"preconditions":[{"exists":{"name":"hidden.example.org","type":"A"}}]}"#,
-        [401, 200, 200, 403, 403, 403, 200],
+        WRITABLE,
     ),
     get("/api/v1/changes", "/api/v1/changes", SHOWN),
     get("/api/v1/changes/{version}", "/api/v1/changes/{change}", READABLE),
