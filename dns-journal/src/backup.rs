@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::TryLockError;
 
 use redb::{
     Database, Durability, Key, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, Value,
@@ -13,8 +14,8 @@ use crate::codec::{self, CodecError, Head, Sink};
 use crate::disk::Disk;
 use crate::engine::{CACHE_OCTETS, Fault, contain};
 use crate::folder::{
-    FILE, Format, NEW_FILE, check_folder, check_format, check_start, new_database, prepare, read_format,
-    sync_folder, temporary,
+    COPY_FILE, FILE, Format, NEW_FILE, check_folder, check_format, check_start, new_database, prepare,
+    read_format, sync_folder, temporary,
 };
 use crate::log::Log;
 use crate::tables::{self, KEEP, LOG, MARKS, META, PARTS, RECORDS, ZONES};
@@ -45,11 +46,19 @@ impl Folder {
         result
     }
 
-    /// The same as a file without a name, open at its beginning: it is gone as soon as nobody has it open.
+    /// The same as a file without a name, open at its beginning: it is gone as soon as nobody has it open. It takes space on
+    /// the disk of the folder, so one is written at a time.
     ///
     /// # Errors
-    /// The copy cannot be written, or the journal cannot be read.
+    /// The copy cannot be written, or another one is being written, or the journal cannot be read.
     pub fn backup(&self) -> Result<File, FolderError> {
+        let _copying = match self.copying.try_lock() {
+            Ok(copying) => copying,
+            Err(TryLockError::Poisoned(copying)) => copying.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                return Err(FolderError::Copying { path: self.path().to_owned() });
+            }
+        };
         let mut file = self.nameless_file()?;
         write(self.log(), &file, self.path())?;
         file.seek(SeekFrom::Start(0)).map_err(FolderError::io(self.path()))?;
@@ -77,14 +86,15 @@ pub fn restore_backup(
     let path = folder.join(FILE);
     let exists = path.try_exists().map_err(FolderError::io(&path))?;
     if !exists {
-        check_folder(folder)?;
+        // The journal may have been moved away for being damaged; what it leaves behind is ours.
+        check_folder(folder, is_ours)?;
     } else if !replace {
         return Err(FolderError::Occupied { path: folder.to_owned() });
     }
     let new_path = folder.join(NEW_FILE);
     let result = bring(&mut source, backup, &new_path).and_then(|()| {
         if exists {
-            keep_former(&path, &folder.join(FORMER_FILE))?;
+            keep_former(&path, &folder.join(FORMER_FILE), |from, to| fs::hard_link(from, to))?;
         }
         fs::rename(&new_path, &path).map_err(FolderError::io(&path))?;
         sync_folder(folder)
@@ -101,12 +111,34 @@ fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Gives the journal a second name, so that there is one under its own name at any time.
-fn keep_former(path: &Path, former: &Path) -> Result<(), FolderError> {
-    match fs::remove_file(former) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FolderError::io(former)(error)),
-        _ => fs::hard_link(path, former).map_err(FolderError::io(former)),
+/// Whether a server leaves files of this name beside a journal, or a person a journal that was moved aside.
+fn is_ours(name: &str) -> bool {
+    name == COPY_FILE || ["admin-token", ".admin-token-", FILE].iter().any(|start| name.starts_with(start))
+}
+
+/// Gives the journal a second name, so that there is one under its own name at any time; or copies it where the file
+/// system has no second names. One that was kept so before is there until then.
+fn keep_former(
+    path: &Path,
+    former: &Path,
+    link: impl Fn(&Path, &Path) -> io::Result<()>,
+) -> Result<(), FolderError> {
+    let fresh = former.with_file_name(COPY_FILE);
+    // A crash may have left one.
+    let _ = fs::remove_file(&fresh);
+    if link(path, &fresh).is_err() {
+        let mut file = temporary(&fresh)?;
+        let copied = File::open(path).and_then(|mut from| io::copy(&mut from, &mut file));
+        let copied = copied.and_then(|_| file.sync_all());
+        if let Err(error) = copied {
+            let _ = fs::remove_file(&fresh);
+            return Err(FolderError::io(&fresh)(error));
+        }
     }
+    fs::rename(&fresh, former).map_err(FolderError::io(former))?;
+    // Two names of one file stay two when one is renamed to the other.
+    let _ = fs::remove_file(&fresh);
+    Ok(())
 }
 
 /// Copies a backup to where it is wanted, and makes sure that it is whole.
@@ -225,5 +257,35 @@ impl Sink for Check {
         let rtype = dns_core::RecordType(rtype);
         let mut sets = before.into_iter().chain(after);
         sets.try_for_each(|octets| codec::rrset(&owner, rtype, octets).map(drop))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_is_kept_with_and_without_second_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, former) = (folder.path().join(FILE), folder.path().join(FORMER_FILE));
+        let without = |_: &Path, _: &Path| Err(io::ErrorKind::Unsupported.into());
+        let with = |from: &Path, to: &Path| fs::hard_link(from, to);
+        for (content, link) in [
+            ("first", &without as &dyn Fn(&Path, &Path) -> io::Result<()>),
+            ("second", &with),
+            // The same file once more, as after a crash.
+            ("second", &with),
+            ("third", &without),
+        ] {
+            // Not written over: it may be the same file as the former one.
+            fs::write(folder.path().join(NEW_FILE), content).unwrap();
+            if fs::read(&path).ok().as_deref() != Some(content.as_bytes()) {
+                fs::rename(folder.path().join(NEW_FILE), &path).unwrap();
+            }
+            keep_former(&path, &former, link).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+            assert_eq!(fs::read_to_string(&former).unwrap(), content);
+            assert!(!folder.path().join(COPY_FILE).exists());
+        }
     }
 }

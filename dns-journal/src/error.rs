@@ -26,23 +26,13 @@ pub enum FolderError {
     },
     /// Nothing can be written to it.
     #[error(
-        "{path} is not writable ({source}); give it to the user of the server, on a disk that is mounted writable"
+        "{path} is not writable ({source}); give it to the user or a group of the server, on a disk that is mounted writable"
     )]
     NotWritable {
         /// The folder.
         path: PathBuf,
         /// What the system says.
         source: io::Error,
-    },
-    /// It belongs to another user, who could change anything in it.
-    #[error("{path} belongs to user {owner}, and the server runs as {user}; give it to {user} (chown)")]
-    Owner {
-        /// The folder.
-        path: PathBuf,
-        /// Number of the user that has it.
-        owner: u32,
-        /// Number of the user that we are.
-        user: u32,
     },
     /// Everybody may write to it.
     #[error(
@@ -99,6 +89,12 @@ pub enum FolderError {
     /// The folder has a journal, and nobody has said to replace it.
     #[error("{path} has a journal already; say that it shall be replaced, or name an empty folder")]
     Occupied {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A copy of it is being made, and the disk need not have room for two.
+    #[error("{path} is being copied for somebody else; try again once that is done")]
+    Copying {
         /// The folder.
         path: PathBuf,
     },

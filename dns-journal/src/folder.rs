@@ -4,7 +4,8 @@ mod place;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use dns_store::{Batch, Entry, Journal, JournalError, Kept, Marks};
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, TableError};
@@ -19,7 +20,7 @@ use crate::worker::Worker;
 use crate::{FolderError, HistoryLimits};
 
 /// A copy that is on its way to somebody who has asked for a file without a name.
-const COPY_FILE: &str = "backup.tmp";
+pub(crate) const COPY_FILE: &str = "backup.tmp";
 
 /// A journal in a folder of its own.
 ///
@@ -33,8 +34,9 @@ pub struct Folder {
     worker: Worker,
     log: Arc<Log>,
     path: PathBuf,
-    /// Held while a file without a name is made, since it has one for a moment.
-    naming: Mutex<()>,
+    outcome: Outcome,
+    /// Held while a file without a name is written: copies take as much of the disk as the journal does.
+    pub(crate) copying: Mutex<()>,
     _lock: Lock,
 }
 
@@ -57,13 +59,26 @@ impl Folder {
         let file_path = path.join(FILE);
         let exists = file_path.try_exists().map_err(FolderError::io(&file_path))?;
         if !exists {
-            check_folder(path)?;
+            // Where anything of ours is left, a journal is missing, and an empty one would hide that.
+            check_folder(path, |_| false)?;
             create(path)?;
         }
         let engine = open_file(&file_path, Some(path.to_owned()))?;
         let log = Arc::new(Log::open(engine)?);
         let worker = Worker::start(Arc::clone(&log), limits).map_err(FolderError::io(path))?;
-        Ok(Self { worker, log, path: path.to_owned(), naming: Mutex::new(()), _lock: lock })
+        Ok(Self {
+            worker,
+            log,
+            path: path.to_owned(),
+            outcome: Outcome::default(),
+            copying: Mutex::new(()),
+            _lock: lock,
+        })
+    }
+
+    /// There is certainly no journal at this place, so that opening it would make one.
+    pub fn is_missing(path: impl AsRef<Path>) -> bool {
+        matches!(path.as_ref().join(FILE).try_exists(), Ok(false))
     }
 
     /// Where it is.
@@ -96,9 +111,8 @@ impl Folder {
         self.log.keep(namespace, key, None)
     }
 
-    /// An empty file without a name, on the disk of the folder.
+    /// An empty file without a name, on the disk of the folder; since it has one for a moment, `copying` is held.
     pub(crate) fn nameless_file(&self) -> Result<File, FolderError> {
-        let _naming = self.naming.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.path.join(COPY_FILE);
         let file = temporary(&path)?;
         fs::remove_file(&path).map_err(FolderError::io(&path))?;
@@ -110,15 +124,36 @@ impl Folder {
     }
 }
 
+/// What came of the last append. A full disk fails each of thousands, and one line about it is enough.
+#[derive(Debug, Default)]
+struct Outcome {
+    failed: AtomicBool,
+}
+
+impl Outcome {
+    /// Whether the last one has failed, if those before it had another outcome.
+    fn turn(&self, failed: bool) -> Option<bool> {
+        (self.failed.swap(failed, Ordering::Relaxed) != failed).then_some(failed)
+    }
+}
+
 impl Journal for Folder {
     fn is_durable(&self) -> bool {
         true
     }
 
     fn append(&self, batch: &Batch) -> Result<(), JournalError> {
-        let lag = self.log.append(batch)?;
-        self.worker.note(lag);
-        Ok(())
+        let appended = self.log.append(batch).map(|lag| self.worker.note(lag));
+        if let Some(failed) = self.outcome.turn(appended.is_err()) {
+            let path = self.path.display();
+            match &appended {
+                Err(error) if failed => {
+                    tracing::error!(%path, %error, "changes cannot be kept, and are refused until they can");
+                }
+                _ => tracing::info!(%path, "changes are kept again"),
+            }
+        }
+        appended
     }
 
     fn restore(&self, view: Option<&str>, take: &mut dyn FnMut(Kept)) -> Result<Marks, JournalError> {
@@ -222,5 +257,17 @@ fn opening_error(path: &Path, fault: Fault) -> FolderError {
             FolderError::Foreign { path, detail }
         }
         fault => FolderError::Damaged { path, detail: fault.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_row_of_failures_the_first_is_told_and_its_end() {
+        let outcome = Outcome::default();
+        let told: Vec<_> = [false, true, true, false, false, true].map(|failed| outcome.turn(failed)).into();
+        assert_eq!(told, [None, Some(true), None, Some(false), None, Some(true)]);
     }
 }

@@ -69,7 +69,7 @@ impl Worker {
         signal.state().lag = log.lag();
         let thread = {
             let (log, signal) = (Arc::clone(&log), Arc::clone(&signal));
-            thread::Builder::new().name("journal".into()).spawn(move || run(&log, &signal, &limits))?
+            thread::Builder::new().name("journal-tables".into()).spawn(move || run(&log, &signal, &limits))?
         };
         Ok(Self { log, signal, thread: Some(thread) })
     }

@@ -85,6 +85,21 @@ fn a_folder_that_anybody_may_write_to_is_refused() {
     assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
 }
 
+/// Volumes of containers are like this: the folder belongs to root, and to a group that the server is in.
+#[test]
+fn a_folder_may_be_for_a_group() {
+    let parent = tempdir().unwrap();
+    let path = parent.path().join("volume");
+    fs::create_dir(&path).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o2775)).unwrap();
+    Folder::open(&path).unwrap().append(&batch(1)).unwrap();
+    // What the mount makes of the files of the last time.
+    for name in ["lock", "journal.redb"] {
+        fs::set_permissions(path.join(name), Permissions::from_mode(0o660)).unwrap();
+    }
+    assert_eq!(versions(&Folder::open(&path).unwrap()), [1]);
+}
+
 /// Only the administrator can make such a folder; nobody else runs into it.
 #[test]
 fn what_the_administrator_makes_belongs_to_the_owner_of_the_folder() {
@@ -294,6 +309,27 @@ fn a_backup_without_a_name_is_read_from_its_beginning() {
     let names: Vec<_> =
         fs::read_dir(journal.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names.len(), 2, "no copy is left: {names:?}");
+}
+
+/// Whoever moves a damaged journal away has files of ours left, in which nobody else has an interest.
+#[test]
+fn a_backup_comes_back_where_the_journal_was_moved_away() {
+    let folders = tempdir().unwrap();
+    let (one, backup) = (folders.path().join("one"), folders.path().join("backup"));
+    filled(&one);
+    Folder::open(&one).unwrap().backup_to(&backup).unwrap();
+    fs::rename(one.join("journal.redb"), one.join("journal.redb.damaged")).unwrap();
+    for name in ["admin-token", ".admin-token-4f2a", "backup.tmp", "journal.redb.before-restore"] {
+        fs::write(one.join(name), "x").unwrap();
+    }
+    assert!(Folder::is_missing(&one));
+    let error = Folder::open(&one).unwrap_err();
+    assert!(matches!(error, FolderError::NotOurs { .. }), "an empty one would hide the loss: {error}");
+    fs::write(one.join("photo.jpeg"), "x").unwrap();
+    assert!(matches!(restore_backup(&backup, &one, false).unwrap_err(), FolderError::NotOurs { .. }));
+    fs::remove_file(one.join("photo.jpeg")).unwrap();
+    restore_backup(&backup, &one, false).unwrap();
+    assert_eq!(versions(&Folder::open(&one).unwrap()), (1..=40).collect::<Vec<_>>());
 }
 
 #[test]

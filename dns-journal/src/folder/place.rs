@@ -38,7 +38,7 @@ impl Drop for Lock {
     }
 }
 
-/// Makes the folder if there is none, sees to it that nobody else can write to it, and locks it.
+/// Makes the folder if there is none, sees to it that strangers cannot write to it, and locks it.
 pub(crate) fn prepare(path: &Path) -> Result<Lock, FolderError> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
@@ -56,11 +56,7 @@ pub(crate) fn prepare(path: &Path) -> Result<Lock, FolderError> {
     if !metadata.is_dir() {
         return Err(FolderError::NotAFolder { path: path.to_owned() });
     }
-    let (owner, user) = (metadata.uid(), nix::unistd::geteuid().as_raw());
-    // The administrator may start a server for another user.
-    if owner != user && user != 0 {
-        return Err(FolderError::Owner { path: path.to_owned(), owner, user });
-    }
+    // Whose it is does not matter: volumes belong to the administrator, and are writable for a group that the server is in.
     if metadata.mode() & 0o002 != 0 {
         return Err(FolderError::Exposed { path: path.to_owned(), mode: metadata.mode() & 0o7777 });
     }
@@ -94,12 +90,12 @@ fn lock(folder: &Path) -> Result<Lock, FolderError> {
     Ok(Lock { file })
 }
 
-/// Makes sure that a folder without a journal holds nothing else either.
-pub(crate) fn check_folder(path: &Path) -> Result<(), FolderError> {
+/// Makes sure that a folder without a journal holds nothing else either, but what `is_known`.
+pub(crate) fn check_folder(path: &Path, is_known: impl Fn(&str) -> bool) -> Result<(), FolderError> {
     for entry in fs::read_dir(path).map_err(FolderError::io(path))? {
         let name = entry.map_err(FolderError::io(path))?.file_name();
-        if !HARMLESS.iter().any(|harmless| name == *harmless) {
-            let found = name.to_string_lossy().into_owned();
+        let found = name.to_string_lossy().into_owned();
+        if !HARMLESS.contains(&found.as_str()) && !is_known(&found) {
             return Err(FolderError::NotOurs { path: path.to_owned(), found });
         }
     }
@@ -145,10 +141,10 @@ pub(crate) fn temporary(path: &Path) -> Result<File, FolderError> {
 }
 
 /// What the administrator makes in the folder of another user belongs to that user, whose server could not open it
-/// otherwise.
+/// otherwise. Nobody else can give files away, nor has to.
 fn give_to_owner(file: &File, folder: &Path) -> io::Result<()> {
     let folder = fs::metadata(folder)?;
-    if folder.uid() == nix::unistd::geteuid().as_raw() {
+    if !nix::unistd::geteuid().is_root() || folder.uid() == 0 {
         return Ok(());
     }
     fchown(file, Some(folder.uid()), Some(folder.gid()))
