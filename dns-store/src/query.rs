@@ -181,6 +181,8 @@ fn zone_info(state: &State, entry: &ZoneEntry) -> ZoneInfo {
 fn found_at(state: &State, name: &Name) -> Vec<Found> {
     let at = state.at(name, state.flat.get(name));
     let served = at.served.into_iter().filter_map(|served| {
+        // What was made up has none.
+        let source = served.source?;
         let rrset = match served.rrset.rtype() {
             // Its serial is that of the zone which is served, not of the one that its source has brought.
             RecordType::SOA => {
@@ -192,7 +194,7 @@ fn found_at(state: &State, name: &Name) -> Vec<Found> {
             }
             _ => served.rrset,
         };
-        Some(Found { rrset, source: served.source?, shadowed: false })
+        Some(Found { rrset, source, shadowed: false })
     });
     let shadowed =
         at.shadowed.into_iter().map(|Contribution { source, rrset }| Found { rrset, source, shadowed: true });

@@ -1,6 +1,5 @@
 //! Names at which there may be something to list, in canonical order.
 
-use std::cmp::Ordering;
 use std::iter::Peekable;
 
 use dns_core::Name;
@@ -98,11 +97,11 @@ impl<'s> Iterator for Candidates<'s> {
     fn next(&mut self) -> Option<Candidate<'s>> {
         self.enter_next();
         let name = self.first()?;
-        let is_here = |other: &[u8]| canonical_cmp(other, name) == Ordering::Equal;
-        let is_flat = self.flat.next_if(|flat| is_here(flat)).is_some();
+        // All of them are in lower case.
+        let is_flat = self.flat.next_if(|flat| *flat == name).is_some();
         let mut zones = Vec::new();
         self.begun.retain_mut(|Begun { zone, names }| {
-            zones.extend(names.next_if(|node| is_here(node.name())).map(|node| (*zone, node)));
+            zones.extend(names.next_if(|node| node.name() == name).map(|node| (*zone, node)));
             names.peek().is_some()
         });
         Some(Candidate { name, is_flat, zones })
