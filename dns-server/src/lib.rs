@@ -22,7 +22,7 @@ pub use self::{
     config::Config,
     content::{Update, WatchedPaths},
     explain::{Explained, explain},
-    manage::{ADMIN_TOKEN, ReloadRequest},
+    manage::{ADMIN_TOKEN, FolderTokens, ReloadRequest},
     running::Running,
     server::{BuildError, Server, ServerBuilder},
     spec::{ConfigErrors, Finding, Loaded, Place, duration, json_schema, key_table},

@@ -21,7 +21,7 @@ use dns_backend::Question;
 use dns_store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use self::keep::ADMIN_TOKEN;
+pub use self::keep::{ADMIN_TOKEN, FolderTokens};
 pub(crate) use self::keep::{Keep, open};
 use crate::config::Config;
 use crate::content::Update;
@@ -71,9 +71,17 @@ impl Manager {
         let authenticator = Authenticator::open(keep.tokens(), limits).map_err(|error| failed(&error))?;
         let mut new_token = None;
         if let Some(path) = keep.admin_token_file(config) {
-            match auth::admin_token_file(&path, &authenticator).map_err(|error| failed(&error))? {
-                AdminToken::New => new_token = Some(path),
-                AdminToken::Kept | AdminToken::Elsewhere => {}
+            match auth::admin_token_file(&path, &authenticator) {
+                Ok(AdminToken::New) => new_token = Some(path),
+                Ok(AdminToken::Kept) => {}
+                Ok(AdminToken::Elsewhere) => tracing::warn!(
+                    path = %path.display(),
+                    admins = admins(&authenticator),
+                    "api: this file has no admin token that is valid: whoever has lost theirs can make one with \
+                     'jw238dns token create NAME --access admin' while the server is stopped"
+                ),
+                // Answering questions is worth more than being managed.
+                Err(error) => tracing::error!("api: no admin token was made: {}", chain(&error)),
             }
         } else {
             tracing::warn!(
@@ -129,6 +137,15 @@ impl Manager {
             api.close();
         }
     }
+}
+
+/// Names and public parts of the tokens that may do everything.
+fn admins(authenticator: &Authenticator) -> String {
+    let now = SystemTime::now();
+    let list = authenticator.list();
+    let admins =
+        list.iter().map(|listed| &listed.token).filter(|token| token.is_admin() && !token.is_expired(now));
+    admins.map(|token| format!("{} ({})", token.name(), token.id())).collect::<Vec<_>>().join(", ")
 }
 
 /// Looks after the files of a certificate until the server stops.

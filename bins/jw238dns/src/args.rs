@@ -55,7 +55,7 @@ pub enum Command {
     },
     /// Put such a copy into the data folder, while the server does not run.
     Restore(RestoreArgs),
-    /// Make, list or revoke tokens for the API of a server that runs.
+    /// Make, list or revoke tokens for the API of a server that runs; make one while it does not.
     Token {
         #[command(subcommand)]
         command: TokenCommand,
@@ -76,7 +76,7 @@ pub struct ReachArgs {
     /// Where its API is, in place of what the configuration says.
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-    /// File with an admin token [default: $JW238DNS_TOKEN, else the server's own file].
+    /// File with an admin token [default: $JW238DNS_TOKEN, else the server's own file, unless --url names another machine].
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// PEM file with the certificates to trust [default: the server's own].

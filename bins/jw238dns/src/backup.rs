@@ -19,15 +19,15 @@ pub fn backup(file: &Path, args: &ReachArgs) -> ExitCode {
     };
     let folder = config.store.data_dir.as_deref().filter(|_| args.url.is_none());
     let done = match folder {
-        // It would be made if it were not there.
-        Some(folder) if folder.exists() => match Folder::open(folder) {
+        // It would be made if it were not there; an empty copy of a mistyped place is none.
+        Some(folder) if !Folder::is_missing(folder) => match Folder::open(folder) {
             Ok(folder) => folder.backup_to(file).map_err(|error| error.to_string()),
             Err(FolderError::Locked { .. }) => {
                 reach::client(args, &config).and_then(|client| download(file, &client))
             }
             Err(error) => Err(error.to_string()),
         },
-        Some(folder) => Err(format!("there is nothing to copy: {} does not exist", folder.display())),
+        Some(folder) => Err(format!("there is nothing to copy: {} has no journal", folder.display())),
         None => reach::client(args, &config).and_then(|client| download(file, &client)),
     };
     match done {

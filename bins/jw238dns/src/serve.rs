@@ -237,7 +237,12 @@ fn announce(running: &Running, question: Option<String>) {
     if let (Some(address), Some(token)) = (running.http_addresses().first(), running.new_admin_token()) {
         let (token, scheme) = (token.display(), if running.has_tls() { "https" } else { "http" });
         let host = SocketAddr::new(process::reachable(address.ip()), address.port());
-        tracing::info!("the token for the API is in {token}");
+        // Told once, so whatever the log leaves out: it is found nowhere else.
+        if tracing::enabled!(tracing::Level::INFO) {
+            tracing::info!("the token for the API is in {token}");
+        } else {
+            eprintln!("the token for the API is in {token}");
+        }
         tracing::info!(
             "try: curl -H \"Authorization: Bearer $(cat {token})\" {scheme}://{host}/api/v1/records"
         );

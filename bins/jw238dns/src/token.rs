@@ -2,24 +2,39 @@
 
 use std::fmt::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use dns_server::api::auth::GrantSpec;
+use dns_server::api::ApiLimits;
+use dns_server::api::auth::{Authenticator, Grant, GrantSpec};
 use dns_server::api::client::{Client, ClientError};
 use dns_server::api::model::{TokenInfo, TokenSpec};
+use dns_server::journal::{Folder, FolderError};
+use dns_server::{Config, FolderTokens};
 use tokio::runtime;
 
 use crate::args::{CreateTokenArgs, ReachArgs, TokenCommand};
 use crate::{check, exit, reach};
 
-/// Makes, lists or revokes tokens of a server that runs.
+/// Makes, lists or revokes tokens of a server that runs; one can be made while it does not, too.
 pub fn run(command: &TokenCommand) -> ExitCode {
     let args = match command {
         TokenCommand::Create(CreateTokenArgs { reach, .. })
         | TokenCommand::List(reach)
         | TokenCommand::Revoke { reach, .. } => reach,
     };
-    let client = match client(args) {
+    let config = match reach::config(args) {
+        Ok(config) => config,
+        Err(error) => return exit::usage(&error),
+    };
+    if let TokenCommand::Create(args) = command {
+        match folder(&args.reach, &config) {
+            Ok(Some(folder)) => return create_in(folder, args),
+            Ok(None) => {}
+            Err(error) => return exit::failure(&error),
+        }
+    }
+    let client = match reach::client(args, &config) {
         Ok(client) => client,
         Err(error) => return exit::usage(&error),
     };
@@ -33,16 +48,48 @@ pub fn run(command: &TokenCommand) -> ExitCode {
     }
 }
 
-fn client(args: &ReachArgs) -> Result<Client, String> {
-    reach::client(args, &reach::config(args)?)
+/// The data folder, if there is one that no server has in use.
+fn folder(args: &ReachArgs, config: &Config) -> Result<Option<Folder>, FolderError> {
+    let path = config.store.data_dir.as_deref().filter(|_| args.url.is_none());
+    let Some(path) = path.filter(|path| !Folder::is_missing(path)) else { return Ok(None) };
+    match Folder::open(path) {
+        Ok(folder) => Ok(Some(folder)),
+        Err(FolderError::Locked { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes a token without a server, which needs none: this is the way back in for those who have lost theirs.
+fn create_in(folder: Folder, args: &CreateTokenArgs) -> ExitCode {
+    let TokenSpec { name, grants, expires } = spec(args);
+    let grants = grants.into_iter().map(Grant::try_from).collect::<Result<Vec<_>, _>>();
+    let grants = match grants {
+        Ok(grants) => grants,
+        Err(error) => return exit::failure(&error),
+    };
+    let tokens = Arc::new(FolderTokens::new(Arc::new(folder)));
+    let made = Authenticator::open(tokens, ApiLimits::default()).and_then(|authenticator| {
+        authenticator.create(&name, grants, expires.map(dns_server::api::model::Timestamp::to_system_time))
+    });
+    match made {
+        Ok((token, secret)) => {
+            check::print(&self::made(&token.id().to_string(), secret.reveal()), ExitCode::SUCCESS)
+        }
+        Err(error) => exit::failure(&error),
+    }
+}
+
+/// Shows a secret, apart from what is said about it.
+fn made(id: &str, secret: &str) -> String {
+    eprintln!("token {id} was made; this is the only time that it is shown:");
+    format!("{secret}\n")
 }
 
 async fn done(command: &TokenCommand, client: &Client) -> Result<String, ClientError> {
     Ok(match command {
         TokenCommand::Create(args) => {
             let made = client.create_token(&spec(args)).await?;
-            eprintln!("token {} was made; this is the only time that it is shown:", made.token.id);
-            format!("{}\n", made.secret)
+            self::made(&made.token.id, &made.secret)
         }
         TokenCommand::List(_) => list(&client.tokens().await?.tokens),
         TokenCommand::Revoke { id, .. } => {

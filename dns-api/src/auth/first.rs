@@ -38,7 +38,7 @@ pub enum AdminTokenError {
         path: PathBuf,
     },
     /// Whoever could read it may have.
-    #[error("others can read {}: revoke the token in it, then remove the file", path.display())]
+    #[error("anybody can read or change {}: revoke the token in it, then remove the file", path.display())]
     Readable {
         /// The file.
         path: PathBuf,
@@ -115,8 +115,12 @@ fn shown_in(path: &Path) -> Result<Option<Presented>, AdminTokenError> {
     if !metadata.is_file() {
         return Err(AdminTokenError::NotAFile { path: path.to_owned() });
     }
-    if metadata.mode() & 0o077 != 0 {
+    if metadata.mode() & 0o007 != 0 {
         return Err(AdminTokenError::Readable { path: path.to_owned() });
+    }
+    // Volumes that are mounted for a group open all their files to it, whatever we have made of them.
+    if metadata.mode() & 0o070 != 0 {
+        tracing::warn!(path = %path.display(), "the group of this file has a token for everything");
     }
     let mut octets = Vec::new();
     file.take(FILE_OCTETS_MAX).read_to_end(&mut octets).map_err(failed)?;
@@ -209,6 +213,16 @@ mod tests {
     }
 
     #[test]
+    fn a_file_for_a_group_is_still_the_token() {
+        let (folder, store) = (TempDir::new().unwrap(), Arc::new(MemoryTokens::default()));
+        let path = folder.path().join("admin-token");
+        let authenticator = open(&store);
+        admin_token_file(&path, &authenticator).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o660)).unwrap();
+        assert_eq!(admin_token_file(&path, &authenticator).unwrap(), AdminToken::Kept);
+    }
+
+    #[test]
     fn what_is_no_safe_place_is_left_alone() {
         let folder = TempDir::new().unwrap();
         let victim = folder.path().join("victim");
@@ -226,7 +240,7 @@ mod tests {
             ("dangling", "dangling is not a file of its own"),
             ("folder", "folder is not a file of its own"),
             ("foreign", "foreign holds something else than a token"),
-            ("open", "others can read open"),
+            ("open", "anybody can read or change open"),
             ("missing/admin-token", "cannot write missing/admin-token"),
         ] {
             let store = Arc::new(MemoryTokens::default());

@@ -12,13 +12,13 @@ pub struct StoreConfig {
     pub data_dir: Option<PathBuf>,
     /// How long the history remembers a change; 90 days by default.
     pub history_age: Duration,
-    /// How many octets the history takes; 1 GiB by default.
-    pub history_octets: u64,
+    /// How many octets the history takes; `None` for 1 GiB on disk, or 16 MiB in memory.
+    pub history_octets: Option<u64>,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { data_dir: None, history_age: Duration::from_hours(90 * 24), history_octets: 1 << 30 }
+        Self { data_dir: None, history_age: Duration::from_hours(90 * 24), history_octets: None }
     }
 }
 

@@ -15,6 +15,9 @@ const TOKENS: &str = "tokens";
 /// The file of the first token, in the data folder.
 pub const ADMIN_TOKEN: &str = "admin-token";
 
+/// History without a disk, unless the configuration says how much.
+const MEMORY_OCTETS: u64 = 16 << 20;
+
 /// What outlives the process, if anything does.
 #[derive(Clone)]
 pub(crate) struct Keep(Option<Arc<Folder>>);
@@ -24,7 +27,7 @@ pub(crate) struct Keep(Option<Arc<Folder>>);
 /// # Errors
 /// The data folder cannot be used; says what to do.
 pub(crate) fn open(config: &StoreConfig, options: StoreOptions) -> Result<(Store, Keep), String> {
-    let limits = HistoryLimits { max_age: config.history_age, max_octets: config.history_octets };
+    let limits = limits(config);
     let Some(path) = &config.data_dir else {
         // There is history all the same, for as long as the process runs.
         let memory = Arc::new(Memory::new(limits));
@@ -36,6 +39,15 @@ pub(crate) fn open(config: &StoreConfig, options: StoreOptions) -> Result<(Store
     let store = Store::open(options, folder.clone());
     let store = store.map_err(|error| format!("store.data_dir: {}: {error}", path.display()))?;
     Ok((store, Keep(Some(folder))))
+}
+
+/// How much history there is room for.
+fn limits(config: &StoreConfig) -> HistoryLimits {
+    let usual = match config.data_dir {
+        Some(_) => HistoryLimits::default().max_octets,
+        None => MEMORY_OCTETS,
+    };
+    HistoryLimits { max_age: config.history_age, max_octets: config.history_octets.unwrap_or(usual) }
 }
 
 impl Keep {
@@ -63,7 +75,14 @@ impl Keep {
 }
 
 /// Tokens beside the changes, in one folder.
-struct FolderTokens(Arc<Folder>);
+pub struct FolderTokens(Arc<Folder>);
+
+impl FolderTokens {
+    /// The tokens of a data folder.
+    pub fn new(folder: Arc<Folder>) -> Self {
+        Self(folder)
+    }
+}
 
 impl TokenStore for FolderTokens {
     fn load(&self) -> Result<Vec<Token>, TokenStoreError> {
@@ -82,5 +101,22 @@ impl TokenStore for FolderTokens {
 
     fn remove(&self, id: TokenId) -> Result<(), TokenStoreError> {
         self.0.forget(TOKENS, &id.to_string()).map_err(|error| TokenStoreError(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn history_in_memory_is_small_unless_told_otherwise() {
+        let memory = StoreConfig::default();
+        assert_eq!(limits(&memory).max_octets, 16 << 20);
+        let disk = StoreConfig { data_dir: Some("data".into()), ..StoreConfig::default() };
+        assert_eq!(limits(&disk).max_octets, 1 << 30);
+        for config in [memory, disk] {
+            let told = StoreConfig { history_octets: Some(5 << 20), ..config };
+            assert_eq!(limits(&told).max_octets, 5 << 20);
+        }
     }
 }

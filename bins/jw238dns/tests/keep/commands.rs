@@ -66,6 +66,12 @@ fn a_backup_needs_something_to_copy_and_someone_who_may() {
     let site = Site::new("", "");
     expect(&run(&site, &["backup", "copy"]), 1, "there is nothing to copy");
     assert!(!site.data().exists(), "looking does not make it");
+    // A disk that is not mounted leaves an empty folder.
+    fs::create_dir(site.data()).unwrap();
+    expect(&run(&site, &["backup", "copy"]), 1, "there is nothing to copy");
+    assert_eq!(fs::read_dir(site.data()).unwrap().count(), 0);
+    assert!(!site.folder.path().join("copy").exists());
+    fs::remove_dir(site.data()).unwrap();
     let server = site.start();
     fs::write(site.folder.path().join("token"), "jw238_00000000_0\n").unwrap();
     let words = ["backup", "copy", "--url", &url(&server), "--token-file", "token"];
@@ -97,6 +103,34 @@ fn tokens_are_made_listed_and_revoked_by_command() {
     // Mistakes are told before anything is asked for.
     expect(&run(&site, &["token", "create", "x", "--expires", "soon", "--url", &url]), 2, "such as 30d");
     expect(&run(&site, &["token", "create", "x", "--type", "ANY", "--url", &url]), 1, "'ANY' is not a type");
+}
+
+/// Whoever can read the data folder gets in again, whatever has become of the first token.
+#[test]
+fn a_token_is_made_while_the_server_does_not_run() {
+    let site = Site::new("", "");
+    site.start().stop();
+    let file = site.data().join("admin-token");
+    fs::remove_file(&file).unwrap();
+    let made = run(&site, &["token", "create", "rescue", "--access", "admin"]);
+    let secret = expect(&made, 0, "this is the only time that it is shown");
+    expect(&run(&site, &["token", "create", "x", "--type", "ANY"]), 1, "'ANY' is not a type");
+    let server = site.start();
+    let line = server.wait_for("this file has no admin token");
+    assert!(line.contains("rescue ("), "{line}");
+    assert!(!file.exists());
+    let tokens = runtime().block_on(client(&server, secret.trim()).tokens()).unwrap().tokens;
+    let names: Vec<_> = tokens.iter().map(|token| token.name.as_str()).collect();
+    assert_eq!(names, ["admin", "rescue"]);
+    server.stop();
+}
+
+#[test]
+fn the_own_token_stays_on_this_machine() {
+    let site = Site::new("", "");
+    site.start().stop();
+    let output = run(&site, &["token", "list", "--url", "https://192.0.2.1:5380"]);
+    expect(&output, 2, "is not sent to other machines");
 }
 
 #[test]

@@ -93,9 +93,11 @@ fn a_file_that_may_not_grow_takes_no_changes_until_it_may() {
         }
         let problem = refused(&admin, &mut kept).await;
         assert!(problem.detail.contains("File too large"), "{problem:?}");
+        assert!(server.wait_for("changes cannot be kept").contains("File too large"));
         everything_else_goes_on(&site, &server, &admin, &kept, "192.0.2.2").await;
         assert!(limit("unlimited"));
         goes_on(&admin, &mut kept, "space").await;
+        server.wait_for("changes are kept again");
         drop(server);
         let server = site.start();
         is_all_there(&server, &site.admin(&server), &kept).await;

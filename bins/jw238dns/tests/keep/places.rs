@@ -56,6 +56,14 @@ fn the_first_start_says_where_the_token_is_and_no_start_what_it_is() {
     second.stop();
 }
 
+#[test]
+fn the_place_of_the_token_is_told_whatever_the_log_leaves_out() {
+    let site = Site::new("", "log_level: error\n");
+    let server = site.spawn();
+    server.wait_for(&format!("the token for the API is in {}", site.data().join("admin-token").display()));
+    server.stop();
+}
+
 /// A sample, started with these variables.
 fn sample(home: &Path, variables: &[(&str, PathBuf)]) -> Process {
     let mut command = command(home, &["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]);

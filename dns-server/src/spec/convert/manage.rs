@@ -14,7 +14,7 @@ pub(super) fn store(spec: Option<Located<StoreSpec>>, context: &Context<'_, '_>)
     StoreConfig {
         data_dir: data_dir.map(|path| context.path(&path.place, &path.value.0)),
         history_age: value(max_age).unwrap_or(defaults.history_age),
-        history_octets: number(max_octets.as_ref(), defaults.history_octets),
+        history_octets: max_octets.map(|octets| octets.value.0).or(defaults.history_octets),
     }
 }
 
