@@ -20,8 +20,8 @@ mapping! {
     HistorySpec {
         /// How long a change is remembered.
         "max_age" => max_age: Duration [default "90d"],
-        /// How many octets all of them take.
-        "max_octets" => max_octets: Number<1_048_576, 1_099_511_627_776> [default "1073741824"],
+        /// How many octets all of them take; 1073741824 (1 GiB) on disk if absent, 16777216 (16 MiB) in memory.
+        "max_octets" => max_octets: Number<1_048_576, 1_099_511_627_776>,
     }
 }
 
