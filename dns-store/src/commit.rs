@@ -145,12 +145,10 @@ impl Writer {
         let is_declared = |apex: &&Name| state.declared.get(apex).is_some() && !put.contains(*apex);
         declared.extend(changed.zones.iter().filter(is_declared).cloned());
         // A SOA record that somebody has given comes and goes with the zone whose apex it stands at.
-        moved.extend(transaction.names.keys().cloned());
-        if is_restored {
-            // There is nobody yet who could have seen anything else.
-            moved.clear();
-        }
-        for name in moved.iter().filter(|name| !put.iter().any(|apex| name.is_at_or_below(apex))) {
+        // What changes below zones of the transaction is told as a whole; and of what is restored, nobody has seen anything else.
+        let is_told_alone = |name: &&Name| !is_restored && !put.iter().any(|apex| name.is_at_or_below(apex));
+        moved.extend(transaction.names.keys().filter(is_told_alone).cloned());
+        for name in moved.iter().filter(is_told_alone) {
             compare(visible(old.view(), name), visible(Some(&work.view), name), &mut changed);
         }
         let mut catalog = old.catalog.as_ref().clone().with_view(work.view).with_version(version);
