@@ -44,6 +44,7 @@ impl Default for Api {
             tls: None,
             admin_token_file: None,
             hosts: Vec::new(),
+            // Looked at when this is compiled.
             requests_per_second: const { NonZeroU32::new(5_000).unwrap() },
         }
     }

@@ -152,6 +152,7 @@ impl Game {
         while self.random.one_in(3) {
             let server = self.site.spawn();
             server.wait_for("loading");
+            // Chooses the moment of the kill; nothing counts on how long it takes.
             std::thread::sleep(Duration::from_millis(self.random.below(60)));
         }
         self.site.start()

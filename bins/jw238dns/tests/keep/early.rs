@@ -21,6 +21,7 @@ fn a_first_start_that_was_killed_is_made_good_by_the_next() {
         let mut kills = 1;
         while kills > 0 {
             let server = site.spawn();
+            // Chooses the moment of the kill; nothing counts on how long it takes.
             std::thread::sleep(part(whole, &mut random));
             drop(server);
             kills = if random.one_in(2) { kills } else { kills - 1 };

@@ -57,6 +57,7 @@ async fn game(seed: u64) {
                 drop(tokio::time::timeout(pause, admin.change(&request)).await);
             }
         }
+        // Chooses the moment of the kill; nothing counts on how long it takes.
         std::thread::sleep(Duration::from_micros(random.below(200_000)));
         drop(server);
         server = site.start();
