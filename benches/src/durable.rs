@@ -69,7 +69,7 @@ pub struct Sample {
     pub closing_seconds: f64,
 }
 
-/// A round: everybody once.
+/// A round: everybody who is measured once.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Round {
     /// Median time of `fdatasync` after a page was overwritten, with nobody else about.
@@ -91,15 +91,14 @@ trait Durable: Sync {
     fn change(&self, writer: u16, number: u64) -> Result<()>;
 }
 
-/// Measures everybody once, `first` places down the list first.
+/// Measures each of `keepers` once, `first` places down the list first.
 ///
 /// # Errors
 ///
 /// If anything fails, or what was acknowledged is not there afterwards.
-pub fn round(plan: &Plan<'_>, value_octets: usize, first: usize) -> Result<Round> {
+pub fn round(plan: &Plan<'_>, keepers: &[Keeper], value_octets: usize, first: usize) -> Result<Round> {
     let sync_micros = sync_micros(plan.folder)?;
-    let all = [Keeper::Put, Keeper::Create, Keeper::Database, Keeper::Log];
-    let turns = (0..all.len()).map(|turn| all[(turn + first) % all.len()]);
+    let turns = (0..keepers.len()).map(|turn| keepers[(turn + first) % keepers.len()]);
     let samples = turns.map(|keeper| sample(plan, keeper, value_octets)).collect::<Result<_>>()?;
     Ok(Round { sync_micros, samples })
 }
@@ -229,6 +228,8 @@ fn sync_micros(folder: &Path) -> Result<f64> {
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum;
+
     use super::*;
 
     #[test]
@@ -238,7 +239,7 @@ mod tests {
         let plan = Plan { folder: folder.path(), writers: 3, time, zone };
         let octets = value_octets(&plan).unwrap();
         assert!((40..200).contains(&octets), "{octets}");
-        let round = round(&plan, octets, 2).unwrap();
+        let round = round(&plan, Keeper::value_variants(), octets, 2).unwrap();
         let order: Vec<_> = round.samples.iter().map(|sample| sample.keeper).collect();
         assert_eq!(order, [Keeper::Database, Keeper::Log, Keeper::Put, Keeper::Create]);
         for sample in &round.samples {

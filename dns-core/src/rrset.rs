@@ -105,6 +105,17 @@ impl Rrset {
         Ok(Self { owner, rtype, ttl, count: count as u16, octets: octets.into() })
     }
 
+    /// `octets` are `count` values, none of them twice, each behind its length.
+    pub(crate) fn from_checked(
+        owner: Name,
+        rtype: RecordType,
+        ttl: u32,
+        count: u16,
+        octets: Box<[u8]>,
+    ) -> Self {
+        Self { owner, rtype, ttl, count, octets }
+    }
+
     /// The name the records stand at.
     pub fn owner(&self) -> &Name {
         &self.owner
@@ -143,15 +154,13 @@ impl Rrset {
         if self.octets == other.octets {
             return true;
         }
-        if self.count != other.count || self.octets.len() != other.octets.len() {
+        if self.count != other.count || self.octets.len() != other.octets.len() || self.count == 1 {
             return false;
         }
-        let sorted = |rrset: &'_ Self| {
-            let mut values: Vec<Vec<u8>> = rrset.rdatas().map(<[u8]>::to_vec).collect();
-            values.sort_unstable();
-            values
-        };
-        sorted(self) == sorted(other)
+        let [mut left, mut right] = [self, other].map(|rrset| rrset.rdatas().collect::<Vec<_>>());
+        left.sort_unstable();
+        right.sort_unstable();
+        left == right
     }
 }
 

@@ -126,6 +126,11 @@ impl Zone {
         self.node(name.hash64(), name.as_wire())
     }
 
+    /// The RRsets of a name as values of their own, signatures left out; none if there is no such name.
+    pub fn rrsets_at(&self, name: &Name) -> Vec<(crate::Rrset, SourceTag)> {
+        self.node_of(name).map(|node| rrsets_of_owner(self, &node, name)).unwrap_or_default()
+    }
+
     /// The node of the apex.
     pub fn apex_node(&self) -> Node<'_> {
         // By construction it is there; the node with the SOA record alone stands in for it all the same.
@@ -342,6 +347,25 @@ impl Authority {
     }
 }
 
+impl Authority {
+    /// The same with another serial.
+    fn with_serial(&self, serial: u32) -> Self {
+        let mut negative = self.negative.to_vec();
+        put_serial(&mut negative, serial);
+        Self { serial, negative: negative.into(), signing: self.signing.clone() }
+    }
+}
+
+/// Gives the SOA record of a packed node another serial. Tells whether it has one.
+fn put_serial(octets: &mut [u8], serial: u32) -> bool {
+    // SERIAL is the first of the five numbers that end the RDATA (RFC 1035, section 3.3.13).
+    let serial_at = Node::new(octets).records_range(RecordType::SOA).map(|records| records.end - 20);
+    if let Some(at) = serial_at {
+        octets[at..at + 4].copy_from_slice(&serial.to_be_bytes());
+    }
+    serial_at.is_some()
+}
+
 fn signing(apex: &Node<'_>, soa: &PackedRrset<'_>) -> Signing {
     if soa.signatures.is_empty() {
         return Signing::Unsigned;
@@ -370,9 +394,9 @@ fn name_of(node: &Node<'_>) -> Name {
 
 /// The RRsets of a node as values of their own, signatures left out.
 pub fn rrsets_of(zone: &Zone, node: &Node<'_>) -> Vec<(crate::Rrset, SourceTag)> {
-    let owner = name_of(node);
-    // What was packed makes an RRset: packing has the same limits of size and TTL.
-    node.rrsets()
-        .filter_map(|rrset| Some((rrset.to_rrset(owner.clone(), zone.apex.as_wire()).ok()?, rrset.source)))
-        .collect()
+    rrsets_of_owner(zone, node, &name_of(node))
+}
+
+fn rrsets_of_owner(zone: &Zone, node: &Node<'_>, owner: &Name) -> Vec<(crate::Rrset, SourceTag)> {
+    node.rrsets().map(|rrset| (rrset.to_rrset(owner.clone(), zone.apex.as_wire()), rrset.source)).collect()
 }

@@ -12,9 +12,11 @@ use dns_core::{Name, RecordType, Rrset, View, ZoneEntry, ZoneState};
 
 use crate::derived::Candidates;
 use crate::event::Changed;
+use crate::journal::Entry;
+use crate::keeper::Made;
 use crate::layers::Contribution;
 use crate::options::StoreOptions;
-use crate::state::{Home, State, TAG_SYNTHESISED, is_later, is_same_soa_but_serial, next_serial, rrsets_at};
+use crate::state::{Home, State, TAG_SYNTHESISED, is_later, is_same_soa_but_serial, next_serial};
 use crate::zones::{Declared, ZoneChange, ZoneOptions};
 use crate::{Reason, Source};
 
@@ -147,8 +149,13 @@ impl Writer {
         // A SOA record that somebody has given comes and goes with the zone whose apex it stands at.
         // What changes below zones of the transaction is told as a whole; and of what is restored, nobody has seen anything else.
         let is_told_alone = |name: &&Name| !is_restored && !put.iter().any(|apex| name.is_at_or_below(apex));
-        moved.extend(transaction.names.keys().filter(is_told_alone).cloned());
-        for name in moved.iter().filter(is_told_alone) {
+        let mut told: Vec<&Name> = transaction.names.keys().collect();
+        if !moved.is_empty() {
+            told.extend(&moved);
+            told.sort_unstable();
+            told.dedup();
+        }
+        for name in told.into_iter().filter(is_told_alone) {
             compare(visible(old.view(), name), visible(Some(&work.view), name), &mut changed);
         }
         let mut catalog = old.catalog.as_ref().clone().with_view(work.view).with_version(version);
@@ -161,9 +168,10 @@ impl Writer {
     }
 
     /// Takes over what was worked out; the caller publishes it.
-    pub fn accept(&mut self, next: Next) -> Arc<State> {
-        self.adopt(Arc::new(next.state), &next.names);
-        self.state.clone()
+    pub fn accept(&mut self, next: Next, entry: Option<Arc<Entry>>) -> Arc<Made> {
+        let state = Arc::new(next.state);
+        self.adopt(state.clone(), &next.names);
+        Arc::new(Made { state, entry, names: next.names })
     }
 
     /// Takes over a state that differs in the flat records of these names.
@@ -490,14 +498,15 @@ fn finish_edits(state: &mut State, put: &BTreeSet<Name>, packed: &BTreeSet<Name>
             serial
         };
         edit.set_serial(serial);
-        work.finish(&apex, edit);
+        work.finish(&apex, *edit);
     }
 }
 
 /// A transaction while it is worked out.
 struct Work {
     view: View,
-    edits: BTreeMap<Name, ZoneEdit>,
+    /// Boxed, since a map has room for many values from the first one on, and edits are large.
+    edits: BTreeMap<Name, Box<ZoneEdit>>,
     reasons: Vec<Reason>,
 }
 
@@ -506,14 +515,14 @@ impl Work {
     fn set(&mut self, apex: &Name, name: &Name, rrsets: &[(&Rrset, SourceTag)]) {
         if !self.edits.contains_key(apex) {
             let Some(zone) = self.view.zone(apex).and_then(ZoneEntry::zone) else { return };
-            let has = rrsets_at(zone, name);
+            let has = zone.rrsets_at(name);
             let is_same = |(left, right): (&(Rrset, SourceTag), &(&Rrset, SourceTag))| {
                 left.1 == right.1 && (left.0 == *right.0 || is_same_soa_but_serial(&left.0, right.0))
             };
             if has.len() == rrsets.len() && has.iter().zip(rrsets).all(is_same) {
                 return;
             }
-            self.edits.insert(apex.clone(), zone.edit());
+            self.edits.insert(apex.clone(), Box::new(zone.edit()));
         }
         if let Some(Err(kind)) = self.edits.get_mut(apex).map(|edit| edit.set(name, rrsets)) {
             self.reasons.push(kind.into());
@@ -540,7 +549,7 @@ fn has_cname(contributions: &[Contribution]) -> bool {
 /// What is served at a name, made-up records left out.
 fn visible(view: Option<&View>, name: &Name) -> Vec<Rrset> {
     let zone = view.and_then(|view| view.zone_of(name)).and_then(ZoneEntry::zone);
-    let rrsets = zone.map(|zone| rrsets_at(zone, name)).unwrap_or_default();
+    let rrsets = zone.map(|zone| zone.rrsets_at(name)).unwrap_or_default();
     rrsets.into_iter().filter(|(_, tag)| *tag != TAG_SYNTHESISED).map(|(rrset, _)| rrset).collect()
 }
 

@@ -37,13 +37,15 @@ pub(crate) struct Served {
 /// The first one by precedence decides whether the name is an alias or has data; then the first one of each type is
 /// served. TXT values of ACME challenges stand beside those of others instead of hiding them.
 pub(crate) fn decide(claims: &[Claim<'_>], options: &StoreOptions) -> Served {
-    let mut order: Vec<usize> = (0..claims.len()).collect();
-    if claims.len() > 1 {
-        order.sort_by_key(|&at| {
-            let claim = &claims[at];
-            (options.rank(claim.source.kind()), claim.source, claim.of_zone, claim.rrset.rtype())
-        });
+    // Most names have one RRset from one source.
+    if let [only] = claims {
+        return Served { rrsets: vec![(only.rrset.clone(), 0)], is_served: vec![true] };
     }
+    let mut order: Vec<usize> = (0..claims.len()).collect();
+    order.sort_by_key(|&at| {
+        let claim = &claims[at];
+        (options.rank(claim.source.kind()), claim.source, claim.of_zone, claim.rrset.rtype())
+    });
     let first = order.iter().map(|&at| claims[at].rrset.rtype()).find(|&rtype| !stands_beside_alias(rtype));
     let is_alias = first == Some(RecordType::CNAME);
     order.retain(|&at| {

@@ -27,8 +27,10 @@ mod fold;
 mod journal;
 mod keeper;
 mod layers;
+mod marked;
 mod names;
 mod options;
+mod pending;
 mod query;
 mod restore;
 mod source;
@@ -43,8 +45,8 @@ pub use self::{
     error::{Reason, StoreError},
     event::{Changed, Event, Watch},
     journal::{Batch, Entry, Journal, JournalError, Kept, KeptZone, Marks, RecordChange, ZoneRecord},
-    keeper::Pending,
     options::{DerivedAuthority, StoreOptions},
+    pending::Pending,
     query::{Filter, Found, Page, Shadowed, ZoneInfo},
     source::{Source, SourceKind},
     store::{Reader, Store},

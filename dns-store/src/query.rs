@@ -187,10 +187,7 @@ fn found_at(state: &State, name: &Name) -> Vec<Found> {
             // Its serial is that of the zone which is served, not of the one that its source has brought.
             RecordType::SOA => {
                 let zone = state.view()?.zone_of(name)?.zone()?;
-                zone.node_of(name)?
-                    .rrset(RecordType::SOA)?
-                    .to_rrset(name.clone(), zone.apex().as_wire())
-                    .ok()?
+                zone.node_of(name)?.rrset(RecordType::SOA)?.to_rrset(name.clone(), zone.apex().as_wire())
             }
             _ => served.rrset,
         };

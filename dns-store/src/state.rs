@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dns_core::trie::Trie;
-use dns_core::zone::{Signing, SourceTag, Zone, rrsets_of};
+use dns_core::zone::{Signing, SourceTag, Zone};
 use dns_core::{Catalog, Name, RecordType, Rrset, View};
 
 use crate::derived::Candidates;
@@ -184,6 +184,12 @@ impl State {
         matching.map(|(holder, _)| holder).collect()
     }
 
+    /// Somebody has records of a name and type, whether they are served or not.
+    pub fn is_held(&self, owner: &Name, rtype: RecordType) -> bool {
+        let is_flat = self.flat.get(owner).iter().any(|contribution| contribution.rrset.rtype() == rtype);
+        is_flat || self.declared.home(owner).is_some_and(|zone| zone.has(owner, rtype))
+    }
+
     /// The version that has changed what anybody has at a name.
     pub fn name_version(&self, name: &Name) -> u64 {
         let of_zone = self.declared.home(name).map_or(0, |declared| declared.version);
@@ -338,11 +344,6 @@ pub(crate) fn is_later(left: u32, right: u32) -> bool {
 pub(crate) fn is_signed(zone: &Zone) -> bool {
     let soa = zone.apex_node().rrset(RecordType::SOA);
     *zone.signing() != Signing::Unsigned || soa.is_some_and(|soa| !soa.signatures.is_empty())
-}
-
-/// The RRsets of a zone at a name, each with its tag.
-pub(crate) fn rrsets_at(zone: &Zone, name: &Name) -> Vec<(Rrset, SourceTag)> {
-    zone.node_of(name).map(|node| rrsets_of(zone, &node)).unwrap_or_default()
 }
 
 /// Both are the same SOA record, whatever its serial: that one is the store's business.

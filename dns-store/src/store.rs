@@ -12,7 +12,8 @@ use dns_core::{
 use crate::commit::Transaction;
 use crate::event::{Event, Watch};
 use crate::journal::{Batch, Entry, Journal, JournalError};
-use crate::keeper::{Keeper, Pending};
+use crate::keeper::Keeper;
+use crate::pending::Pending;
 use crate::restore::Restored;
 use crate::state::State;
 use crate::sync::Latest;
@@ -68,8 +69,8 @@ impl Store {
                 appended => appended?,
             }
         }
-        let state = writing.accept(next);
-        store.show(&mut writing, &state);
+        let made = writing.accept(next, None);
+        store.show(&mut writing, &made.state);
         drop(writing);
         let keeper = Keeper::start(journal, Arc::downgrade(&store.inner))?;
         // Nobody else has the store yet.
@@ -288,7 +289,7 @@ impl Store {
         let restored = Restored::read(keeper.journal.as_ref(), &plane.name);
         match restored.and_then(|restored| restored.enter(&mut writer)) {
             Ok(next) => {
-                let state = writer.accept(next);
+                let state = writer.accept(next, None).state.clone();
                 turn.catalog = state.catalog.clone();
                 plane.state.store(state);
             }

@@ -12,7 +12,9 @@ use crate::commit::{Next, Writer};
 use crate::event::Event;
 use crate::fold::{self, Folder};
 use crate::journal::{Batch, Entry, Marks};
-use crate::keeper::{Issuer, Keeper, Marked, Pending, Staged};
+use crate::keeper::{Keeper, Made, Staged};
+use crate::marked::Marked;
+use crate::pending::{Issuer, Pending};
 use crate::state::State;
 use crate::store::Store;
 use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError, Published, mpsc};
@@ -217,20 +219,20 @@ impl Store {
             next.state.catalog = Arc::new(catalog);
             folding = Some((folder, folds));
         }
-        let names = next.names.clone();
-        let (kept, changed) = (entry.clone(), next.changed.clone());
-        let state = writing.accept(next);
+        let changed = next.changed.clone();
+        let made = writing.accept(next, entry);
         let plane = self.plane.clone();
         // What is built on something that is not safe is not shown before that is.
-        let pending = if let Some(keeper) = keeper.filter(|_| entry.is_some() || writing.turn.staged > 0) {
-            writing.turn.build_on(&self.plane, &state);
+        let pending = if let Some(keeper) = keeper.filter(|_| made.entry.is_some() || writing.turn.staged > 0)
+        {
+            writing.turn.build_on(&self.plane, &made.state);
             writing.turn.staged += 1;
             let (pending, ticket) = Pending::waiting(version);
-            let (state, ticket) = (Some(state), Some(ticket));
-            keeper.send(Staged { plane, state, entry, names, marks, events, ticket, is_counted: true });
+            let (made, ticket) = (Some(made.clone()), Some(ticket));
+            keeper.send(Staged { plane, made, marks, events, ticket, is_counted: true });
             pending
         } else {
-            if self.show(writing, &state) {
+            if self.show(writing, &made.state) {
                 self.inner.tell(events);
             }
             if let Some(keeper) = keeper.filter(|_| marks != Marks::default()) {
@@ -241,7 +243,7 @@ impl Store {
         if let Some((folder, folds)) = folding {
             folder.run(folds);
         }
-        Ok(pending.that_changes(kept, changed))
+        Ok(pending.that_changes(made, changed))
     }
 
     pub(crate) fn finish_fold(&self, apex: &Name, folded: Folded) {
@@ -344,11 +346,11 @@ impl Inner {
         for plane in &turn.planes {
             // Of a view's states, nobody needs to see those that are not the last.
             let mut of_plane = all.iter().rev().filter(|staged| Arc::ptr_eq(&staged.plane, plane));
-            if let Some(state) = of_plane.find_map(|staged| staged.state.as_ref()) {
-                plane.state.store(state.clone());
+            if let Some(made) = of_plane.find_map(|staged| staged.made.as_ref()) {
+                plane.state.store(made.state.clone());
             }
         }
-        if let Some(state) = all.iter().rev().find_map(|staged| staged.state.as_ref()) {
+        if let Some(Made { state, .. }) = all.iter().rev().find_map(|staged| staged.made.as_deref()) {
             for plane in &turn.planes {
                 let shown = plane.state.load();
                 if !Arc::ptr_eq(&shown.catalog, &state.catalog) {
@@ -377,7 +379,8 @@ impl Inner {
         }
         for plane in &turn.planes {
             let of_plane = all.iter().filter(|staged| Arc::ptr_eq(&staged.plane, plane));
-            plane.writer().adopt(plane.state.load(), of_plane.flat_map(|staged| &staged.names));
+            let names = of_plane.filter_map(|staged| staged.made.as_deref()).flat_map(|made| &made.names);
+            plane.writer().adopt(plane.state.load(), names);
         }
         turn.catalog = self.catalog.load();
         turn.marked.forget();

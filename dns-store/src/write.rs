@@ -1,6 +1,7 @@
 //! All that can be written, as values: to be made, or only to be tried.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::iter::Peekable;
 use std::sync::Arc;
 
 use dns_core::zone::{Place, SourceTag, ZoneBuilder};
@@ -9,8 +10,8 @@ use dns_core::{Change, ChangeSet, Name, Precondition, RecordType, Rrset, ZoneSta
 use crate::commit::{Transaction, Writer};
 use crate::event::Changed;
 use crate::journal::{Entry, KeptZone, RecordChange, ZoneRecord};
-use crate::keeper::Pending;
 use crate::layers::{self, Contribution};
+use crate::pending::Pending;
 use crate::state::{Holder, State, is_later, next_serial};
 use crate::store::Store;
 use crate::zones::{Declared, ZoneChange, ZoneOptions, may_replace};
@@ -164,16 +165,14 @@ impl Step {
     pub fn differences(&self, state: &State, source: &Source) -> (Vec<RecordChange>, Vec<ZoneRecord>) {
         let mut records = Vec::new();
         for (name, after) in &self.transaction.names {
-            let before = state.flat.get(name);
-            let own = |all: &'_ [Contribution]| -> BTreeMap<RecordType, Rrset> {
-                let own = all.iter().filter(|one| one.source == *source);
-                own.map(|one| (one.rrset.rtype(), one.rrset.clone())).collect()
-            };
-            let (mut before, mut after) = (own(before), own(after));
-            let types: BTreeSet<RecordType> = before.keys().chain(after.keys()).copied().collect();
-            for rtype in types {
-                let (before, after) = (before.remove(&rtype), after.remove(&rtype));
+            let (mut before, mut after) = (own(state.flat.get(name), source), own(after, source));
+            while let Some(rtype) =
+                [before.peek(), after.peek()].into_iter().flatten().map(|next| next.rtype()).min()
+            {
+                let before = before.next_if(|rrset| rrset.rtype() == rtype);
+                let after = after.next_if(|rrset| rrset.rtype() == rtype);
                 if before != after {
+                    let (before, after) = (before.cloned(), after.cloned());
                     records.push(RecordChange { owner: name.clone(), rtype, before, after });
                 }
             }
@@ -191,6 +190,11 @@ impl Step {
     }
 }
 
+/// What a source has of all that there is at a name, in the order of the types.
+fn own<'c>(all: &'c [Contribution], source: &Source) -> Peekable<impl Iterator<Item = &'c Rrset>> {
+    all.iter().filter(move |one| one.source == *source).map(|one| &one.rrset).peekable()
+}
+
 /// Finds out what a write is about.
 pub(crate) fn step(
     writer: &Writer,
@@ -201,16 +205,20 @@ pub(crate) fn step(
     let state = &*writer.state();
     match write {
         Write::Create(rrset) => {
-            let (owner, rtype) = (rrset.owner().clone(), rrset.rtype());
-            if let Some(Holder { source: holder, .. }) = state.holders(&owner, Some(rtype)).into_iter().next()
+            let (owner, rtype) = (rrset.owner(), rrset.rtype());
+            if state.is_held(owner, rtype)
+                && let Some(Holder { source: holder, .. }) =
+                    state.holders(owner, Some(rtype)).into_iter().next()
             {
+                let owner = owner.clone();
                 return Err(StoreError::Exists(Reason::Present { owner, rtype: Some(rtype), holder }));
             }
             Ok(changes(state, source, [&Change::Put(rrset.clone())]))
         }
         Write::Update(rrset) => {
-            let (owner, rtype) = (rrset.owner().clone(), rrset.rtype());
-            if state.holders(&owner, Some(rtype)).is_empty() {
+            let (owner, rtype) = (rrset.owner(), rrset.rtype());
+            if !state.is_held(owner, rtype) {
+                let owner = owner.clone();
                 return Err(StoreError::NotFound(Reason::NoRecords { owner, rtype: Some(rtype) }));
             }
             Ok(changes(state, source, [&Change::Put(rrset.clone())]))

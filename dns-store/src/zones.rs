@@ -5,12 +5,12 @@ use std::sync::Arc;
 use dns_core::name::HashedName;
 use dns_core::trie::Trie;
 use dns_core::zone::{Built, Zone, rrsets_of};
-use dns_core::{Access, Name, Rrset, ZoneState};
+use dns_core::{Access, Name, RecordType, Rrset, ZoneState};
 
 use crate::commit::Transaction;
 use crate::journal::KeptZone;
 use crate::names::{self, NameSet};
-use crate::state::{is_signed, rrsets_at};
+use crate::state::is_signed;
 use crate::store::Store;
 use crate::write::Step;
 use crate::{Source, SourceKind, StoreError};
@@ -47,13 +47,18 @@ impl Declared {
 
     /// What the source of the zone has at a name.
     pub fn rrsets(&self, name: &Name) -> Vec<Rrset> {
-        let rrsets = self.zone().map(|zone| rrsets_at(zone, name)).unwrap_or_default();
+        let rrsets = self.zone().map(|zone| zone.rrsets_at(name)).unwrap_or_default();
         rrsets.into_iter().map(|(rrset, _)| rrset).collect()
     }
 
     /// The source of the zone has something at a name.
-    pub fn has(&self, name: &Name) -> bool {
+    pub fn has_name(&self, name: &Name) -> bool {
         self.zone().and_then(|zone| zone.node_of(name)).is_some()
+    }
+
+    /// The source of the zone has records of a name and type.
+    pub fn has(&self, name: &Name, rtype: RecordType) -> bool {
+        self.zone().and_then(|zone| zone.node_of(name)?.rrset(rtype)).is_some()
     }
 
     /// Records of other sources can be served in it.

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use benches::durable::{self, Plan, Round};
+use benches::durable::{self, Keeper, Plan, Round};
 use benches::zone::ZonePlan;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use serde::Serialize;
 
 /// Has threads make durable changes of one record each, by a store over its journal, a bare database and a bare log in turn,
@@ -31,6 +31,9 @@ struct Args {
     /// For how long each time.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
+    /// Only these; ratios need those that they are to.
+    #[arg(long = "keeper")]
+    keepers: Vec<Keeper>,
 }
 
 #[derive(Serialize)]
@@ -50,7 +53,8 @@ fn main() -> Result<()> {
         zone: ZonePlan { names: args.names },
     };
     let value_octets = durable::value_octets(&plan)?;
-    let rounds = (0..args.rounds).map(|round| durable::round(&plan, value_octets, round as usize));
+    let keepers = if args.keepers.is_empty() { Keeper::value_variants() } else { &args.keepers };
+    let rounds = (0..args.rounds).map(|round| durable::round(&plan, keepers, value_octets, round as usize));
     let rounds = rounds.collect::<Result<_>>()?;
     println!("{}", serde_json::to_string_pretty(&Report { writers: args.writers, value_octets, rounds })?);
     Ok(())

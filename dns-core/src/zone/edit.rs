@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::base::{ALIGNMENT, Base, BaseWriter};
 use super::node::{Flags, Node, NodePacker, SourceTag};
-use super::{Authority, Packed, Zone, ZoneFaultKind, hash_of};
+use super::{Authority, Packed, Zone, ZoneFaultKind, hash_of, put_serial};
 use crate::trie::Trie;
 use crate::{Name, RecordType, Rrset};
 
@@ -88,12 +88,11 @@ impl ZoneEdit {
     /// Gives the zone another serial and leaves everything else as it is, without packing the apex anew.
     pub fn set_serial(&mut self, serial: u32) {
         let mut octets = self.zone.apex_node().packed().to_vec();
-        // SERIAL is the first of the five numbers that end the RDATA (RFC 1035, section 3.3.13).
-        let serial_at = Node::new(&octets).records_range(RecordType::SOA).map(|records| records.end - 20);
-        if let Some(at) = serial_at {
-            octets[at..at + 4].copy_from_slice(&serial.to_be_bytes());
+        if put_serial(&mut octets, serial) {
             self.put(self.zone.apex.hash64(), octets.into());
-            self.apex_changed = true;
+            if !self.apex_changed {
+                self.zone.authority = Arc::new(self.zone.authority.with_serial(serial));
+            }
         }
     }
 

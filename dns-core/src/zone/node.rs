@@ -21,7 +21,7 @@
 use std::ops::Range;
 
 use crate::rdata;
-use crate::{Class, Name, RecordType, Rrset, RrsetError};
+use crate::{Class, Name, RecordType, Rrset};
 
 /// Octets before the name.
 const HEADER_OCTETS: usize = 8;
@@ -395,10 +395,16 @@ impl<'z> PackedRrset<'z> {
     }
 
     /// The RRset as a value of its own. `owner` is the node's name.
-    pub fn to_rrset(&self, owner: Name, apex: &[u8]) -> Result<Rrset, RrsetError> {
-        let mut values = Vec::with_capacity(usize::from(self.count));
-        self.for_each_rdata(apex, |rdata| values.push(rdata.to_vec()));
-        Rrset::new(owner, self.rtype, self.ttl(), values)
+    pub fn to_rrset(&self, owner: Name, apex: &[u8]) -> Rrset {
+        // What was packed makes an RRset: packing has the same limits of size and TTL, and packs no value twice.
+        let mut octets = Vec::with_capacity(self.records.len());
+        let mut count = 0;
+        self.for_each_rdata(apex, |rdata| {
+            octets.extend_from_slice(&(rdata.len() as u16).to_be_bytes());
+            octets.extend_from_slice(rdata);
+            count += 1;
+        });
+        Rrset::from_checked(owner, self.rtype, self.ttl(), count, octets.into())
     }
 }
 

@@ -6,7 +6,7 @@ use dns_core::{Name, RecordType, ZoneEntry};
 use super::candidates::{Candidate, Candidates};
 use super::{Filter, Found, Page, found_at};
 use crate::layers::Contribution;
-use crate::state::{Home, State, rrsets_at};
+use crate::state::{Home, State};
 use crate::zones::Declared;
 
 /// See [`Store::list_where`](crate::Store::list_where).
@@ -87,7 +87,7 @@ impl<A: Fn(&Name, RecordType) -> bool> Listing<'_, A> {
     /// What has come with a zone at a name, as it is served.
     fn of_zone(&self, declared: &Declared, owner: &Name) -> Vec<Found> {
         let zone = self.state.view().and_then(|view| view.zone(&declared.apex)).and_then(ZoneEntry::zone);
-        let rrsets = zone.map(|zone| rrsets_at(zone, owner)).unwrap_or_default();
+        let rrsets = zone.map(|zone| zone.rrsets_at(owner)).unwrap_or_default();
         let found = |(rrset, _)| Found { rrset, source: declared.source.clone(), shadowed: false };
         rrsets.into_iter().map(found).collect()
     }
@@ -97,7 +97,7 @@ impl<A: Fn(&Name, RecordType) -> bool> Listing<'_, A> {
     fn may_want_flat(&self, owner: &Name, candidate: &Candidate<'_>) -> bool {
         let of_zone = || match self.filter.shadowed {
             // Zones are not walked then, but what comes with them can be hidden.
-            Some(true) => self.state.declared.home(owner).is_some_and(|zone| zone.has(owner)),
+            Some(true) => self.state.declared.home(owner).is_some_and(|zone| zone.has_name(owner)),
             _ => candidate.zones.iter().any(|(_, node)| self.admits_node(owner, node)),
         };
         (self.admits_any(self.state.flat.get(owner)) || of_zone()) && self.is_in_zone(owner)
