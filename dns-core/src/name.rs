@@ -210,35 +210,51 @@ pub fn is_at_or_below(wire: &[u8], ancestor: &[u8]) -> bool {
 ///
 /// [RFC 4034, section 6.1]: https://www.rfc-editor.org/rfc/rfc4034#section-6.1
 pub fn canonical_cmp(left: &[u8], right: &[u8]) -> Ordering {
-    let (mut left_labels, mut right_labels) = ([0u8; LABELS_MAX + 1], [0u8; LABELS_MAX + 1]);
-    let mut left_count = label_offsets(left, &mut left_labels);
-    let mut right_count = label_offsets(right, &mut right_labels);
-    while left_count > 0 && right_count > 0 {
-        left_count -= 1;
-        right_count -= 1;
-        let order =
-            lower_label(left, left_labels[left_count]).cmp(lower_label(right, right_labels[right_count]));
-        if order.is_ne() {
-            return order;
+    let common = common_end(left, right);
+    // Labels from here on, and whatever stands right before them.
+    let (mut left_at, mut right_at) = (0, 0);
+    let (mut left_before, mut right_before) = (None, None);
+    loop {
+        let (left_rest, right_rest) = (left.len() - left_at, right.len() - right_at);
+        match left_rest.cmp(&right_rest) {
+            // Both go on with the same labels, and no longer row of labels is the end of both.
+            Ordering::Equal if left_rest <= common => break,
+            Ordering::Equal => {
+                (left_before, right_before) = (Some(left_at), Some(right_at));
+                left_at += 1 + usize::from(left[left_at]);
+                right_at += 1 + usize::from(right[right_at]);
+            }
+            Ordering::Greater => {
+                left_before = Some(left_at);
+                left_at += 1 + usize::from(left[left_at]);
+            }
+            Ordering::Less => {
+                right_before = Some(right_at);
+                right_at += 1 + usize::from(right[right_at]);
+            }
         }
     }
-    left_count.cmp(&right_count)
-}
-
-fn lower_label(wire: &[u8], offset: u8) -> impl Iterator<Item = u8> + '_ {
-    let offset = usize::from(offset);
-    let octets = usize::from(wire[offset]);
-    wire[offset + 1..=offset + octets].iter().map(u8::to_ascii_lowercase)
-}
-
-fn label_offsets(wire: &[u8], offsets: &mut [u8; LABELS_MAX + 1]) -> usize {
-    let (mut at, mut count) = (0, 0);
-    while wire[at] != 0 {
-        offsets[count] = at as u8;
-        count += 1;
-        at += 1 + usize::from(wire[at]);
+    match (left_before, right_before) {
+        (Some(left_label), Some(right_label)) => {
+            lower_label(left, left_label).cmp(lower_label(right, right_label))
+        }
+        // One of them is the end of the other.
+        (left_label, right_label) => left_label.is_some().cmp(&right_label.is_some()),
     }
-    count
+}
+
+/// How many octets at the end both have in common, whatever the letter case.
+fn common_end(left: &[u8], right: &[u8]) -> usize {
+    const STEP: usize = size_of::<u64>();
+    let steps = left.rchunks_exact(STEP).zip(right.rchunks_exact(STEP));
+    let equal = STEP * steps.take_while(|(left, right)| left == right).count();
+    let rest = left[..left.len() - equal].iter().rev().zip(right[..right.len() - equal].iter().rev());
+    equal + rest.take_while(|(left, right)| left.eq_ignore_ascii_case(right)).count()
+}
+
+fn lower_label(wire: &[u8], at: usize) -> impl Iterator<Item = u8> + '_ {
+    let octets = usize::from(wire[at]);
+    wire[at + 1..=at + octets].iter().map(u8::to_ascii_lowercase)
 }
 
 /// The labels of a name, from left to right; see [`Name::labels`].
@@ -326,6 +342,8 @@ impl FromStr for Name {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn name(text: &str) -> Name {
@@ -394,5 +412,33 @@ mod tests {
         names.reverse();
         names.sort();
         assert_eq!(names, sorted);
+    }
+
+    /// Labels whose octets pass for lengths, and which differ in their case alone.
+    fn any_wire() -> impl Strategy<Value = Vec<u8>> {
+        let octet = prop::sample::select(vec![0u8, 1, 2, b'A', b'a', b'b', 200]);
+        let label = prop::collection::vec(octet, 1..4);
+        let long = prop::sample::select(vec![
+            b"example-of-some-length".to_vec(),
+            b"EXAMPLE-of-some-length".to_vec(),
+        ]);
+        let labels = prop::collection::vec(prop_oneof![3 => label, 1 => long], 0..6);
+        labels.prop_map(|labels| {
+            let labels = labels.iter().flat_map(|label| [&[label.len() as u8][..], label].concat());
+            labels.chain([0]).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_is_that_of_labels_from_the_right(left in any_wire(), right in any_wire()) {
+            let labels = |wire: &[u8]| -> Vec<Vec<u8>> {
+                let mut labels: Vec<_> = Labels::of_wire(wire).map(<[u8]>::to_ascii_lowercase).collect();
+                labels.reverse();
+                labels
+            };
+            prop_assert_eq!(canonical_cmp(&left, &right), labels(&left).cmp(&labels(&right)));
+            prop_assert_eq!(canonical_cmp(&left, &left.to_ascii_uppercase()), Ordering::Equal);
+        }
     }
 }

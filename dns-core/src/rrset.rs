@@ -1,13 +1,18 @@
 //! Records of one owner and type, kept together.
 
 use std::fmt;
+use std::sync::Arc;
 
+use smallvec::SmallVec;
 use thiserror::Error;
 
 use crate::{Name, RecordType, rdata};
 
 /// Largest TTL: 31 bits ([RFC 2181, section 8](https://www.rfc-editor.org/rfc/rfc2181#section-8)).
 pub const TTL_MAX: u32 = i32::MAX as u32;
+
+/// Most RRsets have no more octets, and are put together on the stack.
+pub(crate) const USUAL_OCTETS: usize = 128;
 
 /// All records of one owner, class IN and type: they share a TTL and have at least one RDATA
 /// ([RFC 2181, section 5](https://www.rfc-editor.org/rfc/rfc2181#section-5)).
@@ -20,8 +25,9 @@ pub struct Rrset {
     rtype: RecordType,
     ttl: u32,
     count: u16,
-    /// Each RDATA behind its length as two octets, big-endian.
-    octets: Box<[u8]>,
+    /// Each RDATA behind its length as two octets, big-endian. Shared: one and the same RRset stands in changes, in the
+    /// history and among the records of its source.
+    octets: Arc<[u8]>,
 }
 
 /// Why values make no RRset.
@@ -75,7 +81,7 @@ impl Rrset {
         }
         let mut seen = std::collections::HashSet::new();
         let key = |value: &[u8]| rdata::with_lower_names(rtype, value).into_owned();
-        let mut octets = Vec::new();
+        let mut octets = SmallVec::<[u8; USUAL_OCTETS]>::new();
         let mut count = 0usize;
         for value in values {
             let value = value.as_ref();
@@ -102,18 +108,12 @@ impl Rrset {
         if size > Self::OCTETS_MAX {
             return Err(RrsetError::TooLarge { owner, rtype, octets: size });
         }
-        Ok(Self { owner, rtype, ttl, count: count as u16, octets: octets.into() })
+        Ok(Self { owner, rtype, ttl, count: count as u16, octets: Arc::from(&octets[..]) })
     }
 
     /// `octets` are `count` values, none of them twice, each behind its length.
-    pub(crate) fn from_checked(
-        owner: Name,
-        rtype: RecordType,
-        ttl: u32,
-        count: u16,
-        octets: Box<[u8]>,
-    ) -> Self {
-        Self { owner, rtype, ttl, count, octets }
+    pub(crate) fn from_checked(owner: Name, rtype: RecordType, ttl: u32, count: u16, octets: &[u8]) -> Self {
+        Self { owner, rtype, ttl, count, octets: octets.into() }
     }
 
     /// The name the records stand at.
@@ -151,7 +151,7 @@ impl Rrset {
 
     /// The same values in any order.
     pub fn same_values(&self, other: &Self) -> bool {
-        if self.octets == other.octets {
+        if Arc::ptr_eq(&self.octets, &other.octets) || self.octets == other.octets {
             return true;
         }
         if self.count != other.count || self.octets.len() != other.octets.len() || self.count == 1 {

@@ -27,8 +27,22 @@ struct Branch<V> {
 enum Child<V> {
     Branch(Arc<Branch<V>>),
     Leaf(u64, V),
-    /// Two or more values of one hash.
-    Bucket(u64, Vec<V>),
+    /// Boxed, as there are hardly any, and each child takes as much room as the largest kind.
+    Bucket(Box<Bucket<V>>),
+}
+
+/// Two or more values of one hash.
+#[derive(Clone, Debug)]
+struct Bucket<V> {
+    hash: u64,
+    values: Vec<V>,
+}
+
+/// What to sort hashes by before many values are put in, or looked up: those that follow one another then go nearly the same way
+/// through the trie, and the processor has it at hand.
+pub fn path_order(hash: u64) -> u64 {
+    // The lowest bits choose the first branch.
+    hash.reverse_bits()
 }
 
 impl<V> Default for Trie<V> {
@@ -71,8 +85,9 @@ impl<V> Trie<V> {
             match &branch.children[index] {
                 Child::Branch(next) => branch = next,
                 Child::Leaf(found, value) => return (*found == hash && matches(value)).then_some(value),
-                Child::Bucket(found, values) => {
-                    return if *found == hash { values.iter().find(|value| matches(value)) } else { None };
+                Child::Bucket(bucket) => {
+                    let mut values = bucket.values.iter();
+                    return values.find(|value| bucket.hash == hash && matches(value));
                 }
             }
             rest >>= LEVEL_BITS;
@@ -94,7 +109,7 @@ impl<V> Trie<V> {
             match &branch.children[index] {
                 Child::Branch(next) => branch = next,
                 Child::Leaf(_, value) => return arrived(value),
-                Child::Bucket(..) => return,
+                Child::Bucket(_) => return,
             }
             rest >>= LEVEL_BITS;
         }
@@ -156,6 +171,8 @@ impl<V: Clone> Branch<V> {
         let (bit, index) = self.place(hash >> shift);
         if self.bitmap & bit == 0 {
             self.bitmap |= bit;
+            // Most branches near the leaves stay small, and there are many of them.
+            self.children.reserve_exact(1);
             self.children.insert(index, Child::Leaf(hash, value));
             return None;
         }
@@ -166,26 +183,24 @@ impl<V: Clone> Branch<V> {
                 if matches(old) {
                     return Some(std::mem::replace(old, value));
                 }
-                *child = Child::Bucket(hash, vec![old.clone(), value]);
+                *child = Child::Bucket(Box::new(Bucket { hash, values: vec![old.clone(), value] }));
                 None
             }
-            Child::Bucket(found, values) if *found == hash => {
-                if let Some(old) = values.iter_mut().find(|old| matches(old)) {
+            Child::Bucket(bucket) if bucket.hash == hash => {
+                if let Some(old) = bucket.values.iter_mut().find(|old| matches(old)) {
                     return Some(std::mem::replace(old, value));
                 }
-                values.push(value);
+                bucket.values.push(value);
                 None
             }
-            Child::Leaf(found, _) | Child::Bucket(found, _) => {
-                // Both go one level down; different hashes part there or further below.
+            Child::Leaf(found, _) => {
                 let found = *found;
-                let lower = shift + LEVEL_BITS;
-                let mut next = Self {
-                    bitmap: 1 << ((found >> lower) & ((1 << LEVEL_BITS) - 1)),
-                    children: vec![child.clone()],
-                };
-                next.insert(hash, lower, value, matches);
-                *child = Child::Branch(Arc::new(next));
+                *child = child.beside(found, hash, shift + LEVEL_BITS, value, matches);
+                None
+            }
+            Child::Bucket(bucket) => {
+                let found = bucket.hash;
+                *child = child.beside(found, hash, shift + LEVEL_BITS, value, matches);
                 None
             }
         }
@@ -203,7 +218,7 @@ impl<V: Clone> Branch<V> {
                 match &next.children[..] {
                     [] => (removed, true),
                     // A lone leaf moves up, so that equal contents have equal shape.
-                    [Child::Leaf(..) | Child::Bucket(..)] => {
+                    [Child::Leaf(..) | Child::Bucket(_)] => {
                         if let Some(only) = next.children.pop() {
                             self.children[index] = only;
                         }
@@ -213,20 +228,31 @@ impl<V: Clone> Branch<V> {
                 }
             }
             Child::Leaf(found, value) if *found == hash && matches(value) => (Some(value.clone()), true),
-            Child::Bucket(found, values) if *found == hash => {
+            Child::Bucket(bucket) if bucket.hash == hash => {
+                let values = &mut bucket.values;
                 let removed = values.iter().position(matches).map(|at| values.swap_remove(at));
                 if let [last] = &values[..] {
                     self.children[index] = Child::Leaf(hash, last.clone());
                 }
                 (removed, false)
             }
-            Child::Leaf(..) | Child::Bucket(..) => (None, false),
+            Child::Leaf(..) | Child::Bucket(_) => (None, false),
         };
         if now_empty {
             self.bitmap &= !bit;
             self.children.remove(index);
         }
         removed
+    }
+}
+
+impl<V: Clone> Child<V> {
+    /// A branch that has this child, whose hash is `found`, and a value with another hash. They part there or further below.
+    fn beside(&self, found: u64, hash: u64, shift: u32, value: V, matches: &impl Fn(&V) -> bool) -> Self {
+        let bitmap = 1 << ((found >> shift) & ((1 << LEVEL_BITS) - 1));
+        let mut branch = Branch { bitmap, children: vec![self.clone()] };
+        branch.insert(hash, shift, value, matches);
+        Self::Branch(Arc::new(branch))
     }
 }
 
@@ -251,7 +277,7 @@ impl<'a, V> Iterator for Iter<'a, V> {
                 }
                 Some(Child::Branch(next)) => self.stack.push(next.children.iter()),
                 Some(Child::Leaf(_, value)) => return Some(value),
-                Some(Child::Bucket(_, values)) => self.bucket = values.iter(),
+                Some(Child::Bucket(bucket)) => self.bucket = bucket.values.iter(),
             }
         }
     }

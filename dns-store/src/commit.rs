@@ -3,6 +3,7 @@
 //! Everything is worked out on the side; only a transaction without a fault touches the writer's own state.
 
 mod pack;
+mod restore;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -16,14 +17,15 @@ use crate::journal::Entry;
 use crate::keeper::Made;
 use crate::layers::Contribution;
 use crate::options::StoreOptions;
-use crate::state::{Home, State, TAG_SYNTHESISED, is_later, is_same_soa_but_serial, next_serial};
+use crate::state::{FlatName, Home, State, TAG_SYNTHESISED, is_later, is_same_soa_but_serial, next_serial};
 use crate::zones::{Declared, ZoneChange, ZoneOptions};
 use crate::{Reason, Source};
 
 /// The newest state, and an order of its names that only writers need.
 pub(crate) struct Writer {
     state: Arc<State>,
-    /// Names that have flat records, by who has something there.
+    /// Names that have flat records, by who has something there. Of sources that hand over all that they have at once: those
+    /// that a journal keeps change a few names at a time, and may have millions.
     by_source: HashMap<Source, BTreeSet<Name>>,
 }
 
@@ -36,8 +38,6 @@ pub(crate) struct Transaction {
     pub zones: BTreeMap<Name, ZoneChange>,
     /// Other options from now on.
     pub options: Option<StoreOptions>,
-    /// It brings back what a journal has kept, into a view that has nothing else.
-    pub is_restored: bool,
 }
 
 /// A transaction that can be made.
@@ -80,9 +80,13 @@ impl Writer {
         self.state.flat.names_below(ancestor)
     }
 
-    /// Names at which a source has flat records.
-    pub fn names_of(&self, source: &Source) -> impl Iterator<Item = &Name> {
-        self.by_source.get(source).into_iter().flatten()
+    /// Names at which a source has flat records, and no others unless a journal keeps what it has.
+    pub fn names_of(&self, source: &Source) -> Box<dyn Iterator<Item = &Name> + '_> {
+        if source.kind().is_durable() {
+            Box::new(self.state.flat.iter().map(FlatName::name))
+        } else {
+            Box::new(self.by_source.get(source).into_iter().flatten())
+        }
     }
 
     /// Works a transaction out.
@@ -104,10 +108,7 @@ impl Writer {
         };
         let put = declare_zones(transaction.zones, &mut state, &mut work);
         let mut roots = change_flat(old, &mut state, &transaction.names);
-        let is_restored = transaction.is_restored;
-        if !is_restored {
-            check_fresh(old, &state, source, &transaction.names, &mut work.reasons);
-        }
+        check_fresh(old, &state, source, &transaction.names, &mut work.reasons);
         if !work.reasons.is_empty() {
             return Err(work.reasons);
         }
@@ -118,7 +119,7 @@ impl Writer {
             roots.extend(work.view.zones().filter(|entry| entry.derived).map(|entry| entry.apex.clone()));
         }
         keep_topmost(&mut roots);
-        let packed = pack::declared_zones(&mut state, &put, &transaction.names, is_restored, &mut work);
+        let packed = pack::declared_zones(&mut state, &put, &transaction.names, &mut work);
         for name in transaction.names.keys() {
             edit_name(old, &state, name, &put, &packed, &roots, &mut work);
         }
@@ -147,8 +148,8 @@ impl Writer {
         let is_declared = |apex: &&Name| state.declared.get(apex).is_some() && !put.contains(*apex);
         declared.extend(changed.zones.iter().filter(is_declared).cloned());
         // A SOA record that somebody has given comes and goes with the zone whose apex it stands at.
-        // What changes below zones of the transaction is told as a whole; and of what is restored, nobody has seen anything else.
-        let is_told_alone = |name: &&Name| !is_restored && !put.iter().any(|apex| name.is_at_or_below(apex));
+        // What changes below zones of the transaction is told as a whole.
+        let is_told_alone = |name: &&Name| !put.iter().any(|apex| name.is_at_or_below(apex));
         let mut told: Vec<&Name> = transaction.names.keys().collect();
         if !moved.is_empty() {
             told.extend(&moved);
@@ -178,7 +179,8 @@ impl Writer {
     pub fn adopt<'n>(&mut self, state: Arc<State>, names: impl IntoIterator<Item = &'n Name>) {
         for name in names {
             let (had, has) = (self.state.flat.get(name), state.flat.get(name));
-            for Contribution { source, .. } in had {
+            let is_handed_over_whole = |one: &&Contribution| !one.source.kind().is_durable();
+            for Contribution { source, .. } in had.iter().filter(is_handed_over_whole) {
                 if has.iter().all(|contribution| contribution.source != *source)
                     && let Some(names) = self.by_source.get_mut(source)
                 {
@@ -188,7 +190,7 @@ impl Writer {
                     }
                 }
             }
-            for Contribution { source, .. } in has {
+            for Contribution { source, .. } in has.iter().filter(is_handed_over_whole) {
                 if had.iter().all(|contribution| contribution.source != *source) {
                     self.by_source.entry(source.clone()).or_default().insert(name.clone());
                 }
@@ -231,42 +233,8 @@ impl Writer {
             }
         }
         for (apex, names) in &zones {
-            let mut builder = ZoneBuilder::new(apex.clone()).with_synthesised_apex();
-            let apex_alone = (names.first() != Some(&apex)).then_some(apex);
-            for name in names.iter().copied().chain(apex_alone) {
-                let home = Home::Derived(apex.clone());
-                for served in state.at_home(&home, name, state.flat.get(name)).served {
-                    let (rtype, ttl) = (served.rrset.rtype(), served.rrset.ttl());
-                    for rdata in served.rrset.rdatas() {
-                        builder.add(name.as_wire(), rtype, ttl, rdata, served.tag, Place::default());
-                    }
-                }
-            }
-            match builder.finish() {
-                Ok(built) => {
-                    let mut zone = built.zone;
-                    if zone.serial() != state.serials.derived {
-                        // The SOA record is somebody's; its serial is ours all the same.
-                        let mut edit = zone.edit();
-                        edit.set_serial(state.serials.derived);
-                        match edit.finish() {
-                            Ok(edited) => zone = edited,
-                            Err(kind) => work.reasons.push(kind.into()),
-                        }
-                    }
-                    work.view.put(ZoneEntry {
-                        apex: apex.clone(),
-                        state: ZoneState::Serving(zone),
-                        fallthrough: state.options.derived_fallthrough,
-                        derived: true,
-                        access: None,
-                    });
-                }
-                Err(faults) => {
-                    let errors = faults.into_iter().filter(|fault| !fault.kind.is_warning());
-                    work.reasons.extend(errors.map(|fault| Reason::Zone(fault.kind)));
-                }
-            }
+            let at = names.iter().map(|&name| (name, state.flat.get(name)));
+            build_derived(state, apex, at, work);
         }
         Rebuilt { now: zones.into_keys().collect(), gone }
     }
@@ -277,6 +245,54 @@ struct Rebuilt {
     now: Vec<Name>,
     /// Of those that there were before; and names that were in none, or are in none now.
     gone: Vec<Name>,
+}
+
+/// Puts a derived zone together from what sources have at the names that belong to it.
+fn build_derived<'n>(
+    state: &State,
+    apex: &'n Name,
+    names: impl Iterator<Item = (&'n Name, &'n [Contribution])>,
+    work: &mut Work,
+) {
+    let mut builder = ZoneBuilder::new(apex.clone()).with_synthesised_apex();
+    let home = Home::Derived(apex.clone());
+    // In canonical order the apex comes first, if anybody has something there. Some of its records are made up.
+    let mut names = names.peekable();
+    let has_apex = names.peek().is_some_and(|(first, _)| *first == apex);
+    let apex_alone = (!has_apex).then_some((apex, &[][..]));
+    for (name, contributions) in apex_alone.into_iter().chain(names) {
+        for served in state.at_home(&home, name, contributions).served {
+            let (rtype, ttl) = (served.rrset.rtype(), served.rrset.ttl());
+            for rdata in served.rrset.rdatas() {
+                builder.add(name.as_wire(), rtype, ttl, rdata, served.tag, Place::default());
+            }
+        }
+    }
+    match builder.finish() {
+        Ok(built) => {
+            let mut zone = built.zone;
+            if zone.serial() != state.serials.derived {
+                // The SOA record is somebody's; its serial is ours all the same.
+                let mut edit = zone.edit();
+                edit.set_serial(state.serials.derived);
+                match edit.finish() {
+                    Ok(edited) => zone = edited,
+                    Err(kind) => work.reasons.push(kind.into()),
+                }
+            }
+            work.view.put(ZoneEntry {
+                apex: apex.clone(),
+                state: ZoneState::Serving(zone),
+                fallthrough: state.options.derived_fallthrough,
+                derived: true,
+                access: None,
+            });
+        }
+        Err(faults) => {
+            let errors = faults.into_iter().filter(|fault| !fault.kind.is_warning());
+            work.reasons.extend(errors.map(|fault| Reason::Zone(fault.kind)));
+        }
+    }
 }
 
 /// Enters zones that come and takes those out that go. Returns the apexes of all of them; zones that only get other options

@@ -14,6 +14,13 @@ pub(crate) struct Contribution {
     pub rrset: Rrset,
 }
 
+impl Contribution {
+    /// What those of one name are in the order of; there is one of each.
+    pub fn key(&self) -> (&Source, RecordType) {
+        (&self.source, self.rrset.rtype())
+    }
+}
+
 /// A contribution that may be served.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Claim<'a> {
@@ -108,7 +115,7 @@ pub(crate) fn apply(
     change: &Change,
 ) -> Result<(), Reason> {
     let place = |contributions: &[Contribution], rtype| {
-        contributions.binary_search_by(|other| (&other.source, other.rrset.rtype()).cmp(&(source, rtype)))
+        contributions.binary_search_by(|other| other.key().cmp(&(source, rtype)))
     };
     match change {
         Change::Put(rrset) => put(contributions, place(contributions, rrset.rtype()), source, rrset.clone()),

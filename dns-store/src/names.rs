@@ -37,6 +37,21 @@ struct Packed {
 }
 
 impl NameSet {
+    /// These names as they go on the wire, which come in canonical order, each once.
+    pub fn from_sorted(names: &[&[u8]]) -> Self {
+        let leaf = |names: &[&[u8]]| Arc::new(Node { names: Packed::of(names), children: Vec::new() });
+        let mut level: Vec<Arc<Node>> = names.chunks(LEAF_MAX).map(leaf).collect();
+        while level.len() > 1 {
+            let branch = |children: &[Arc<Node>]| {
+                let firsts: Vec<&[u8]> =
+                    children.iter().map(|child| child.names.get(0).unwrap_or_default()).collect();
+                Arc::new(Node { names: Packed::of(&firsts), children: children.to_vec() })
+            };
+            level = level.chunks(BRANCH_MAX).map(branch).collect();
+        }
+        Self { root: level.pop() }
+    }
+
     /// Enters a name, unless it is there.
     pub fn insert(&mut self, name: &Name) {
         let root = Arc::make_mut(self.root.get_or_insert_default());
@@ -210,6 +225,15 @@ impl Packed {
         low
     }
 
+    fn of(names: &[&[u8]]) -> Self {
+        let mut end = 0;
+        let ends = names.iter().map(|name| {
+            end += name.len() as u16;
+            end
+        });
+        Self { ends: ends.collect(), octets: names.concat() }
+    }
+
     fn insert(&mut self, at: usize, name: &[u8]) {
         let start = self.start(at);
         self.octets.splice(start..start, name.iter().copied());
@@ -316,6 +340,13 @@ mod tests {
             set.insert(name);
         }
         check(&set, &names);
+        for len in
+            [0, 1, LEAF_MAX, LEAF_MAX + 1, LEAF_MAX * BRANCH_MAX, LEAF_MAX * BRANCH_MAX + 1, names.len()]
+        {
+            let first: BTreeSet<Name> = names.iter().take(len).cloned().collect();
+            let wires: Vec<&[u8]> = first.iter().map(Name::as_wire).collect();
+            check(&NameSet::from_sorted(&wires), &first);
+        }
         let (mut leaves, mut nodes) = (0, vec![set.root.unwrap()]);
         while let Some(node) = nodes.pop() {
             leaves += usize::from(node.is_leaf());

@@ -90,7 +90,7 @@ impl Store {
         let mut first = BTreeMap::new();
         let mut counts: BTreeMap<SourceKind, usize> = BTreeMap::new();
         for flat in state.flat.iter() {
-            for Contribution { source, rrset } in state.at(&flat.name, &flat.contributions).shadowed {
+            for Contribution { source, rrset } in state.at(flat.name(), flat.contributions()).shadowed {
                 *counts.entry(source.kind()).or_default() += 1;
                 if source.kind() == kind {
                     first.insert((rrset.owner().clone(), rrset.rtype(), source), rrset);

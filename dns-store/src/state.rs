@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use dns_core::trie::Trie;
+use dns_core::trie::{self, Trie};
 use dns_core::zone::{Signing, SourceTag, Zone};
 use dns_core::{Catalog, Name, RecordType, Rrset, View};
+use smallvec::SmallVec;
 
 use crate::derived::Candidates;
 use crate::layers::{Claim, Contribution, decide};
@@ -128,11 +129,23 @@ impl State {
         zone: Option<(&Source, &[Rrset])>,
         is_apex: bool,
     ) -> AtName {
+        debug_assert!(contributions.iter().all(|contribution| contribution.rrset.owner() == name));
         let may_stand = |contribution: &&Contribution| match contribution.rrset.rtype() {
             RecordType::SOA => is_apex,
             RecordType::CNAME => !(is_apex && zone.is_some()),
             _ => true,
         };
+        // What stands alone is served, whatever it is.
+        if let [only] = contributions
+            && may_stand(&only)
+            && zone.is_none_or(|(_, own)| own.is_empty())
+        {
+            let (rrset, source) = (only.rrset.clone(), Some(only.source.clone()));
+            return AtName {
+                served: vec![ServedRrset { rrset, tag: TAG_FLAT, source }],
+                shadowed: Vec::new(),
+            };
+        }
         let flat = contributions.iter().filter(may_stand).map(|contribution| Claim {
             source: &contribution.source,
             rrset: &contribution.rrset,
@@ -154,7 +167,6 @@ impl State {
             tag: if claims[at].of_zone { TAG_ZONE } else { TAG_FLAT },
             source: Some(claims[at].source.clone()),
         });
-        debug_assert!(claims.iter().all(|claim| claim.rrset.owner() == name));
         AtName { served: served.collect(), shadowed }
     }
 
@@ -240,33 +252,82 @@ pub(crate) struct FlatRecords {
 }
 
 /// What sources have at one name.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct FlatName {
-    pub name: Name,
-    /// At least one, in the order of their sources and types.
-    pub contributions: Vec<Contribution>,
+    /// At least one, in the order of their sources and types. Most names have no more, and there may be millions of names: it
+    /// stands right here, and the name nowhere but in its owner.
+    contributions: SmallVec<[Contribution; 1]>,
     /// The one that has changed them last.
-    pub version: u64,
+    version: u64,
+}
+
+impl FlatName {
+    /// With what one source has, of no version yet.
+    pub fn new(contribution: Contribution) -> Self {
+        Self { contributions: SmallVec::from_buf([contribution]), version: 0 }
+    }
+
+    /// The same, changed last by this version.
+    pub fn with_version(self, version: u64) -> Self {
+        Self { version, ..self }
+    }
+
+    pub fn name(&self) -> &Name {
+        self.contributions[0].rrset.owner()
+    }
+
+    pub fn contributions(&self) -> &[Contribution] {
+        &self.contributions
+    }
+
+    /// Enters what a source has, in place of what it had of that type.
+    pub fn put(&mut self, contribution: Contribution) {
+        match self.contributions.binary_search_by(|other| other.key().cmp(&contribution.key())) {
+            Ok(at) => self.contributions[at] = contribution,
+            Err(at) => self.contributions.insert(at, contribution),
+        }
+    }
 }
 
 impl FlatRecords {
+    /// All of these names, which come in canonical order, each once.
+    pub fn from_sorted(names: Vec<Arc<FlatName>>) -> Self {
+        let wires: Vec<&[u8]> = names.iter().map(|flat| flat.name().as_wire()).collect();
+        let order = NameSet::from_sorted(&wires);
+        let mut by_path: Vec<(u64, Arc<FlatName>)> =
+            names.into_iter().map(|flat| (flat.name().hash64(), flat)).collect();
+        // What comes one after the other goes the same way through the trie.
+        by_path.sort_unstable_by_key(|(hash, _)| trie::path_order(*hash));
+        let mut names = Trie::default();
+        for (hash, flat) in by_path {
+            names.insert(hash, flat, |_| false);
+        }
+        Self { names, order }
+    }
+
+    fn flat(&self, name: &Name) -> Option<&FlatName> {
+        self.names.get(name.hash64(), |flat| flat.name() == name).map(|flat| &**flat)
+    }
+
     pub fn get(&self, name: &Name) -> &[Contribution] {
-        self.names.get(name.hash64(), |flat| flat.name == *name).map_or(&[], |flat| &flat.contributions)
+        self.flat(name).map_or(&[], |flat| &flat.contributions)
     }
 
     /// The version that has changed what there is at a name; 0 if there is nothing.
     pub fn version(&self, name: &Name) -> u64 {
-        self.names.get(name.hash64(), |flat| flat.name == *name).map_or(0, |flat| flat.version)
+        self.flat(name).map_or(0, |flat| flat.version)
     }
 
     pub fn set(&mut self, name: &Name, contributions: Vec<Contribution>, version: u64) {
         if contributions.is_empty() {
-            if self.names.remove(name.hash64(), |flat| flat.name == *name).is_some() {
+            if self.names.remove(name.hash64(), |flat| flat.name() == name).is_some() {
                 self.order.remove(name);
             }
         } else {
-            let flat = FlatName { name: name.clone(), contributions, version };
-            if self.names.insert(name.hash64(), Arc::new(flat), |flat| flat.name == *name).is_none() {
+            let mut contributions = SmallVec::from_vec(contributions);
+            contributions.shrink_to_fit();
+            let flat = FlatName { contributions, version };
+            if self.names.insert(name.hash64(), Arc::new(flat), |flat| flat.name() == name).is_none() {
                 self.order.insert(name);
             }
         }
@@ -282,7 +343,7 @@ impl FlatRecords {
         // All of them are valid, and have records.
         let names = self.names_from(ancestor.as_wire()).map_while(|wire| {
             let name = Name::from_wire(wire).ok()?;
-            Some(&self.names.get(name.hash64(), |flat| flat.name == name)?.name)
+            self.flat(&name).map(FlatName::name)
         });
         names.take_while(move |name| name.is_at_or_below(ancestor))
     }

@@ -56,8 +56,8 @@ impl Store {
         let store = Self::new(options);
         let restored = Restored::read(journal.as_ref(), store.view_name())?;
         let mut writing = store.lock();
-        let next = restored.enter(&mut writing)?;
-        let (version, derived_serial) = (next.version(), next.state.serials.derived);
+        let state = restored.enter(&mut writing)?;
+        let (version, derived_serial) = (state.catalog.version(), state.serials.derived);
         if journal.is_durable() {
             let marks = writing.turn.marked.begin(version, derived_serial);
             match journal.append(&Batch { entries: Vec::new(), marks }) {
@@ -69,8 +69,8 @@ impl Store {
                 appended => appended?,
             }
         }
-        let made = writing.accept(next, None);
-        store.show(&mut writing, &made.state);
+        let state = writing.accept_restored(state);
+        store.show(&mut writing, &state);
         drop(writing);
         let keeper = Keeper::start(journal, Arc::downgrade(&store.inner))?;
         // Nobody else has the store yet.
@@ -288,8 +288,8 @@ impl Store {
         let mut writer = plane.writer();
         let restored = Restored::read(keeper.journal.as_ref(), &plane.name);
         match restored.and_then(|restored| restored.enter(&mut writer)) {
-            Ok(next) => {
-                let state = writer.accept(next, None).state.clone();
+            Ok(state) => {
+                let state = writer.accept_restored(state);
                 turn.catalog = state.catalog.clone();
                 plane.state.store(state);
             }
@@ -318,7 +318,8 @@ impl Store {
                 return Ok(Step::of(transaction));
             }
             if options.precedence != state.options.precedence {
-                let names = state.flat.iter().map(|flat| (flat.name.clone(), flat.contributions.clone()));
+                let names =
+                    state.flat.iter().map(|flat| (flat.name().clone(), flat.contributions().to_vec()));
                 transaction.names = names.collect();
             }
             transaction.options = Some(options);

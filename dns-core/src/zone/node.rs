@@ -20,7 +20,10 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use crate::rdata;
+use crate::rrset::USUAL_OCTETS;
 use crate::{Class, Name, RecordType, Rrset};
 
 /// Octets before the name.
@@ -397,14 +400,14 @@ impl<'z> PackedRrset<'z> {
     /// The RRset as a value of its own. `owner` is the node's name.
     pub fn to_rrset(&self, owner: Name, apex: &[u8]) -> Rrset {
         // What was packed makes an RRset: packing has the same limits of size and TTL, and packs no value twice.
-        let mut octets = Vec::with_capacity(self.records.len());
+        let mut octets = SmallVec::<[u8; USUAL_OCTETS]>::new();
         let mut count = 0;
         self.for_each_rdata(apex, |rdata| {
             octets.extend_from_slice(&(rdata.len() as u16).to_be_bytes());
             octets.extend_from_slice(rdata);
             count += 1;
         });
-        Rrset::from_checked(owner, self.rtype, self.ttl(), count, octets.into())
+        Rrset::from_checked(owner, self.rtype, self.ttl(), count, &octets)
     }
 }
 
