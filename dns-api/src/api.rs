@@ -6,12 +6,15 @@ use dns_store::Store;
 use tokio::sync::Semaphore;
 
 use crate::auth::{Authenticator, Guard};
+use crate::body::Bodies;
 use crate::host::Host;
 use crate::v1::events::{Feed, FeedLimits};
 use crate::v1::write::Writers;
 
 /// Zone files that are taken over at a time.
 const IMPORTS_MAX: usize = 2;
+/// Zone files that are on their way to clients at a time: each may take hundreds of megabytes until the last octet is sent.
+const EXPORTS_MAX: usize = 8;
 /// Reads at a time that may take memory and CPU time in proportion to all that there is.
 const HEAVY_READS_MAX: usize = 4;
 
@@ -20,8 +23,10 @@ pub struct Api {
     host: Arc<dyn Host>,
     guard: Arc<Guard>,
     feed: Arc<Feed>,
+    bodies: Bodies,
     writers: Writers,
     imports: Semaphore,
+    exports: Arc<Semaphore>,
     readers: Arc<Semaphore>,
 }
 
@@ -34,12 +39,15 @@ impl Api {
     /// The same, with other limits for those who follow changes.
     pub fn with_feed_limits(host: Arc<dyn Host>, guard: Guard, limits: FeedLimits) -> Self {
         let feed = Feed::start(host.store(), limits);
+        let bodies = Bodies::new(guard.authenticator.limits().body_octets);
         Self {
             host,
             guard: Arc::new(guard),
             feed,
+            bodies,
             writers: Writers::default(),
             imports: Semaphore::new(IMPORTS_MAX),
+            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             readers: Arc::new(Semaphore::new(HEAVY_READS_MAX)),
         }
     }
@@ -74,6 +82,11 @@ impl Api {
         &self.feed
     }
 
+    /// Room for what clients send.
+    pub(crate) fn bodies(&self) -> &Bodies {
+        &self.bodies
+    }
+
     /// Who may work for writes.
     pub(crate) fn writers(&self) -> &Writers {
         &self.writers
@@ -82,6 +95,11 @@ impl Api {
     /// Who may read much.
     pub(crate) fn readers(&self) -> &Arc<Semaphore> {
         &self.readers
+    }
+
+    /// Room for zone files that are sent.
+    pub(crate) fn exports(&self) -> &Arc<Semaphore> {
+        &self.exports
     }
 
     /// Room for zone files that are taken over.

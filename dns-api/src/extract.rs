@@ -1,14 +1,16 @@
 //! Parts of requests, whose faults become problems.
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use std::sync::Arc;
+
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
+use crate::api::Api;
 use crate::auth::Caller;
+use crate::body::Room;
 use crate::model::{Problem, ProblemKind};
 
 /// Most octets of a body, unless the route says otherwise.
@@ -16,8 +18,9 @@ pub(crate) const BODY_OCTETS_MAX: usize = 1 << 20;
 
 /// A body of JSON, at most as long as the route allows.
 ///
-/// What is no JSON is 400; JSON of another shape than wanted is 422, with the place of the mistake.
-pub(crate) struct Json<T>(pub T);
+/// What is no JSON is 400; JSON of another shape than wanted is 422, with the place of the mistake. Whoever works on it keeps its
+/// room meanwhile.
+pub(crate) struct Json<T>(pub T, pub Room);
 
 /// Parameters behind `?`; unknown, wrong and repeated ones are 400.
 pub(crate) struct Query<T>(pub T);
@@ -25,10 +28,10 @@ pub(crate) struct Query<T>(pub T);
 /// Parameters in the path, with their percent signs resolved; what is no UTF-8 then is 400.
 pub(crate) struct Path<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<Api>> for Json<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Problem> {
         // Before anything of it is read: all bodies of JSON ask for changes.
         if let Some(caller) = request.extensions().get::<Caller>()
             && !caller.may_write_something()
@@ -39,23 +42,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             let detail = "the body must be JSON, and Content-Type: application/json must say so";
             return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
         }
-        let body = body(request, state).await?;
-        json(&body).map(Self)
+        let received = api.bodies().receive(request).await?;
+        let (value, room) = api.bodies().read_out(received, json).await?;
+        Ok(Self(value?, room))
     }
-}
-
-/// The octets of a body.
-///
-/// # Errors
-/// There are more than the route allows, or they do not arrive.
-pub(crate) async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, state).await.map_err(|rejection: BytesRejection| {
-        let kind = match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => ProblemKind::TooLarge,
-            _ => ProblemKind::Malformed,
-        };
-        Problem::new(kind, rejection.body_text())
-    })
 }
 
 /// Reads JSON.

@@ -26,10 +26,12 @@
 
 mod api;
 pub mod auth;
+mod body;
 pub mod client;
 mod convert;
 mod etag;
 mod extract;
+mod holding;
 mod host;
 mod listener;
 mod metrics;

@@ -26,6 +26,9 @@ pub struct ApiLimits {
     pub lockout_max: Duration,
     /// How long after the last failed login from a network they are forgotten; 15 minutes by default.
     pub failures_kept: Duration,
+    /// Octets of all bodies that are being read or worked on; 512 MiB by default. Bodies of up to 64 KiB, and the first 64 KiB of
+    /// others, do not count: the number of connections bounds them.
+    pub body_octets: usize,
 }
 
 impl Default for ApiLimits {
@@ -41,6 +44,7 @@ impl Default for ApiLimits {
             first_lockout: Duration::from_secs(1),
             lockout_max: Duration::from_mins(1),
             failures_kept: Duration::from_mins(15),
+            body_octets: 512 << 20,
         }
     }
 }

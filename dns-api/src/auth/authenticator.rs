@@ -126,6 +126,11 @@ impl Authenticator {
         })
     }
 
+    /// How much clients may ask.
+    pub(crate) fn limits(&self) -> &ApiLimits {
+        &self.limits
+    }
+
     /// Lets a client in that shows a valid token, the text behind `Bearer`.
     ///
     /// # Errors

@@ -8,9 +8,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, State};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use dns_core::{Change, ChangeSet, Name, Precondition, RecordType};
 use dns_store::{Reason, Source, Store, StoreError, Write};
+use tokio::sync::OwnedSemaphorePermit;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -18,6 +20,7 @@ use self::ttl::Ttls;
 use super::write::{self, WriteError, blocking};
 use crate::api::Api;
 use crate::auth::Caller;
+use crate::body::to_its_end;
 use crate::convert::{self, Faults};
 use crate::extract::Json;
 use crate::model::{self, ChangeRequest, ChangeSetAnswer, Problem, ProblemKind};
@@ -53,24 +56,48 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
 async fn apply(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Json(request): Json<ChangeRequest>,
+    Json(request, mut room): Json<ChangeRequest>,
+) -> Result<Response, Problem> {
+    let turn = room.take_turn();
+    to_its_end(room, applied(api, caller, request, turn)).await
+}
+
+async fn applied(
+    api: Arc<Api>,
+    caller: Caller,
+    request: ChangeRequest,
+    turn: Option<OwnedSemaphorePermit>,
 ) -> Result<Response, Problem> {
     let ChangeRequest { changes, preconditions, dry_run, comment } = request;
     let author = author(&caller, comment.as_deref())?;
     let (store, default_ttl, by) = (api.store().clone(), api.host().default_ttl(), caller.clone());
     let read = move || {
         let set = read(changes, preconditions, default_ttl, |owner| present(&store, owner))?;
+        // There are as few of them as may be, by now.
+        drop(turn);
         check_scope(&by, &set)?;
         Ok::<_, Problem>(set)
     };
-    let set = blocking(read).await??;
-    let write = Write::Changes(set.clone());
+    let write = Arc::new(Write::Changes(blocking(read).await??));
     if dry_run {
-        let plan = write::plan(&api, write, Vec::new()).await.map_err(|error| failed(error, &set))?;
-        return Ok(axum::Json(write::planned(&plan, &api, &caller, RECORDS_SHOWN)).into_response());
+        return match write::plan(&api, write.clone(), Vec::new()).await {
+            Ok(plan) => write::planned(plan, &api, &caller, RECORDS_SHOWN, |answer| answer).await,
+            Err(error) => Err(refused(error, write).await),
+        };
     }
-    let made = write::make(&api, author, write, Vec::new()).await.map_err(|error| failed(error, &set))?;
-    Ok(made.told(&made.answer(&api, &caller, RECORDS_SHOWN)))
+    match write::make(&api, author, write.clone(), Vec::new()).await {
+        Ok(made) => made.answer(&api, &caller, RECORDS_SHOWN, |answer| (StatusCode::OK, answer)).await,
+        Err(error) => Err(refused(error, write).await),
+    }
+}
+
+/// Why a set of changes was not made.
+async fn refused(error: WriteError, write: Arc<Write>) -> Problem {
+    let explained = blocking(move || match &*write {
+        Write::Changes(set) => failed(error, set),
+        _ => error.into(),
+    });
+    explained.await.unwrap_or_else(|problem| problem)
 }
 
 /// Who it was for the history, and why.
@@ -236,9 +263,11 @@ fn failed(error: WriteError, set: &ChangeSet) -> Problem {
         WriteError::Problem(problem) => return problem,
     };
     let is_condition = matches!(error, StoreError::Precondition(_));
-    let mut by_owner: HashMap<&Name, Vec<usize>> = HashMap::new();
+    // The first change of each name, and the first of each name and type: there may be as many reasons as changes.
+    let mut first: HashMap<(&Name, Option<RecordType>), usize> = HashMap::new();
     for (at, change) in set.changes.iter().enumerate() {
-        by_owner.entry(change.owner()).or_default().push(at);
+        first.entry((change.owner(), None)).or_insert(at);
+        first.entry((change.owner(), Some(type_of(change)))).or_insert(at);
     }
     let place = |reason: &Reason| {
         if is_condition {
@@ -247,14 +276,12 @@ fn failed(error: WriteError, set: &ChangeSet) -> Problem {
             return Some(format!("preconditions[{at}]"));
         }
         let (owner, rtype) = subject(reason)?;
-        let there = by_owner.get(owner)?;
-        let is_of = |change: &Change| {
-            let of = type_of(change);
-            rtype.is_none_or(|rtype| of == rtype || of == RecordType::ANY)
-        };
+        let of = |rtype: Option<RecordType>| first.get(&(owner, rtype)).copied();
+        // Those of all types are of this one as well.
+        let exactly =
+            rtype.and_then(|rtype| of(Some(rtype)).into_iter().chain(of(Some(RecordType::ANY))).min());
         // A reason may be about what stands there already, and then about no change but those of its name.
-        let exactly = there.iter().find(|at| set.changes.get(**at).is_some_and(is_of));
-        let at = exactly.or_else(|| there.first())?;
+        let at = exactly.or_else(|| of(None))?;
         Some(format!("changes[{at}]"))
     };
     let reasons: Vec<String> = error
@@ -314,4 +341,40 @@ fn hidden(version: u64) -> Problem {
 /// There is no such change in the history.
 fn unknown(version: u64) -> Problem {
     Problem::new(ProblemKind::NotFound, format!("no change with version {version} is known"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_name_the_first_change_that_they_may_be_about() {
+        let name = |text: &str| text.parse::<Name>().unwrap();
+        let put = |owner: &str, rtype| {
+            let rdata: &[u8] = if rtype == RecordType::A { &[192, 0, 2, 1] } else { &[0; 16] };
+            Change::Put(dns_core::Rrset::new(name(owner), rtype, 300, [rdata]).unwrap())
+        };
+        let (one, two) = ("one.example.org", "two.example.org");
+        let changes = vec![
+            put(one, RecordType::AAAA),
+            Change::Delete { owner: name(one), rtype: None },
+            put(one, RecordType::A),
+            put(two, RecordType::A),
+            put(two, RecordType::AAAA),
+            put(two, RecordType::AAAA),
+        ];
+        let set = ChangeSet { changes, ..ChangeSet::new() };
+        let (a, aaaa, txt) = (RecordType::A, RecordType::AAAA, RecordType::TXT);
+        let about = [(one, aaaa), (one, a), (one, txt), (two, a), (two, aaaa), (two, txt), ("three", a)];
+        let reasons = about.map(|(owner, rtype)| Reason::InvalidType { owner: name(owner), rtype });
+        let problem = failed(WriteError::Store(StoreError::Invalid(reasons.to_vec())), &set);
+        let places: Vec<&str> = problem
+            .reasons
+            .iter()
+            .map(|reason| reason.split_once(": ").map_or("", |(place, _)| place))
+            .collect();
+        let expected =
+            ["changes[0]", "changes[1]", "changes[1]", "changes[3]", "changes[4]", "changes[3]", "three."];
+        assert_eq!(places, expected, "{problem:?}");
+    }
 }

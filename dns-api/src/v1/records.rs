@@ -207,7 +207,7 @@ async fn read(
 async fn create(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Json(spec): Json<RecordSpec>,
+    Json(spec, _room): Json<RecordSpec>,
 ) -> Result<Response, Problem> {
     let rrset = writable(&api, &caller, spec)?;
     let made = write::make(&api, caller.author(), Write::Create(rrset.clone()), Vec::new()).await?;
@@ -241,7 +241,7 @@ async fn put(
     conditions: Conditions,
     Path(name): Path<String>,
     Query(query): Query<TypeQuery>,
-    Json(body): Json<RecordPut>,
+    Json(body, _room): Json<RecordPut>,
 ) -> Result<Response, Problem> {
     let spec = whole(&name, query.rtype.as_deref(), body)?;
     let rrset = writable(&api, &caller, spec)?;

@@ -10,7 +10,8 @@ use utoipa_axum::routes;
 
 use crate::api::Api;
 use crate::auth::Caller;
-use crate::model::{Contents, Status};
+use crate::model::{Contents, Problem, Status};
+use crate::v1::write::reading;
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(status))
@@ -26,7 +27,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     operation_id = "readStatus",
     responses((status = 200, description = "How it is doing", body = Status)),
 )]
-async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Json<Status> {
+async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Status>, Problem> {
     let status = api.host().status();
     let store = api.store();
     let uptime = SystemTime::now().duration_since(status.started.to_system_time()).unwrap_or_default();
@@ -40,14 +41,19 @@ async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Json<Status> {
         contents: None,
     };
     if caller.is_admin() {
-        let zones = store.zones();
+        let store = store.clone();
+        let count = move || {
+            let zones = store.zones();
+            (zones.len(), zones.iter().map(|zone| zone.records).sum())
+        };
+        let (zones, records) = reading(&api, count).await?;
         answer.contents = Some(Contents {
-            zones: zones.len(),
-            records: zones.iter().map(|zone| zone.records).sum(),
+            zones,
+            records,
             listeners: status.listeners,
             journal: status.journal,
             missing: status.missing,
         });
     }
-    Json(answer)
+    Ok(Json(answer))
 }

@@ -57,7 +57,7 @@ async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Answer<Toke
 async fn create(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Json(spec): Json<TokenSpec>,
+    Json(spec, _room): Json<TokenSpec>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Answer<TokenMade>), Problem> {
     admin(&caller)?;
     let TokenSpec { name, grants, expires } = spec;

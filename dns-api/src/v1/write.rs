@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Extension;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use dns_core::{Name, Precondition, RecordType, zonecheck};
 use dns_store::{Changed, Entry, Planned, RecordChange, Source, Store, StoreError, Write, ZoneRecord};
@@ -18,12 +19,15 @@ use crate::model::{ChangeSetAnswer, Finding, Problem, ProblemKind, Severity};
 /// Names that are looked at for warnings after a write; whoever changes more than this asks for a check of the zone.
 const CHECKED_MAX: usize = 100;
 
+/// Names, types and zones that may be worked on where others wait meanwhile: it takes no longer than handing it over would.
+const FEW: usize = 50;
+
 /// Who may work for writes. The store lets one at a time; another one stands ready.
-pub(crate) struct Writers(Semaphore);
+pub(crate) struct Writers(Arc<Semaphore>);
 
 impl Default for Writers {
     fn default() -> Self {
-        Self(Semaphore::new(2))
+        Self(Arc::new(Semaphore::new(2)))
     }
 }
 
@@ -45,10 +49,10 @@ pub(crate) struct Made {
 pub(crate) async fn make(
     api: &Api,
     author: Arc<str>,
-    write: Write,
+    write: impl Into<Arc<Write>>,
     preconditions: Vec<Precondition>,
 ) -> Result<Made, WriteError> {
-    let store = api.store().on_behalf_of(author);
+    let (store, write) = (api.store().on_behalf_of(author), write.into());
     let pending = at_work(api, move || store.stage(&Source::Api, &write, &preconditions)).await?;
     let (entry, served) = (pending.entry().cloned(), pending.served().cloned());
     let version = pending.done().await?;
@@ -58,10 +62,10 @@ pub(crate) async fn make(
 /// Finds out what a write of the API would come to.
 pub(crate) async fn plan(
     api: &Api,
-    write: Write,
+    write: impl Into<Arc<Write>>,
     preconditions: Vec<Precondition>,
 ) -> Result<Planned, WriteError> {
-    let store = api.store().clone();
+    let (store, write) = (api.store().clone(), write.into());
     at_work(api, move || store.plan(&Source::Api, &write, &preconditions)).await
 }
 
@@ -70,8 +74,13 @@ async fn at_work<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, WriteError> {
     // The semaphore is never closed.
-    let _permit = api.writers().0.acquire().await.ok();
-    Ok(blocking(work).await??)
+    let permit = api.writers().0.clone().acquire_owned().await.ok();
+    Ok(blocking(move || {
+        // Given back when the work is done, even if the client leaves before.
+        let _permit = permit;
+        work()
+    })
+    .await??)
 }
 
 /// Runs what may take CPU time, or wait for a disk, where it holds nobody up.
@@ -82,6 +91,14 @@ pub(crate) async fn blocking<T: Send + 'static>(
         tracing::error!(%error, "a request was not worked out to its end");
         Problem::new(ProblemKind::Internal, "the request was not worked out to its end")
     })
+}
+
+/// Runs what takes CPU time in proportion to so many names, types or zones: here if they are few, else where it holds nobody up.
+pub(crate) async fn in_proportion<T: Send + 'static>(
+    count: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    if count <= FEW { Ok(work()) } else { blocking(work).await }
 }
 
 /// Runs what reads much. A few do so at a time, however many ask: the others wait, and hold no threads.
@@ -157,23 +174,55 @@ impl Made {
         (Extension(ChangedIn(self.version)), axum::Json(body)).into_response()
     }
 
-    /// The answer to a caller, with at most so many records.
-    pub fn answer(&self, api: &Api, caller: &Caller, records_max: usize) -> ChangeSetAnswer {
-        let (records, zones) = match &self.entry {
-            Some(entry) => (&entry.records[..], &entry.zones[..]),
-            None => Default::default(),
-        };
-        let changed = Outcome { version: self.version, records, zones, served: self.served.as_deref() };
-        let warnings = warnings(api.store(), self.names(), caller);
-        ChangeSetAnswer { warnings, ..changed.answer(api, caller, records_max) }
+    /// The answer to a caller, with at most so many records, and with what `body` makes of it.
+    pub async fn answer<B: Serialize>(
+        self,
+        api: &Api,
+        caller: &Caller,
+        records_max: usize,
+        body: impl FnOnce(ChangeSetAnswer) -> (StatusCode, B) + Send + 'static,
+    ) -> Result<Response, Problem> {
+        let count = self.entry.as_ref().map_or(0, |entry| entry.records.len() + entry.zones.len())
+            + self.served.as_ref().map_or(0, |served| count_of(served));
+        let (store, caller) = (api.store().clone(), caller.clone());
+        in_proportion(count, move || {
+            let (records, zones) = match &self.entry {
+                Some(entry) => (&entry.records[..], &entry.zones[..]),
+                None => Default::default(),
+            };
+            let changed = Outcome { version: self.version, records, zones, served: self.served.as_deref() };
+            let warnings = warnings(&store, self.names(), &caller);
+            let (status, body) =
+                body(ChangeSetAnswer { warnings, ..changed.answer(&store, &caller, records_max) });
+            (status, self.told(&body)).into_response()
+        })
+        .await
     }
 }
 
-/// A plan as an answer to a caller, with at most so many records.
-pub(crate) fn planned(plan: &Planned, api: &Api, caller: &Caller, records_max: usize) -> ChangeSetAnswer {
-    let Planned { version, records, zones, served } = plan;
-    let changed = Outcome { version: *version, records, zones, served: Some(served) };
-    ChangeSetAnswer { dry_run: true, ..changed.answer(api, caller, records_max) }
+/// A plan as an answer to a caller, with at most so many records, and with what `body` makes of it.
+pub(crate) async fn planned<B: Serialize>(
+    plan: Planned,
+    api: &Api,
+    caller: &Caller,
+    records_max: usize,
+    body: impl FnOnce(ChangeSetAnswer) -> B + Send + 'static,
+) -> Result<Response, Problem> {
+    let count = plan.records.len() + plan.zones.len() + count_of(&plan.served);
+    let (store, caller) = (api.store().clone(), caller.clone());
+    in_proportion(count, move || {
+        let Planned { version, records, zones, served } = &plan;
+        let changed = Outcome { version: *version, records, zones, served: Some(served) };
+        let answer = ChangeSetAnswer { dry_run: true, ..changed.answer(&store, &caller, records_max) };
+        axum::Json(body(answer)).into_response()
+    })
+    .await
+}
+
+/// Names, types and zones.
+fn count_of(served: &Changed) -> usize {
+    let Changed { added, updated, deleted, zones, .. } = served;
+    added.len() + updated.len() + deleted.len() + zones.len()
 }
 
 /// What has become otherwise, or would.
@@ -185,11 +234,11 @@ struct Outcome<'o> {
 }
 
 impl Outcome<'_> {
-    fn answer(&self, api: &Api, caller: &Caller, max: usize) -> ChangeSetAnswer {
+    fn answer(&self, store: &Store, caller: &Caller, max: usize) -> ChangeSetAnswer {
         let (records, total) = convert::record_changes(self.records, caller, max);
         ChangeSetAnswer {
             version: self.version,
-            durable: api.store().is_durable(),
+            durable: store.is_durable(),
             dry_run: false,
             records_total: (records.len() < total).then_some(total),
             records,

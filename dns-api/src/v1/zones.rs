@@ -86,7 +86,7 @@ async fn read(
 async fn create(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Json(spec): Json<ZoneSpec>,
+    Json(spec, _room): Json<ZoneSpec>,
 ) -> Result<Response, Problem> {
     let options = api.store().options();
     let (apex, zone) = shell::read(spec, &options)?;
@@ -119,7 +119,7 @@ async fn delete(
     let apex = convert::name_parameter(&zone, "zone")?;
     check_write(&caller, &apex)?;
     let made = write::make(&api, caller.author(), Write::DeleteZone { apex }, Vec::new()).await?;
-    Ok(made.told(&made.answer(&api, &caller, RECORDS_SHOWN)))
+    made.answer(&api, &caller, RECORDS_SHOWN, |answer| (StatusCode::OK, answer)).await
 }
 
 /// A zone that was made, and that somebody has deleted before it could be shown.

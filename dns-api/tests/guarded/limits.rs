@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use dns_api::Limits;
+use dns_api::{ApiLimits, Limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::server::{ADMIN, Ask, READ, Server, Setup, within};
+use crate::server::{ADMIN, Ask, READ, Server, Setup, WRITE, exchange, parse, within};
 
 #[tokio::test]
 async fn bodies_that_never_arrive_end_the_request() {
@@ -50,4 +50,69 @@ async fn hundreds_of_clients_are_served_at_a_time() {
     }
     drop(streams);
     server.stop().await;
+}
+
+/// The head of an import of so many octets.
+fn import(token: &str, octets: usize) -> String {
+    format!(
+        "PUT /api/v1/zones/example.org/import HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: text/dns\r\nContent-Length: {octets}\r\nConnection: close\r\n\r\n"
+    )
+}
+
+#[tokio::test]
+async fn large_bodies_share_room_and_small_ones_need_none() {
+    const OCTETS: usize = 1 << 20;
+    let api_limits = ApiLimits { body_octets: OCTETS, ..ApiLimits::default() };
+    let server = Server::start(Setup { api_limits, ..Setup::default() });
+    let writer = server.token(WRITE);
+    let file = format!("@ NS ns\nns A 192.0.2.1\n{}", "; nothing to be read here\n".repeat(30_000));
+    assert!((OCTETS / 2..OCTETS).contains(&file.len()));
+
+    // All but the end of one has arrived once its head is answered so, and none of it is given back.
+    let mut first = server.connect().await;
+    let head = import(&writer, file.len()).replace("Connection", "Expect: 100-continue\r\nConnection");
+    first.write_all(head.as_bytes()).await.unwrap();
+    let mut octets = [0; 64];
+    let read = within(first.read(&mut octets)).await.unwrap();
+    assert!(octets[..read].starts_with(b"HTTP/1.1 100 "), "{:?}", String::from_utf8_lossy(&octets[..read]));
+    let (most, rest) = file.split_at(file.len() - 1);
+    first.write_all(most.as_bytes()).await.unwrap();
+
+    // Octets may still be on their way to the server, so that the one who asks too early may get room.
+    let refused = within(async {
+        loop {
+            let answer = exchange(&mut server.connect().await, &(import(&writer, file.len()) + &file)).await;
+            match answer.status {
+                429 => return answer,
+                status => assert_eq!(status / 100, 2, "{answer:?}"),
+            }
+        }
+    });
+    let refused = refused.await;
+    assert_eq!(refused.header("retry-after"), Some("5"), "{refused:?}");
+    let record = r#"{"name":"www.example.com","type":"A","value":"192.0.2.1"}"#;
+    let small = server.ask(&Ask::new("POST", "/api/v1/records").by(&writer).json(record)).await;
+    assert_eq!(small.status, 201, "{small:?}");
+
+    first.write_all(rest.as_bytes()).await.unwrap();
+    let mut octets = Vec::new();
+    within(first.read_to_end(&mut octets)).await.unwrap();
+    assert_eq!(parse(&octets).status / 100, 2);
+    let third = exchange(&mut server.connect().await, &(import(&writer, file.len()) + &file)).await;
+    assert_eq!(third.status, 200, "{third:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_read_from_those_who_may_not_write() {
+    let server = Server::start(Setup::default());
+    let reader = server.token(READ);
+    let changes = format!(
+        "POST /api/v1/changes HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {reader}\r\n\
+         Content-Type: application/json\r\nContent-Length: 16000000\r\nConnection: close\r\n\r\n"
+    );
+    for head in [changes, import(&reader, 256_000_000)] {
+        let answer = exchange(&mut server.connect().await, &head).await;
+        assert_eq!(answer.status, 403, "{answer:?}");
+    }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use dns_core::Name;
+use axum::response::{IntoResponse, Response};
+use dns_core::{Name, Rrset};
 use dns_store::{Entry, SourceKind, Store, StoreError};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -23,10 +24,10 @@ use crate::v1::write::reading;
 const PAGE: usize = 100;
 /// Most of them.
 const PAGE_MAX: usize = 1000;
-/// Entries that are read from the journal at once: few, since one may be a whole zone.
-const CHUNK: usize = 16;
 /// Entries that are looked at for a page, whether they are shown or not.
-const LOOKED_AT_MAX: usize = 64 * CHUNK;
+const LOOKED_AT_MAX: usize = 1024;
+/// Octets in memory of the entries that are looked at for a page, but for the last one.
+const OCTETS_MAX: usize = 64 << 20;
 /// Records of an entry that are shown among others.
 const RECORDS_LISTED: usize = 100;
 
@@ -57,7 +58,7 @@ struct HistoryQuery {
 /// Lists the changes that are remembered
 ///
 /// The newest first; of each only what the token lets be read, and none of those of which it lets nothing be read. A page ends
-/// after a thousand or so that were looked at, even if few of them are shown, or none.
+/// after a thousand or so that were looked at, or fewer large ones, even if few of them are shown, or none.
 #[utoipa::path(
     get, path = "/changes", tag = "changes", operation_id = "listChanges", params(HistoryQuery),
     responses(
@@ -70,11 +71,14 @@ async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Query(query): Query<HistoryQuery>,
-) -> Result<axum::Json<History>, Problem> {
+) -> Result<Response, Problem> {
     let wanted = Wanted::of(query)?;
     let store = api.store().clone();
-    let page = reading(&api, move || page(&store, &wanted, &caller)).await?;
-    page.map(axum::Json).map_err(|error| unreadable(&error))
+    let page = reading(&api, move || {
+        let page = page(&store, &wanted, &caller, OCTETS_MAX)?;
+        Ok(axum::Json(page).into_response())
+    });
+    page.await?.map_err(|error| unreadable(&error))
 }
 
 /// The part of the history that was asked for.
@@ -121,29 +125,44 @@ impl Wanted {
     }
 }
 
-fn page(store: &Store, wanted: &Wanted, caller: &Caller) -> Result<History, StoreError> {
+fn page(store: &Store, wanted: &Wanted, caller: &Caller, octets_max: usize) -> Result<History, StoreError> {
     let mut changes: Vec<HistoryEntry> = Vec::new();
     let mut before = wanted.before;
-    for _ in 0..LOOKED_AT_MAX / CHUNK {
-        let entries = store.history(before, CHUNK)?;
-        for entry in &entries {
-            let admitted = *entry.view == *store.view_name() && wanted.admits(entry, caller);
-            let shown = admitted.then(|| convert::history_entry(entry, caller, RECORDS_LISTED)).flatten();
-            if let Some(shown) = shown {
-                // Only what is shown may begin the next page.
-                if changes.len() == wanted.limit {
-                    let next = changes.last().map(|last| last.version);
-                    return Ok(History { changes, next });
-                }
-                changes.push(shown);
-            }
+    let mut octets = 0;
+    for _ in 0..LOOKED_AT_MAX {
+        if octets > octets_max {
+            break;
         }
-        match entries.last() {
-            Some(last) if entries.len() == CHUNK => before = Some(last.version),
-            _ => return Ok(History { changes, next: None }),
+        // One at a time, since each may be a whole zone.
+        let Some(entry) = store.history(before, 1)?.pop() else { return Ok(History { changes, next: None }) };
+        before = Some(entry.version);
+        octets += octets_of(&entry);
+        let admitted = *entry.view == *store.view_name() && wanted.admits(&entry, caller);
+        let shown = admitted.then(|| convert::history_entry(&entry, caller, RECORDS_LISTED)).flatten();
+        if let Some(shown) = shown {
+            // Only what is shown may begin the next page.
+            if changes.len() == wanted.limit {
+                let next = changes.last().map(|last| last.version);
+                return Ok(History { changes, next });
+            }
+            changes.push(shown);
         }
     }
     Ok(History { changes, next: before })
+}
+
+/// About how much memory an entry takes.
+fn octets_of(entry: &Entry) -> usize {
+    let rrset =
+        |rrset: &Rrset| size_of::<Rrset>() + rrset.rdatas().map(|rdata| rdata.len() + 2).sum::<usize>();
+    let records = entry.records.iter().map(|change| {
+        size_of_val(change) + change.before.iter().chain(&change.after).map(rrset).sum::<usize>()
+    });
+    let zones = entry.zones.iter().map(|zone| {
+        let kept = zone.before.iter().chain(&zone.after).flat_map(|kept| &kept.rrsets);
+        size_of_val(zone) + kept.map(rrset).sum::<usize>()
+    });
+    size_of::<Entry>() + records.sum::<usize>() + zones.sum::<usize>()
 }
 
 /// Reads one change
@@ -160,10 +179,12 @@ async fn read(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(version): Path<u64>,
-) -> Result<axum::Json<HistoryEntry>, Problem> {
-    let entry = entry(&api, version).await?;
-    let shown = convert::history_entry(&entry, &caller, RECORDS_SHOWN);
-    shown.map(axum::Json).ok_or_else(|| hidden(version))
+) -> Result<Response, Problem> {
+    look_at(&api, version, move |entry| {
+        let shown = convert::history_entry(entry, &caller, RECORDS_SHOWN);
+        shown.map(|shown| axum::Json(shown).into_response()).ok_or_else(|| hidden(version))
+    })
+    .await?
 }
 
 /// Nothing was to be changed, so that this is no failed write; where the journal is concerns the server's log alone.
@@ -172,10 +193,72 @@ fn unreadable(error: &StoreError) -> Problem {
     Problem::new(ProblemKind::Unavailable, "the history cannot be read right now").retry_after(RETRY_AFTER)
 }
 
-/// A change of this view.
-pub(super) async fn entry(api: &Api, version: u64) -> Result<Arc<Entry>, Problem> {
+/// Looks at a change of this view, which may be a whole zone.
+pub(super) async fn look_at<T: Send + 'static>(
+    api: &Api,
+    version: u64,
+    look: impl FnOnce(&Entry) -> T + Send + 'static,
+) -> Result<T, Problem> {
     let store = api.store().clone();
-    let entry = reading(api, move || store.entry(version)).await?.map_err(|error| unreadable(&error))?;
-    let entry = entry.filter(|entry| *entry.view == *api.store().view_name());
-    entry.ok_or_else(|| unknown(version))
+    reading(api, move || {
+        let entry = store.entry(version).map_err(|error| unreadable(&error))?;
+        let entry = entry.filter(|entry| *entry.view == *store.view_name());
+        entry.map(|entry| look(&entry)).ok_or_else(|| unknown(version))
+    })
+    .await?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::SystemTime;
+
+    use dns_core::RecordType;
+    use dns_journal::{HistoryLimits, Memory};
+    use dns_store::{Source, StoreOptions};
+
+    use super::*;
+    use crate::auth::{Access, Grant, Token};
+
+    #[test]
+    fn a_page_ends_where_it_has_looked_at_much() {
+        let journal = Arc::new(Memory::new(HistoryLimits::default()));
+        let store = Store::open(StoreOptions::default(), journal).unwrap();
+        for at in 0..6 {
+            let owner: Name = format!("host{at}.example.org").parse().unwrap();
+            let values = (0..1_000_u32).map(u32::to_be_bytes);
+            store.create(&Source::Api, Rrset::new(owner, RecordType::A, 300, values).unwrap(), None).unwrap();
+        }
+        let octets = store.history(None, 1).unwrap().iter().map(|entry| octets_of(entry)).sum::<usize>();
+        assert!((6_000..12_000).contains(&octets), "{octets} for 1,000 values of 4 octets and their lengths");
+
+        let grants = vec![Grant::unlimited(Access::Read)];
+        let (token, _) = Token::make("reader", grants, SystemTime::now(), None).unwrap();
+        let caller = Caller::new(Arc::new(token), Ipv4Addr::LOCALHOST.into());
+        let names_by_page = |name: &str| {
+            let query = HistoryQuery { name: Some(name.to_owned()), ..HistoryQuery::default() };
+            let mut wanted = Wanted::of(query).unwrap();
+            let mut pages = Vec::new();
+            loop {
+                let History { changes, next } = page(&store, &wanted, &caller, 2 * octets).unwrap();
+                let names =
+                    changes.iter().flat_map(|change| &change.records).map(|record| record.name.clone());
+                pages.push(names.collect::<Vec<_>>().concat());
+                match next {
+                    Some(before) => wanted.before = Some(before),
+                    None => return pages,
+                }
+            }
+        };
+        assert_eq!(
+            names_by_page("example.org"),
+            [
+                "host5.example.org.host4.example.org.host3.example.org.",
+                "host2.example.org.host1.example.org.host0.example.org.",
+                ""
+            ]
+        );
+        // What is not shown was looked at as well.
+        assert_eq!(names_by_page("host1.example.org"), ["", "host1.example.org.", ""]);
+    }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use dns_core::{Name, RecordType};
 use dns_store::{Entry, SourceKind, StoreError, Write};
 use serde::Deserialize;
@@ -49,16 +50,16 @@ async fn revert(
     Path(version): Path<u64>,
     Query(query): Query<RevertQuery>,
 ) -> Result<Response, Problem> {
-    let entry = history::entry(&api, version).await?;
-    check_scope(&caller, &entry)?;
+    let by = caller.clone();
+    history::look_at(&api, version, move |entry| check_scope(&by, entry)).await??;
     let write = Write::Revert { version };
     if query.dry_run {
         let plan = write::plan(&api, write, Vec::new()).await.map_err(failed)?;
-        return Ok(axum::Json(write::planned(&plan, &api, &caller, RECORDS_SHOWN)).into_response());
+        return write::planned(plan, &api, &caller, RECORDS_SHOWN, |answer| answer).await;
     }
     let author = format!("{}: revert of {version}", caller.author()).into();
     let made = write::make(&api, author, write, Vec::new()).await.map_err(failed)?;
-    Ok(made.told(&made.answer(&api, &caller, RECORDS_SHOWN)))
+    made.answer(&api, &caller, RECORDS_SHOWN, |answer| (StatusCode::OK, answer)).await
 }
 
 /// All of it must be the caller's to write.

@@ -1,13 +1,16 @@
 //! Zones as zone files.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use dns_core::zone::Zone;
 use dns_core::zonefile::{self, Record};
 use dns_core::{Name, RecordType};
+use tokio::time::timeout;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -15,12 +18,16 @@ use crate::api::Api;
 use crate::auth::Caller;
 use crate::convert;
 use crate::extract::Path;
+use crate::holding::Holding;
 use crate::model::{Problem, ProblemKind};
-use crate::problem::ReadProblems;
+use crate::problem::{RETRY_AFTER, ReadProblems};
 use crate::v1::write::reading;
 
 /// What zone files are ([RFC 4027](https://www.rfc-editor.org/rfc/rfc4027)).
 pub(super) const TEXT_DNS: &str = "text/dns";
+
+/// How long a client waits for others who export.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(export))
@@ -45,6 +52,8 @@ async fn export(
 ) -> Result<Response, Problem> {
     let apex = convert::name_parameter(&zone, "zone")?;
     super::visible(&api, &caller, &apex)?;
+    // Who waits here for those that are slow to read theirs is told so before it takes too long.
+    let sending = timeout(PATIENCE, api.exports().clone().acquire_owned()).await.map_err(|_| busy())?;
     let store = api.store().clone();
     let text = reading(&api, move || {
         let catalog = store.snapshot();
@@ -54,7 +63,14 @@ async fn export(
     let failed =
         || Problem::new(ProblemKind::Unavailable, "the zone cannot be served, so there is nothing to export");
     let text = text.await?.ok_or_else(failed)?;
-    Ok(([(header::CONTENT_TYPE, TEXT_DNS)], text).into_response())
+    // The semaphore is never closed. The text is in memory until its last octet is sent.
+    let body = Body::new(Holding::new(Body::from(text), sending.ok()));
+    Ok(([(header::CONTENT_TYPE, TEXT_DNS)], body).into_response())
+}
+
+fn busy() -> Problem {
+    let detail = "as many zones are being exported already as may be at a time";
+    Problem::new(ProblemKind::TooManyRequests, detail).retry_after(RETRY_AFTER)
 }
 
 struct Row {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use dns_core::zone::{Place, SourceTag, ZoneBuilder};
 use dns_core::{Name, RecordType, Rrset, zonecheck, zonefile};
 use dns_store::{KeptZone, Source, StoreOptions, Write};
@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 use super::{RECORDS_SHOWN, check_write, shell};
 use crate::api::Api;
 use crate::auth::Caller;
+use crate::body::{Received, to_its_end};
 use crate::convert::{self, Faults};
 use crate::extract::{self, Path, Query};
 use crate::model::{ChangeSetAnswer, Finding, Imported, Problem, ProblemKind, Severity};
@@ -69,7 +70,17 @@ async fn import(
         let detail = "the body must be a zone file, and Content-Type: text/dns must say so";
         return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
     }
-    let octets = extract::body(request, &api).await?;
+    let Received { octets, room } = api.bodies().receive(request).await?;
+    to_its_end(room, imported(api, caller, apex, octets, query.dry_run)).await
+}
+
+async fn imported(
+    api: Arc<Api>,
+    caller: Caller,
+    apex: Name,
+    octets: Vec<u8>,
+    dry_run: bool,
+) -> Result<Response, Problem> {
     // What is made of large files takes several times their memory, so there is a bound to how many are worked on. Who is slow to
     // send one takes no turn meanwhile. The semaphore is never closed.
     let _permit = api.imports().acquire().await.ok();
@@ -83,21 +94,41 @@ async fn import(
     let File { shell, records, lines, warnings } = file;
     let rrsets = records.len() + shell.rrsets.len();
     let write = Write::PutZone { apex, zone: shell, records: Some(records), is_new: false };
-    let failed = |error| failed(error, &lines);
-    let imported = |changes: ChangeSetAnswer| {
+    let answer = move |changes: ChangeSetAnswer| {
         let created = changes.zones.iter().any(|zone| zone.before.is_none());
         // The warnings of the whole file take the place of those of a few names.
         Imported { created, rrsets, changes: ChangeSetAnswer { warnings, ..changes } }
     };
-    if query.dry_run {
-        let plan = write::plan(&api, write, Vec::new()).await.map_err(failed)?;
-        let body = imported(write::planned(&plan, &api, &caller, RECORDS_SHOWN));
-        return Ok(axum::Json(body).into_response());
+    if dry_run {
+        return match write::plan(&api, write, Vec::new()).await {
+            Ok(plan) => {
+                forget(lines);
+                write::planned(plan, &api, &caller, RECORDS_SHOWN, answer).await
+            }
+            Err(error) => Err(refused(error, lines).await),
+        };
     }
-    let made = write::make(&api, caller.author(), write, Vec::new()).await.map_err(failed)?;
-    let body = imported(made.answer(&api, &caller, RECORDS_SHOWN));
-    let status = if body.created { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, made.told(&body)).into_response())
+    match write::make(&api, caller.author(), write, Vec::new()).await {
+        Ok(made) => {
+            forget(lines);
+            let answer = move |changes| {
+                let body = answer(changes);
+                (if body.created { StatusCode::CREATED } else { StatusCode::OK }, body)
+            };
+            made.answer(&api, &caller, RECORDS_SHOWN, answer).await
+        }
+        Err(error) => Err(refused(error, lines).await),
+    }
+}
+
+/// Gives back memory in a million pieces, where that holds nobody up.
+fn forget(lines: Lines) {
+    drop(tokio::task::spawn_blocking(move || drop(lines)));
+}
+
+/// Why a file was not taken over.
+async fn refused(error: WriteError, lines: Lines) -> Problem {
+    blocking(move || failed(error, &lines)).await.unwrap_or_else(|problem| problem)
 }
 
 /// Where the records of a name and type begin in a file.
