@@ -42,6 +42,7 @@ mod patience;
 mod problem;
 mod rate;
 mod router;
+mod seats;
 mod tls;
 #[doc(hidden)]
 pub mod untrusted;

@@ -18,12 +18,14 @@ use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
+use crate::holding::Holding;
 use crate::patience::{Patient, Prompt};
+use crate::seats::{Owner, Seated, Seats};
 use crate::tls::Tls;
 
 /// Headers a request may have; a scraper sends about ten.
@@ -38,7 +40,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How much clients may ask of the listener.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// Connections at a time; more wait in the backlog. 64 by default, which is plenty for scrapers and probes.
+    /// Connections at a time; 64 by default, which is plenty for scrapers and probes. One more takes the place of an idle one, or
+    /// waits if there is none.
     pub connections_max: usize,
     /// How long TLS may take to be agreed upon; 10 seconds by default.
     pub handshake_timeout: Duration,
@@ -140,33 +143,33 @@ impl Listener {
     }
 
     /// Answers until `stop` is ready, then lets the answers under way finish.
+    ///
+    /// Once all connections are taken, a new client gets the place of one that has no request under way: of the client that has
+    /// most of them, the one that has been idle for longest.
     pub async fn serve(self, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
         let graceful = GracefulShutdown::new();
-        let slots = Arc::new(Semaphore::new(limits.connections_max));
+        let seats = Seats::new(limits.connections_max);
         let stopping = watch::Sender::new(false);
         let mut stop = pin!(stop);
         loop {
             let accepted = async {
-                // The semaphore is never closed.
-                let slot = slots.clone().acquire_owned().await.ok();
-                (slot, self.socket.accept().await)
+                let (stream, client) = self.socket.accept().await?;
+                Ok((stream, client, seats.take(client.ip()).await))
             };
-            let (slot, accepted) = tokio::select! {
+            let accepted: io::Result<_> = tokio::select! {
                 () = &mut stop => break,
                 accepted = accepted => accepted,
             };
             match accepted {
-                Ok((stream, client)) => {
+                Ok((stream, client, seated)) => {
                     let connection = Connection {
                         client,
                         tls: self.tls.clone(),
                         router: router.clone(),
                         limits: limits.clone(),
-                        watcher: graceful.watcher(),
                         stopping: stopping.subscribe(),
-                        slot,
                     };
-                    tokio::spawn(connection.run(stream));
+                    tokio::spawn(connection.run(stream, graceful.watcher(), seated));
                 }
                 Err(error) => {
                     tracing::warn!(address = %self.address, %error, "cannot accept an HTTP connection");
@@ -192,30 +195,47 @@ struct Connection {
     tls: Option<Arc<Tls>>,
     router: Router,
     limits: Limits,
-    watcher: Watcher,
     stopping: watch::Receiver<bool>,
-    /// Free for the next client once this is dropped.
-    slot: Option<OwnedSemaphorePermit>,
 }
 
 impl Connection {
-    async fn run(self, stream: TcpStream) {
+    /// Answers until the client leaves, or has to. The place is free for the next one then.
+    async fn run(self, stream: TcpStream, watcher: Watcher, seated: Seated) {
         let client = self.client;
-        let done = match self.tls.clone() {
-            None => self.answer_plain(stream).await,
-            Some(tls) => self.answer_tls(stream, &tls).await,
+        let owner = seated.owner().clone();
+        let answered = async {
+            match self.tls.clone() {
+                None => self.answer_plain(stream, watcher, owner).await,
+                Some(tls) => self.answer_tls(stream, &tls, watcher, owner).await,
+            }
         };
-        if let Err(error) = done {
-            tracing::debug!(%client, %error, "HTTP connection failed");
+        tokio::select! {
+            // The connection comes first: whether it is idle is known once it has got as far as it can.
+            biased;
+            done = answered => if let Err(error) = done {
+                tracing::debug!(%client, %error, "HTTP connection failed");
+            },
+            () = seated.wanted() => tracing::debug!(%client, "idle HTTP connection has made room"),
         }
     }
 
-    async fn answer_plain(self, stream: TcpStream) -> Result<(), ConnectionError> {
+    async fn answer_plain(
+        self,
+        stream: TcpStream,
+        watcher: Watcher,
+        owner: Owner,
+    ) -> Result<(), ConnectionError> {
         let ends = self.ends(&stream)?;
-        self.answer(stream, ends).await
+        self.answer(stream, ends, watcher, owner).await
     }
 
-    async fn answer_tls(mut self, stream: TcpStream, tls: &Tls) -> Result<(), ConnectionError> {
+    async fn answer_tls(
+        mut self,
+        stream: TcpStream,
+        tls: &Tls,
+        watcher: Watcher,
+        owner: Owner,
+    ) -> Result<(), ConnectionError> {
         let ends = self.ends(&stream)?;
         let handshake =
             timeout(self.limits.handshake_timeout, TlsAcceptor::from(tls.config()).accept(stream));
@@ -224,7 +244,7 @@ impl Connection {
             _ = self.stopping.wait_for(|stopping| *stopping) => return Ok(()),
             stream = handshake => stream.map_err(|_| ConnectionError::SlowHandshake)??,
         };
-        self.answer(stream, ends).await
+        self.answer(stream, ends, watcher, owner).await
     }
 
     fn ends(&self, stream: &TcpStream) -> io::Result<Ends> {
@@ -233,26 +253,33 @@ impl Connection {
         Ok(Ends { address: self.client, local: stream.local_addr()? })
     }
 
-    async fn answer<T>(self, stream: T, ends: Ends) -> Result<(), ConnectionError>
+    async fn answer<T>(
+        self,
+        stream: T,
+        ends: Ends,
+        watcher: Watcher,
+        owner: Owner,
+    ) -> Result<(), ConnectionError>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { router, limits, watcher, slot, .. } = self;
+        let Self { router, limits, .. } = self;
         let (stall, total) = (limits.body_stall_timeout, limits.body_timeout);
+        let stream = Patient::new(stream, limits.write_timeout, owner.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
+            let at_work = owner.work();
             request.extensions_mut().insert(ends);
-            let mut router = router.clone();
-            router.call(request.map(|body| Prompt::new(body, stall, total)))
+            let answer = router.clone().call(request.map(|body| Prompt::new(body, stall, total)));
+            // Until the last octet of the answer is handed over; after that, until it has been written.
+            async move { answer.await.map(|answer| answer.map(|body| Holding::new(body, at_work))) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.head_timeout)
             .max_headers(HEADERS_MAX)
             .max_buf_size(HEAD_OCTETS_MAX)
-            .serve_connection(TokioIo::new(Patient::new(stream, limits.write_timeout)), service);
-        let done = watcher.watch(connection).await;
-        drop(slot);
-        Ok(done?)
+            .serve_connection(TokioIo::new(stream), service);
+        Ok(watcher.watch(connection).await?)
     }
 }
 

@@ -11,19 +11,23 @@ use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
+use crate::seats::{AtWork, Owner};
+
 /// Fails a write that made no progress for a while.
 ///
 /// Reading has its limit in hyper, but nothing there ends an answer that the client never fetches.
 pub(crate) struct Patient<T> {
     stream: T,
     patience: Duration,
+    owner: Owner,
     /// Runs while a write waits.
-    waiting: Option<Pin<Box<Sleep>>>,
+    waiting: Option<(Pin<Box<Sleep>>, AtWork)>,
 }
 
 impl<T> Patient<T> {
-    pub(crate) fn new(stream: T, patience: Duration) -> Self {
-        Self { stream, patience, waiting: None }
+    /// A stream on which a write may stand still for so long. Its owner is at work meanwhile.
+    pub(crate) fn new(stream: T, patience: Duration, owner: Owner) -> Self {
+        Self { stream, patience, owner, waiting: None }
     }
 
     /// Passes a finished write on, and fails one that has waited too long.
@@ -33,7 +37,8 @@ impl<T> Patient<T> {
             return progress;
         }
         let patience = self.patience;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(patience)));
+        let owner = &self.owner;
+        let (waiting, _) = self.waiting.get_or_insert_with(|| (Box::pin(sleep(patience)), owner.work()));
         ready!(waiting.as_mut().poll(context));
         // Asked again after the failure, it fails at once.
         waiting.as_mut().reset(Instant::now());
@@ -143,15 +148,19 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use axum::body::{Body, Bytes, to_bytes};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     use super::*;
+    use crate::seats::Seats;
 
     #[tokio::test(start_paused = true)]
     async fn a_write_that_stands_still_fails() {
         let (ours, _theirs) = duplex(16);
-        let mut stream = Patient::new(ours, Duration::from_secs(10));
+        let seated = Seats::new(1).take(Ipv4Addr::LOCALHOST.into()).await;
+        let mut stream = Patient::new(ours, Duration::from_secs(10), seated.owner().clone());
         let begun = Instant::now();
         let error = stream.write_all(&[0; 64]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -161,7 +170,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn progress_starts_the_wait_anew() {
         let (ours, mut theirs) = duplex(16);
-        let mut stream = Patient::new(ours, Duration::from_secs(10));
+        let seated = Seats::new(1).take(Ipv4Addr::LOCALHOST.into()).await;
+        let mut stream = Patient::new(ours, Duration::from_secs(10), seated.owner().clone());
         let reader = tokio::spawn(async move {
             let mut octets = [0; 16];
             for _ in 0..8 {

@@ -4,14 +4,15 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::routing::get as get_by;
 use dns_api::prometheus_client::collector::Collector;
 use dns_api::prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use dns_api::prometheus_client::metrics::gauge::ConstGauge;
 use dns_api::prometheus_client::registry::Registry;
-use dns_api::{Limits, Listener, Status, misnamed, router};
+use dns_api::{Limits, Listener, Router, Status, misnamed, router};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::sync::oneshot;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -163,17 +164,112 @@ async fn clients_that_send_slowly_are_cut_off() {
     }
 }
 
-#[tokio::test]
-async fn a_full_listener_serves_the_next_client_when_one_leaves() {
-    let limits = Limits { connections_max: 1, ..Limits::default() };
-    let server = start(Failed(&[]), limits);
-    let mut first = within(TcpStream::connect(server.address)).await.unwrap();
-    first.write_all(b"GET /health HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
+/// So many connections, and idle ones are never closed for being so.
+fn patient(connections_max: usize) -> Limits {
+    Limits { connections_max, head_timeout: Duration::from_hours(1), ..Limits::default() }
+}
+
+/// A connection from one of the many loopback addresses.
+async fn connect_from(client: &str, server: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::new(client.parse().unwrap(), 0)).unwrap();
+    within(socket.connect(server)).await.unwrap()
+}
+
+/// Asks by a connection that is kept.
+async fn is_answered(stream: &mut TcpStream) -> bool {
     let mut octets = [0; 256];
-    assert!(within(first.read(&mut octets)).await.unwrap() > 0);
-    let second = tokio::spawn(get(server.address, "/health"));
-    drop(first);
-    assert_eq!(within(second).await.unwrap().0, 200);
+    // What was closed may fail at once, or end.
+    let _ = stream.write_all(b"GET /health HTTP/1.1\r\nHost: test\r\n\r\n").await;
+    let read = within(stream.read(&mut octets)).await.unwrap_or(0);
+    octets[..read].starts_with(b"HTTP/1.1 200 OK")
+}
+
+#[tokio::test]
+async fn idle_clients_do_not_shut_others_out() {
+    let server = start(Failed(&[]), patient(4));
+    let mut idle = Vec::new();
+    for _ in 0..20 {
+        idle.push(within(TcpStream::connect(server.address)).await.unwrap());
+    }
+    // Neither those who say nothing, nor those who stop within a head, nor those who keep what they have used.
+    for stream in &mut idle[8..16] {
+        let _ = stream.write_all(b"GET /health HT").await;
+    }
+    for path in ["/health", "/ready", "/metrics"] {
+        assert_eq!(get(server.address, path).await.0, 200, "{path}");
+    }
+    let mut kept = Vec::new();
+    for _ in 0..8 {
+        let mut stream = within(TcpStream::connect(server.address)).await.unwrap();
+        assert!(is_answered(&mut stream).await);
+        kept.push(stream);
+    }
+    // The newest ones have pushed out the others.
+    let mut octets = [0; 1];
+    for (at, stream) in kept.iter_mut().enumerate() {
+        if at < 4 {
+            assert_eq!(within(stream.read(&mut octets)).await.unwrap_or(0), 0, "{at} was closed");
+        } else {
+            assert!(is_answered(stream).await, "{at}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_has_most_connections_loses_one() {
+    let server = start(Failed(&[]), patient(4));
+    // The one that has been idle for longest is the only one of its client.
+    let mut other = connect_from("127.0.0.2", server.address).await;
+    assert!(is_answered(&mut other).await);
+    let mut many = Vec::new();
+    for _ in 0..12 {
+        let mut stream = connect_from("127.0.0.3", server.address).await;
+        assert!(is_answered(&mut stream).await);
+        many.push(stream);
+    }
+    assert!(is_answered(&mut other).await);
+    for (at, stream) in many.iter_mut().enumerate().rev().take(5) {
+        assert_eq!(is_answered(stream).await, at >= 9, "{at}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_being_answered_keeps_the_connection() {
+    let (go_on, wait) = watch::channel(false);
+    let (begun, mut begins) = watch::channel(0);
+    let slow = move || {
+        begun.send_modify(|count| *count += 1);
+        let mut wait = wait.clone();
+        async move {
+            drop(wait.wait_for(|go_on| *go_on).await);
+            "done"
+        }
+    };
+    let router = Router::new().route("/slow", get_by(slow)).route("/health", get_by("ok"));
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = listener.address();
+    tokio::spawn(listener.serve(router, patient(2), std::future::pending()));
+
+    let mut first = within(TcpStream::connect(address)).await.unwrap();
+    first.write_all(b"GET /slow HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").await.unwrap();
+    within(begins.wait_for(|count| *count == 1)).await.unwrap();
+    for _ in 0..5 {
+        let mut stream = within(TcpStream::connect(address)).await.unwrap();
+        assert!(is_answered(&mut stream).await);
+    }
+    let mut second = within(TcpStream::connect(address)).await.unwrap();
+    second.write_all(b"GET /slow HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").await.unwrap();
+    within(begins.wait_for(|count| *count == 2)).await.unwrap();
+    // Nobody is idle, so this one has to wait.
+    let mut third = within(TcpStream::connect(address)).await.unwrap();
+    third.write_all(b"GET /health HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").await.unwrap();
+    go_on.send(true).unwrap();
+    for stream in [&mut first, &mut second, &mut third] {
+        let mut octets = Vec::new();
+        within(stream.read_to_end(&mut octets)).await.unwrap();
+        assert!(octets.starts_with(b"HTTP/1.1 200 OK"), "{:?}", String::from_utf8_lossy(&octets));
+    }
 }
 
 #[tokio::test]
