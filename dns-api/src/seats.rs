@@ -185,6 +185,8 @@ impl Drop for AtWork {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use futures_util::FutureExt;
 
     use super::*;
@@ -208,6 +210,10 @@ mod tests {
         gone
     }
 
+    async fn a_moment() {
+        tokio::time::advance(Duration::from_millis(1)).await;
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_largest_network_makes_room_by_what_is_idle_for_longest() {
         let seats = Seats::new(5);
@@ -215,13 +221,14 @@ mod tests {
         // Addresses of an IPv6 client count as one.
         for client in ["192.0.2.1", "2001:db8::1", "2001:db8::2", "2001:db8::3", "192.0.2.2"] {
             seated.push(Some(take(&seats, client).await));
-            tokio::time::advance(std::time::Duration::from_millis(1)).await;
+            a_moment().await;
         }
         // What has worked in between is idle since then only, and what works is not asked.
         drop(seated[1].as_ref().unwrap().owner().work());
         let work = seated[2].as_ref().unwrap().owner().work();
+        a_moment().await;
         assert_eq!(leaving(&seats, &mut seated, "192.0.2.1"), [3]);
-        tokio::time::advance(std::time::Duration::from_millis(1)).await;
+        a_moment().await;
         // Two and two: of all of them the first one.
         assert_eq!(leaving(&seats, &mut seated, "192.0.2.1"), [0]);
         assert_eq!(leaving(&seats, &mut seated, "192.0.2.3"), [1]);
