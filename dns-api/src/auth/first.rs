@@ -1,11 +1,11 @@
 //! The token with which everything begins.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirEntry, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use thiserror::Error;
 
@@ -15,6 +15,10 @@ use super::token::{Presented, Secret, Token};
 
 /// Far more than a token has.
 const FILE_OCTETS_MAX: u64 = 4096;
+/// What files are called until they are whole, with the identity of their token behind it.
+const FRESH: &str = ".admin-token-";
+/// How long such a file may be on its way.
+const LEFTOVER_AGE: Duration = Duration::from_hours(24);
 
 /// Whether there is a token for whoever may read a file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -77,6 +81,7 @@ pub enum AdminTokenError {
 /// The file cannot be written, or what stands there is better left alone. No token was made then.
 pub fn admin_token_file(path: &Path, authenticator: &Authenticator) -> Result<AdminToken, AdminTokenError> {
     let now = SystemTime::now();
+    forget_leftovers(folder_of(path), authenticator, now);
     let is_admin = |token: &Token| token.is_admin() && !token.is_expired(now);
     if let Some(presented) = shown_in(path)?
         && let Some(listed) = authenticator.find(presented.id())
@@ -128,14 +133,38 @@ fn shown_in(path: &Path) -> Result<Option<Presented>, AdminTokenError> {
     presented.map(Some).ok_or_else(|| AdminTokenError::Foreign { path: path.to_owned() })
 }
 
-/// Writes the file as a whole or not at all; it is on disk afterwards.
-fn write(path: &Path, token: &Token, secret: &Secret) -> io::Result<()> {
-    let folder = match path.parent() {
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
+    }
+}
+
+/// Removes what crashes have left of earlier attempts: files with tokens that were never kept, and prove nothing. What is wrong
+/// with them, or with the folder, is told by others.
+fn forget_leftovers(folder: &Path, authenticator: &Authenticator, now: SystemTime) {
+    let is_leftover = |entry: &DirEntry| {
+        let name = entry.file_name();
+        let id = name.to_str().and_then(|name| name.strip_prefix(FRESH)).and_then(|id| id.parse().ok());
+        let metadata = entry.metadata().ok().filter(fs::Metadata::is_file);
+        // Another server may be about to make its own here.
+        let age = metadata.and_then(|metadata| now.duration_since(metadata.modified().ok()?).ok());
+        id.is_some_and(|id| authenticator.find(id).is_none()) && age.is_some_and(|age| age > LEFTOVER_AGE)
     };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten().filter(is_leftover) {
+        let path = entry.path();
+        match fs::remove_file(&path) {
+            Ok(()) => tracing::info!(path = %path.display(), "what a crash has left was removed"),
+            Err(error) => tracing::warn!(path = %path.display(), %error, "what a crash has left stays"),
+        }
+    }
+}
+
+/// Writes the file as a whole or not at all; it is on disk afterwards.
+fn write(path: &Path, token: &Token, secret: &Secret) -> io::Result<()> {
+    let folder = folder_of(path);
     // Nobody else can have a file of this name, and no link is followed to make it.
-    let fresh = folder.join(format!(".admin-token-{}", token.id()));
+    let fresh = folder.join(format!("{FRESH}{}", token.id()));
     let written = (|| {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
         writeln!(file, "{}", secret.reveal())?;
@@ -186,6 +215,43 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), text);
         assert_eq!(second.list().len(), 1);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left lying about");
+    }
+
+    #[test]
+    fn what_a_crash_has_left_is_removed_after_a_day() {
+        let (folder, store) = (TempDir::new().unwrap(), Arc::new(MemoryTokens::default()));
+        let authenticator = open(&store);
+        let path = folder.path().join("admin-token");
+        assert_eq!(admin_token_file(&path, &authenticator).unwrap(), AdminToken::New);
+        let kept = authenticator.list()[0].token.id();
+        let old = SystemTime::now() - LEFTOVER_AGE - Duration::from_mins(1);
+        let known = format!("{FRESH}{kept}");
+        for (name, modified) in [
+            (".admin-token-00000001", old),
+            (".admin-token-00000002", SystemTime::now()),
+            (".admin-token-00000003.txt", old),
+            ("admin-token-00000004", old),
+            (&known, old),
+        ] {
+            let file = File::create(folder.path().join(name)).unwrap();
+            file.set_modified(modified).unwrap();
+        }
+        let link = folder.path().join(".admin-token-00000005");
+        symlink(folder.path().join(".admin-token-00000001"), &link).unwrap();
+        assert_eq!(admin_token_file(&path, &authenticator).unwrap(), AdminToken::Kept);
+        let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        let mut expected = vec![
+            ".admin-token-00000002".to_owned(),
+            ".admin-token-00000003.txt".to_owned(),
+            ".admin-token-00000005".to_owned(),
+            "admin-token".to_owned(),
+            "admin-token-00000004".to_owned(),
+            known,
+        ];
+        expected.sort();
+        assert_eq!(names, expected);
     }
 
     #[test]
