@@ -3,7 +3,8 @@
 use dns_api::FeedLimits;
 use dns_api::client::{Client, ClientError, Events, Received};
 use dns_api::model::{EventKind, ProblemKind, RecordSpec};
-use dns_store::{Source, Store};
+use dns_core::ViewSpec;
+use dns_store::{Source, Store, ZoneOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -231,6 +232,37 @@ async fn a_token_gets_to_see_what_it_may_read() {
         (seen, vec!["mail.example.org. A 192.0.2.1".to_owned()])
     );
     assert_eq!(received.event.zones, ["mail.example.org."]);
+}
+
+#[tokio::test]
+async fn other_views_are_told_of_no_more_than_they_are_listed() {
+    let server = Server::start();
+    let mut events = follow(&server.admin(), None).await;
+    let (name, clients) = ("inside".into(), vec!["192.0.2.0/24".parse().unwrap()]);
+    let spec = ViewSpec { name, clients, listeners: Vec::new(), shared: false };
+    let views = server.store.set_views(&[spec]);
+    let inside = server.store.view("inside").unwrap();
+    create(&inside, "secret.example.org. A 192.0.2.1");
+    let zone = "broken.example.org".parse().unwrap();
+    inside.fail_zone(&Source::Config, &zone, "it is empty".to_owned(), ZoneOptions::default()).unwrap();
+    let version = create(&server.store, "www.example.org. A 192.0.2.1");
+    let received = next(&mut events).await;
+    assert_eq!((received.kind, received.event.version), (EventKind::Views, views));
+    let Received { id, event, .. } = next(&mut events).await;
+    assert_eq!((event.version, event.view.as_deref()), (version, Some("default")));
+    assert_eq!(text(&event.added), ["www.example.org. A 192.0.2.1"]);
+
+    // Versions in between are known to be no loss, for those who go on from an event or from what they have read.
+    let elsewhere = create(&inside, "last.example.org. A 192.0.2.1");
+    let mut streams = Vec::new();
+    for since in [id, elsewhere.to_string(), (elsewhere - 1).to_string()] {
+        streams.push(follow(&server.admin(), Some(&since)).await);
+    }
+    let version = create(&server.store, "mail.example.org. A 192.0.2.1");
+    for events in &mut streams {
+        let received = next(events).await;
+        assert_eq!((received.kind, received.event.version), (EventKind::Changed, version));
+    }
 }
 
 #[tokio::test]

@@ -33,12 +33,16 @@ impl Default for FeedLimits {
     }
 }
 
-/// The newest events of a store, in memory that is bounded.
+/// The newest events of one view of a store, in memory that is bounded.
+///
+/// Other views are not told of: what the API lists, changes and has a history of is that of one view as well.
 ///
 /// One task follows the store. Streams read here at their own pace; one that falls behind what is remembered is told to
 /// read everything anew. Nobody waits for a stream.
 pub struct Feed {
     limits: FeedLimits,
+    /// The view that is followed.
+    view: Arc<str>,
     /// Tells the ids of this run from those of others, whose numbers may be the same and mean something else.
     run: u32,
     ring: Mutex<Ring>,
@@ -195,7 +199,7 @@ impl Feed {
     pub fn start(store: &Store, limits: FeedLimits) -> Arc<Self> {
         let mut watch = store.watch();
         // Whatever comes after this version comes by the subscription.
-        let feed = Arc::new(Self::new(store.version(), limits));
+        let feed = Arc::new(Self::new(store.view_name(), store.version(), limits));
         let follower = Arc::downgrade(&feed);
         let mut state = feed.state.subscribe();
         tokio::spawn(async move {
@@ -217,10 +221,11 @@ impl Feed {
         feed
     }
 
-    fn new(version: u64, limits: FeedLimits) -> Self {
+    fn new(view: &str, version: u64, limits: FeedLimits) -> Self {
         let ring = Ring { items: VecDeque::new(), first: 0, octets: 0, before: Place { version, number: 0 } };
         Self {
             limits,
+            view: view.into(),
             // Keys of hash maps are drawn anew for each process, which is all that is needed here.
             run: RandomState::new().hash_one(version) as u32,
             ring: Mutex::new(ring),
@@ -291,6 +296,15 @@ impl Feed {
     }
 
     fn push(&self, event: Event, time: SystemTime) {
+        let elsewhere = match &event {
+            Event::Changed(changed) => changed.view != self.view,
+            Event::Reloaded { view, .. } => *view != self.view,
+            // That there are other views concerns those who read this one: their clients may be its clients no more.
+            Event::Views { .. } | Event::Lagged(_) => false,
+        };
+        if elsewhere {
+            return;
+        }
         let mut ring = self.ring();
         let last = ring.end().seen;
         let (version, mut happening) = match event {
@@ -409,7 +423,7 @@ mod tests {
     }
 
     fn feed(events: impl IntoIterator<Item = Event>, limits: FeedLimits) -> Feed {
-        let feed = Feed::new(10, limits);
+        let feed = Feed::new("default", 10, limits);
         for event in events {
             feed.push(event, SystemTime::UNIX_EPOCH);
         }
@@ -443,7 +457,7 @@ mod tests {
         // From before the start, from the future, and of another run.
         assert_eq!(after(&feed, "9"), None);
         assert_eq!(after(&feed, "15"), None);
-        let other = Feed { run: !feed.run, ..Feed::new(0, FeedLimits::default()) };
+        let other = Feed { run: !feed.run, ..Feed::new("default", 0, FeedLimits::default()) };
         assert_eq!(after(&feed, &other.id(Place { version: 12, number: 0 }).to_string()), None);
     }
 
@@ -504,7 +518,7 @@ mod tests {
     #[test]
     fn seats_are_counted_and_given_back() {
         let limits = FeedLimits { streams_max: 3, streams_per_token_max: 2, ..FeedLimits::default() };
-        let feed = Arc::new(Feed::new(0, limits));
+        let feed = Arc::new(Feed::new("default", 0, limits));
         let [one, two, three]: [TokenId; 3] =
             ["00000001", "00000002", "00000003"].map(|id| id.parse().unwrap());
         let first = feed.seat(one).unwrap();
@@ -535,7 +549,7 @@ mod tests {
         ] {
             assert_eq!(wrong.parse::<Since>(), Err(NoId), "{wrong}");
         }
-        let feed = Feed::new(0, FeedLimits::default());
+        let feed = Feed::new("default", 0, FeedLimits::default());
         let place = Place { version: u64::MAX, number: 3 };
         assert_eq!(feed.id(place).to_string().parse(), Ok(Since { place, run: Some(feed.run) }));
     }
