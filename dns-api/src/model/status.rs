@@ -33,6 +33,8 @@ pub struct Status {
     pub version: u64,
     /// What is written through the API survives a restart.
     pub durable: bool,
+    /// Changes can be kept, as far as the last one tells. If not, they are refused with 503 until the disk can be written again.
+    pub writable: bool,
     /// Everything that should be served is served.
     pub ready: bool,
     /// What tells of everything; null if the token does not allow that.
@@ -50,6 +52,8 @@ pub struct Contents {
     pub listeners: Vec<String>,
     /// Where changes are kept; null if nowhere.
     pub journal: Option<String>,
+    /// How often changes could not be kept since the start, and so were not made.
+    pub journal_failures: u64,
     /// What is missing; empty if the server is ready.
     pub missing: Vec<String>,
 }

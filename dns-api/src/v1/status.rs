@@ -37,6 +37,7 @@ async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Stat
         uptime_seconds: uptime.as_secs(),
         version: store.version(),
         durable: store.is_durable(),
+        writable: api.writers().can_write(store),
         ready: status.missing.is_empty(),
         contents: None,
     };
@@ -52,6 +53,7 @@ async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Stat
             records,
             listeners: status.listeners,
             journal: status.journal,
+            journal_failures: api.store().journal_failures(),
             missing: status.missing,
         });
     }

@@ -1,6 +1,7 @@
 //! Changes to the store, made so that clients who wait for the disk hold no threads.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use axum::Extension;
 use axum::http::StatusCode;
@@ -23,11 +24,22 @@ const CHECKED_MAX: usize = 100;
 const FEW: usize = 50;
 
 /// Who may work for writes. The store lets one at a time; another one stands ready.
-pub(crate) struct Writers(Arc<Semaphore>);
+pub(crate) struct Writers {
+    turns: Arc<Semaphore>,
+    /// How often the journal had failed before the last write that it has kept.
+    failures_before: AtomicU64,
+}
 
 impl Default for Writers {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(2)))
+        Self { turns: Arc::new(Semaphore::new(2)), failures_before: AtomicU64::new(0) }
+    }
+}
+
+impl Writers {
+    /// The journal has not failed since it has kept a write.
+    pub fn can_write(&self, store: &Store) -> bool {
+        store.journal_failures() <= self.failures_before.load(Relaxed)
     }
 }
 
@@ -53,9 +65,14 @@ pub(crate) async fn make(
     preconditions: Vec<Precondition>,
 ) -> Result<Made, WriteError> {
     let (store, write) = (api.store().on_behalf_of(author), write.into());
+    let failures = store.journal_failures();
     let pending = at_work(api, move || store.stage(&Source::Api, &write, &preconditions)).await?;
     let (entry, served) = (pending.entry().cloned(), pending.served().cloned());
     let version = pending.done().await?;
+    // Where nothing was to be done, the journal has not been asked.
+    if entry.is_some() {
+        api.writers().failures_before.fetch_max(failures, Relaxed);
+    }
     Ok(Made { version, entry, served })
 }
 
@@ -74,7 +91,7 @@ async fn at_work<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, WriteError> {
     // The semaphore is never closed.
-    let permit = api.writers().0.clone().acquire_owned().await.ok();
+    let permit = api.writers().turns.clone().acquire_owned().await.ok();
     Ok(blocking(move || {
         // Given back when the work is done, even if the client leaves before.
         let _permit = permit;

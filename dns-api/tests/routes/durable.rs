@@ -8,6 +8,11 @@ use crate::server::Server;
 async fn what_cannot_be_kept_is_not_made_until_it_can() {
     let server = Server::start();
     server.create("www.example.org", "A", &["192.0.2.1"]).await;
+    let status = async || {
+        let status = server.get("/status").await.json();
+        (status["writable"].as_bool(), status["contents"]["journal_failures"].as_u64())
+    };
+    assert_eq!(status().await, (Some(true), Some(0)));
     server.journal.fail(Some("no space left on device"));
     for (method, path, body) in [
         ("POST", "/records", r#"{"name":"new.example.org","type":"A","value":"192.0.2.1"}"#),
@@ -22,8 +27,13 @@ async fn what_cannot_be_kept_is_not_made_until_it_can() {
         assert_eq!(answer.header("retry-after"), "5");
     }
     assert_eq!(server.served().await, ["www.example.org. A 192.0.2.1"]);
+    assert_eq!(status().await, (Some(false), Some(5)));
     server.journal.fail(None);
+    // Nothing is kept where nothing is changed.
+    server.send("POST", "/changes", &[], r#"{"changes":[]}"#).await;
+    assert_eq!(status().await, (Some(false), Some(5)));
     server.create("new.example.org", "A", &["192.0.2.1"]).await;
+    assert_eq!(status().await, (Some(true), Some(5)));
     assert_eq!(server.served().await.len(), 2);
 }
 
