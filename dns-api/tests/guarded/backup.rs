@@ -7,7 +7,8 @@ use crate::server::{ADMIN, Ask, Server, Setup};
 async fn the_copy_arrives_whole() {
     // More than one chunk, and not a whole number of them.
     let copy: Vec<u8> = (0..700_001_u32).map(|at| (at * 31 + at / 251) as u8).collect();
-    let server = Server::start(Setup { host: Small::with_backup(copy.clone()), ..Setup::default() });
+    let server =
+        Server::start(Setup { host: Small::default().with_backup(copy.clone()), ..Setup::default() });
     let admin = server.token(ADMIN);
     let answer = server.ask(&Ask::get("/api/v1/backup").by(&admin)).await;
     assert_eq!(answer.status, 200);

@@ -3,6 +3,7 @@
 mod audit;
 mod backup;
 mod guard;
+#[path = "../support/host.rs"]
 mod host;
 mod limits;
 mod scopes;

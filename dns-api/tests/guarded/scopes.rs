@@ -21,7 +21,8 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let server = Server::start(Setup { host: Small::with_backup(vec![0; 10]), ..Setup::default() });
+        let server =
+            Server::start(Setup { host: Small::default().with_backup(vec![0; 10]), ..Setup::default() });
         let admin = server.token(ADMIN);
         let token = server.authenticator.list()[0].token.id().to_string();
         for zone in [r#"{"name":"example.org"}"#, r#"{"name":"example.com"}"#] {

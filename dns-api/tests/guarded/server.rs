@@ -32,7 +32,12 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { host: Small::new(), api_limits: ApiLimits::default(), limits: Limits::for_api(), tls: None }
+        Self {
+            host: Small::default(),
+            api_limits: ApiLimits::default(),
+            limits: Limits::for_api(),
+            tls: None,
+        }
     }
 }
 

@@ -1,17 +1,14 @@
 //! A server with a store and a journal, and a client that sends what it is told to.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::body::Body;
 use dns_api::auth::{Authenticator, Guard, MemoryTokens};
-use dns_api::model::{Ask, Reloaded, Resolution, ServerStatus};
 use dns_api::prometheus_client::registry::Registry;
-use dns_api::{Api, ApiLimits, Host, Limits, Listener, api_router};
+use dns_api::{Api, ApiLimits, Limits, Listener, api_router};
 use dns_store::{Store, StoreOptions};
 use http_body_util::BodyExt;
 use hyper::client::conn::http1;
@@ -21,6 +18,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::host::Small;
 use crate::journal::TestJournal;
 
 /// Longer than anything here takes; only a defect gets that far.
@@ -28,50 +26,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Grants of a token that may do everything.
 pub const ADMIN: &str = r#"[{"access":"admin"}]"#;
-
-struct TestHost {
-    store: Store,
-}
-
-impl Host for TestHost {
-    fn ready(&self) -> Result<(), Vec<String>> {
-        Ok(())
-    }
-
-    fn store(&self) -> &Store {
-        &self.store
-    }
-
-    fn default_ttl(&self) -> u32 {
-        300
-    }
-
-    fn dns_addresses(&self) -> Vec<SocketAddr> {
-        Vec::new()
-    }
-
-    fn explain(&self, _question: &Ask) -> Resolution {
-        Resolution::default()
-    }
-
-    fn status(&self) -> ServerStatus {
-        ServerStatus {
-            software: "test".to_owned(),
-            started: SystemTime::UNIX_EPOCH.into(),
-            listeners: Vec::new(),
-            journal: None,
-            missing: Vec::new(),
-        }
-    }
-
-    fn reload(&self) -> Pin<Box<dyn Future<Output = Reloaded> + Send + '_>> {
-        Box::pin(std::future::ready(Reloaded::default()))
-    }
-
-    fn backup(&self) -> Result<File, String> {
-        Err("there is nothing to copy".to_owned())
-    }
-}
 
 /// Running until it is dropped, with the runtime of its test.
 pub struct Server {
@@ -98,7 +52,7 @@ impl Server {
         let authenticator =
             Arc::new(Authenticator::open(Arc::<MemoryTokens>::default(), ApiLimits::default()).unwrap());
         let guard = Guard { authenticator: authenticator.clone(), hosts: Vec::new() };
-        let api = Arc::new(Api::new(Arc::new(TestHost { store: store.clone() }), guard));
+        let api = Arc::new(Api::new(Arc::new(Small::new(store.clone())), guard));
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.address();
         let router = api_router(api, Registry::default());

@@ -19,16 +19,22 @@ pub struct Small {
 }
 
 impl Small {
-    pub fn new() -> Self {
-        // Remembers what was changed for as long as it runs.
-        let journal = Memory::new(HistoryLimits::default());
-        let store = Store::open(StoreOptions::default(), Arc::new(journal)).unwrap();
+    /// With these records.
+    pub fn new(store: Store) -> Self {
         Self { store, backup: None }
     }
 
     /// With something to copy.
-    pub fn with_backup(backup: Vec<u8>) -> Self {
-        Self { backup: Some(backup), ..Self::new() }
+    pub fn with_backup(self, backup: Vec<u8>) -> Self {
+        Self { backup: Some(backup), ..self }
+    }
+}
+
+impl Default for Small {
+    /// With no records, and a history of those that come for as long as it runs.
+    fn default() -> Self {
+        let journal = Memory::new(HistoryLimits::default());
+        Self::new(Store::open(StoreOptions::default(), Arc::new(journal)).unwrap())
     }
 }
 
