@@ -27,6 +27,7 @@
 mod api;
 pub mod auth;
 mod body;
+mod causes;
 pub mod client;
 mod convert;
 mod etag;
@@ -51,6 +52,7 @@ mod v1;
 
 pub use self::{
     api::Api,
+    causes::with_causes,
     host::Host,
     listener::{BindError, Ends, Limits, Listener},
     naming::misnamed,

@@ -17,6 +17,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::causes::with_causes;
+
 /// Protocols that clients are offered. HTTP/2 would save connections, which clients of an API have few of.
 const ALPN: &[&[u8]] = &[b"http/1.1"];
 /// Octets of a file; chains and keys are a few thousand.
@@ -170,7 +172,7 @@ impl Tls {
                     tracing::info!(chain = %self.files.chain.display(), "certificate was read again");
                 }
                 Ok(Err(error)) => {
-                    tracing::error!(error = %Chain(&error), "certificate was not read again");
+                    tracing::error!(error = %with_causes(&error), "certificate was not read again");
                 }
                 Err(error) => tracing::error!(%error, "certificate was not looked at"),
             }
@@ -180,21 +182,6 @@ impl Tls {
     /// What a handshake begins with.
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
         self.config.load_full()
-    }
-}
-
-/// An error with all its sources.
-struct Chain<'a>(&'a dyn std::error::Error);
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
     }
 }
 
@@ -353,7 +340,7 @@ mod tests {
         fs::remove_file(&files.key).unwrap();
         let error = Tls::load(files.clone()).unwrap_err();
         assert_eq!(
-            Chain(&error).to_string().split(": ").nth(1),
+            with_causes(&error).to_string().split(": ").nth(1),
             Some("No such file or directory (os error 2)")
         );
     }

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use dns_api::auth::{self, AdminToken, Authenticator, Guard};
 use dns_api::model::{Ask, Reloaded, Resolution, ServerStatus};
 use dns_api::prometheus_client::registry::Registry;
-use dns_api::{Api, ApiLimits, Limits, Rate, Router, Tls};
+use dns_api::{Api, ApiLimits, Limits, Rate, Router, Tls, with_causes};
 use dns_backend::Question;
 use dns_store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -26,7 +26,6 @@ pub(crate) use self::keep::{Keep, open};
 use crate::config::Config;
 use crate::content::Update;
 use crate::running::{Managed, Readiness};
-use crate::server::chain;
 
 /// How often the files of a certificate are looked at: whoever renews it need not know us.
 const CERTIFICATE_CHECK: Duration = Duration::from_mins(1);
@@ -67,7 +66,7 @@ impl Manager {
         let rate = config.api.requests_per_second;
         let token = Rate { per_second: rate, burst: rate.saturating_add(rate.get()) };
         let limits = ApiLimits { token, ..ApiLimits::default() };
-        let failed = |error: &dyn std::error::Error| io::Error::other(format!("api: {}", chain(error)));
+        let failed = |error: &dyn std::error::Error| io::Error::other(format!("api: {}", with_causes(error)));
         let authenticator = Authenticator::open(keep.tokens(), limits).map_err(|error| failed(&error))?;
         let mut new_token = None;
         if let Some(path) = keep.admin_token_file(config) {
@@ -81,7 +80,7 @@ impl Manager {
                      'jw238dns token create NAME --access admin' while the server is stopped"
                 ),
                 // Answering questions is worth more than being managed.
-                Err(error) => tracing::error!("api: no admin token was made: {}", chain(&error)),
+                Err(error) => tracing::error!("api: no admin token was made: {}", with_causes(&error)),
             }
         } else {
             tracing::warn!(

@@ -20,7 +20,6 @@ use crate::explain::Explained;
 use crate::guard::{self, Secrets};
 use crate::manage::{self, Manager, ReloadRequest};
 use crate::metrics::Figures;
-use crate::server::chain;
 
 /// A server that answers. Dropping it stops it without waiting; [`shutdown`](Self::shutdown) drains it.
 pub struct Running {
@@ -137,7 +136,7 @@ impl Running {
         if let Some(tls) = self.manager.tls().cloned()
             && let Ok(Err(error)) = tokio::task::spawn_blocking(move || tls.reload()).await
         {
-            tracing::error!("the certificate from before stays: {}", chain(&error));
+            tracing::error!("the certificate from before stays: {}", dns_api::with_causes(&error));
         }
         let managed = self.managed.clone();
         // As in `Server::build`.

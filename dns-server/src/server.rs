@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use dns_api::{TlsError, TlsFiles};
+use dns_api::{TlsError, TlsFiles, with_causes};
 use dns_backend::Authoritative;
 use dns_backend::guard::Guard;
 use dns_core::Name;
@@ -58,10 +58,10 @@ pub struct Server {
 #[non_exhaustive]
 pub enum BuildError {
     /// A DNS socket.
-    #[error("{}", chain(.0))]
+    #[error("{}", with_causes(.0))]
     Dns(#[from] dns_frontend::BindError),
     /// An HTTP socket.
-    #[error("{}", chain(.0))]
+    #[error("{}", with_causes(.0))]
     Http(#[from] dns_api::BindError),
     /// The system gives no random numbers.
     #[error("the secret for cookies cannot be drawn: {0}")]
@@ -70,7 +70,7 @@ pub enum BuildError {
     #[error("{0}")]
     Data(String),
     /// The certificate for HTTP.
-    #[error("api.tls: {}", chain(.0))]
+    #[error("api.tls: {}", with_causes(.0))]
     Tls(#[from] TlsError),
     /// Loading broke off, which is a defect.
     #[error("loading zones and records failed: {0}")]
@@ -79,18 +79,6 @@ pub enum BuildError {
     /// about it.
     #[error("{}", .0.join("\n"))]
     Content(Vec<String>),
-}
-
-/// An error with all its sources: they are not part of its own text.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 impl Server {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use dns_server::Config;
 use dns_server::api::client::{Client, ClientError};
+use dns_server::api::with_causes;
 
 use crate::args::{ReachArgs, ServeArgs, SourceArgs};
 use crate::{process, settings};
@@ -92,14 +93,7 @@ fn read(file: &Path) -> Result<String, String> {
 
 /// The error with its causes; what a server has found wrong is listed.
 pub fn tell(error: &ClientError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
+    with_causes(error).to_string()
 }
 
 #[cfg(test)]
