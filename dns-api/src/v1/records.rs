@@ -85,7 +85,7 @@ async fn list(
     if let Some(response) = conditions.not_modified(version) {
         return Ok(response);
     }
-    let (records, next) = reading(&api, move || {
+    reading(&api, move || {
         let admits = |owner: &Name, rtype: RecordType| {
             caller.may_read(owner, rtype)
                 && listing.prefix.as_ref().is_none_or(|prefix| owner.to_string().starts_with(prefix))
@@ -93,12 +93,12 @@ async fn list(
         let page = store.list_where(&listing.filter, listing.from.as_ref(), listing.limit, admits);
         let catalog = store.snapshot();
         let view = catalog.view(store.view_name());
-        let records: Vec<Record> = page.found.iter().map(|found| convert::record(found, view)).collect();
-        (records, page.next.as_ref().map(cursor::write))
+        let records = page.found.iter().map(|found| convert::record(found, view)).collect();
+        let next = page.next.as_ref().map(cursor::write);
+        let body = Records { records, next, version, durable: store.is_durable() };
+        ([(header::ETAG, etag::of_version(version))], axum::Json(body)).into_response()
     })
-    .await?;
-    let body = Records { records, next, version, durable: api.store().is_durable() };
-    Ok(([(header::ETAG, etag::of_version(version))], axum::Json(body)).into_response())
+    .await
 }
 
 /// A listing, as it was asked for.

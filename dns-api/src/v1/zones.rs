@@ -44,16 +44,16 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     get, path = "/zones", tag = "zones", operation_id = "listZones",
     responses((status = 200, description = "The zones in canonical order", body = Zones), ReadProblems),
 )]
-async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<axum::Json<Zones>, Problem> {
+async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Response, Problem> {
     let store = api.store().clone();
     // Read before the zones, so that it is never newer than they are.
     let version = store.version();
-    let durable = store.is_durable();
-    let zones = reading(&api, move || {
+    reading(&api, move || {
         let visible = store.zones().into_iter().filter(|zone| caller.may_read_zone(&zone.apex));
-        visible.map(model).collect()
-    });
-    Ok(axum::Json(Zones { zones: zones.await?, version, durable }))
+        let zones = visible.map(model).collect();
+        axum::Json(Zones { zones, version, durable: store.is_durable() }).into_response()
+    })
+    .await
 }
 
 /// Reads what a zone is
