@@ -21,6 +21,9 @@ pub(crate) const TAG_SYNTHESISED: SourceTag = SourceTag::SYNTHESISED;
 /// Records that a source has given for their name alone. Which source it is follows from what all have at the name.
 pub(crate) const TAG_FLAT: SourceTag = SourceTag(2);
 
+/// From so many names on, it pays to put them into an order that suits the trie first.
+const BULK_MIN: usize = 256;
+
 /// A version. Immutable once published, so whoever holds it needs no lock.
 #[derive(Clone)]
 pub(crate) struct State {
@@ -318,18 +321,46 @@ impl FlatRecords {
         self.flat(name).map_or(0, |flat| flat.version)
     }
 
-    pub fn set(&mut self, name: &Name, contributions: Vec<Contribution>, version: u64) {
+    /// Gives names, which come in canonical order, exactly these contributions.
+    pub fn set_all(&mut self, changes: &[(&Name, &[Contribution])], version: u64) {
+        if changes.len() < BULK_MIN {
+            for (name, contributions) in changes {
+                if self.set_in_trie(name, contributions, version) {
+                    self.set_in_order(name, contributions);
+                }
+            }
+            return;
+        }
+        // Each of the two in an order that suits it.
+        let mut by_path: Vec<(u64, usize)> =
+            changes.iter().enumerate().map(|(at, (name, _))| (trie::path_order(name.hash64()), at)).collect();
+        by_path.sort_unstable();
+        let mut comes_or_goes = vec![false; changes.len()];
+        for (_, at) in by_path {
+            let (name, contributions) = changes[at];
+            comes_or_goes[at] = self.set_in_trie(name, contributions, version);
+        }
+        for ((name, contributions), _) in changes.iter().zip(comes_or_goes).filter(|(_, does)| *does) {
+            self.set_in_order(name, contributions);
+        }
+    }
+
+    /// Returns whether the name is new, or no longer there.
+    fn set_in_trie(&mut self, name: &Name, contributions: &[Contribution], version: u64) -> bool {
+        let is_it = |flat: &Arc<FlatName>| flat.name() == name;
         if contributions.is_empty() {
-            if self.names.remove(name.hash64(), |flat| flat.name() == name).is_some() {
-                self.order.remove(name);
-            }
+            self.names.remove(name.hash64(), is_it).is_some()
         } else {
-            let mut contributions = SmallVec::from_vec(contributions);
-            contributions.shrink_to_fit();
-            let flat = FlatName { contributions, version };
-            if self.names.insert(name.hash64(), Arc::new(flat), |flat| flat.name() == name).is_none() {
-                self.order.insert(name);
-            }
+            let flat = FlatName { contributions: contributions.iter().cloned().collect(), version };
+            self.names.insert(name.hash64(), Arc::new(flat), is_it).is_none()
+        }
+    }
+
+    fn set_in_order(&mut self, name: &Name, contributions: &[Contribution]) {
+        if contributions.is_empty() {
+            self.order.remove(name);
+        } else {
+            self.order.insert(name);
         }
     }
 
