@@ -453,3 +453,48 @@ pub(crate) fn is_same_soa_but_serial(left: &Rrset, right: &Rrset) -> bool {
         && (left.len(), right.len()) == (1, 1)
         && without_serial(left) == without_serial(right)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_names_at_once_are_as_many_one_by_one() {
+        let name = |number: usize| -> Name { format!("n{number}.example.org").parse().unwrap() };
+        let a = |name: &Name, last: u8| {
+            let rrset = Rrset::new(name.clone(), RecordType::A, 300, [[192, 0, 2, last]]).unwrap();
+            vec![Contribution { source: Source::Api, rrset }]
+        };
+        let mut names: Vec<Name> = (0..3 * BULK_MIN).map(name).collect();
+        names.sort();
+        // Some come, some become others, some go, and some were never there.
+        let before: Vec<Vec<Contribution>> =
+            (0..names.len()).map(|at| if at % 3 == 0 { Vec::new() } else { a(&names[at], 1) }).collect();
+        let after: Vec<Vec<Contribution>> =
+            (0..names.len()).map(|at| if at % 4 == 0 { Vec::new() } else { a(&names[at], 2) }).collect();
+        let (mut at_once, mut one_by_one) = (FlatRecords::default(), FlatRecords::default());
+        for (version, all) in [(7, &before), (8, &after)] {
+            let all: Vec<(&Name, &[Contribution])> =
+                names.iter().zip(all).map(|(name, contributions)| (name, &contributions[..])).collect();
+            at_once.set_all(&all, version);
+            all.chunks(1).for_each(|one| one_by_one.set_all(one, version));
+        }
+        let there =
+            |flat: &FlatRecords| -> Vec<Vec<u8>> { flat.names_from(&[0]).map(<[u8]>::to_vec).collect() };
+        let expected: Vec<&Name> = (0..names.len()).filter(|at| at % 4 != 0).map(|at| &names[at]).collect();
+        assert!(there(&at_once).iter().eq(expected.iter().map(|name| name.as_wire())));
+        assert_eq!(there(&at_once), there(&one_by_one));
+        for (name, after) in names.iter().zip(&after) {
+            assert_eq!(at_once.get(name), &after[..]);
+            assert_eq!(at_once.version(name), if after.is_empty() { 0 } else { 8 });
+        }
+        assert_eq!(at_once.iter().count(), expected.len());
+        let restored: Vec<Arc<FlatName>> = expected
+            .iter()
+            .map(|name| Arc::new(FlatName::new(a(name, 2).remove(0)).with_version(8)))
+            .collect();
+        let restored = FlatRecords::from_sorted(restored);
+        assert_eq!(there(&restored), there(&at_once));
+        assert!(expected.iter().all(|name| restored.get(name) == at_once.get(name)));
+    }
+}
