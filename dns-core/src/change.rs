@@ -96,8 +96,8 @@ pub fn plan<'a>(
     current: impl IntoIterator<Item = &'a Rrset>,
     desired: impl IntoIterator<Item = &'a Rrset>,
 ) -> ChangeSet {
-    fn key(rrset: &Rrset) -> ((Name, RecordType), &Rrset) {
-        ((rrset.owner().clone(), rrset.rtype()), rrset)
+    fn key(rrset: &Rrset) -> ((&Name, RecordType), &Rrset) {
+        ((rrset.owner(), rrset.rtype()), rrset)
     }
     let mut current: BTreeMap<_, _> = current.into_iter().map(key).collect();
     let desired: BTreeMap<_, _> = desired.into_iter().map(key).collect();
@@ -107,6 +107,7 @@ pub fn plan<'a>(
             puts.push(Change::Put(rrset.clone()));
         }
     }
-    let deletes = current.into_keys().map(|(owner, rtype)| Change::Delete { owner, rtype: Some(rtype) });
+    let deletes =
+        current.into_keys().map(|(owner, rtype)| Change::Delete { owner: owner.clone(), rtype: Some(rtype) });
     deletes.chain(puts).collect()
 }

@@ -31,5 +31,6 @@ pub use self::{
     record::{Record, RecordError},
     rrset::{Rdatas, Rrset, RrsetError, TTL_MAX},
     rtype::{Class, Opcode, RecordType, ResponseCode},
+    sys::give_back_memory,
     text::{Position, Token},
 };

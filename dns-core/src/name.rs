@@ -245,11 +245,19 @@ pub fn canonical_cmp(left: &[u8], right: &[u8]) -> Ordering {
 
 /// How many octets at the end both have in common, whatever the letter case.
 fn common_end(left: &[u8], right: &[u8]) -> usize {
-    const STEP: usize = size_of::<u64>();
-    let steps = left.rchunks_exact(STEP).zip(right.rchunks_exact(STEP));
-    let equal = STEP * steps.take_while(|(left, right)| left == right).count();
-    let rest = left[..left.len() - equal].iter().rev().zip(right[..right.len() - equal].iter().rev());
-    equal + rest.take_while(|(left, right)| left.eq_ignore_ascii_case(right)).count()
+    let (mut left_rest, mut right_rest) = (left, right);
+    while let (Some((left_before, left_last)), Some((right_before, right_last))) =
+        (left_rest.split_last_chunk::<8>(), right_rest.split_last_chunk::<8>())
+        && left_last == right_last
+    {
+        (left_rest, right_rest) = (left_before, right_before);
+    }
+    while let ([left_before @ .., left_last], [right_before @ .., right_last]) = (left_rest, right_rest)
+        && left_last.eq_ignore_ascii_case(right_last)
+    {
+        (left_rest, right_rest) = (left_before, right_before);
+    }
+    left.len() - left_rest.len()
 }
 
 fn lower_label(wire: &[u8], at: usize) -> impl Iterator<Item = u8> + '_ {

@@ -164,6 +164,10 @@ impl Journal for Folder {
         self.log.history(before, limit)
     }
 
+    fn newest(&self) -> Result<Option<u64>, JournalError> {
+        self.log.newest()
+    }
+
     fn entry(&self, version: u64) -> Result<Option<Arc<Entry>>, JournalError> {
         self.log.entry(version)
     }

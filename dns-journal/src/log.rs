@@ -264,6 +264,11 @@ impl Log {
         })
     }
 
+    /// See [`Journal::newest`](dns_store::Journal::newest). The entry itself is not read: it may be an imported zone.
+    pub fn newest(&self) -> Result<Option<u64>, JournalError> {
+        self.engine.read(|txn| Ok(txn.open_table(LOG)?.last()?.map(|(version, _)| version.value())))
+    }
+
     /// See [`Journal::entry`](dns_store::Journal::entry).
     pub fn entry(&self, version: u64) -> Result<Option<Arc<Entry>>, JournalError> {
         self.engine.read(|txn| {

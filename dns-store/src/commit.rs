@@ -47,7 +47,7 @@ pub(crate) struct Next {
     pub changed: Arc<Changed>,
     /// Zones that somebody has declared, as far as their serials may have changed; those that went are among them.
     pub declared: Vec<Name>,
-    /// Names of the transaction.
+    /// Names of the transaction, if its source is one that hands over all that it has.
     pub names: Vec<Name>,
 }
 
@@ -164,7 +164,9 @@ impl Writer {
             catalog = catalog.with_policy(state.options.policy.clone());
         }
         state.catalog = Arc::new(catalog);
-        let names = transaction.names.into_keys().collect();
+        // A source changes nothing but its own.
+        let is_handed_over_whole = !source.kind().is_durable();
+        let names = transaction.names.into_keys().filter(|_| is_handed_over_whole).collect();
         Ok(Next { state, changed: Arc::new(changed), declared, names })
     }
 
@@ -175,7 +177,7 @@ impl Writer {
         Arc::new(Made { state, entry, names: next.names })
     }
 
-    /// Takes over a state that differs in the flat records of these names.
+    /// Takes over a state that differs, in what sources have which hand over all of it at once, at these names.
     pub fn adopt<'n>(&mut self, state: Arc<State>, names: impl IntoIterator<Item = &'n Name>) {
         for name in names {
             let (had, has) = (self.state.flat.get(name), state.flat.get(name));
@@ -361,6 +363,7 @@ fn change_flat(old: &State, state: &mut State, names: &BTreeMap<Name, Vec<Contri
         is_flat.then(|| Candidates::of(name, has_cname(contributions))).flatten()
     };
     let mut owners: BTreeMap<Name, isize> = BTreeMap::new();
+    let mut changed = Vec::with_capacity(names.len());
     for (name, contributions) in names {
         let before = asks(old, name, old.flat.get(name));
         let after = asks(state, name, contributions);
@@ -373,9 +376,10 @@ fn change_flat(old: &State, state: &mut State, names: &BTreeMap<Name, Vec<Contri
         }
         // Names that move with their zone have changed no more than the zone has.
         if old.flat.get(name) != &contributions[..] {
-            state.flat.set(name, contributions.clone(), version);
+            changed.push((name, &contributions[..]));
         }
     }
+    state.flat.set_all(&changed, version);
     let moved: Vec<Name> = owners
         .into_iter()
         .filter(|(candidate, owners)| state.candidates.add(candidate, *owners))

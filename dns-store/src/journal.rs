@@ -37,6 +37,14 @@ pub trait Journal: Send + Sync + 'static {
     /// The journal cannot be read.
     fn history(&self, before: Option<u64>, limit: usize) -> Result<Vec<Arc<Entry>>, JournalError>;
 
+    /// The version of the newest entry; `None` if there is no entry, or all are forgotten.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn newest(&self) -> Result<Option<u64>, JournalError> {
+        Ok(self.history(None, 1)?.first().map(|entry| entry.version))
+    }
+
     /// The entry of a version; `None` if it was not journalled, or is forgotten by now.
     ///
     /// # Errors

@@ -154,7 +154,11 @@ pub(crate) fn apply(
 fn put(contributions: &mut Vec<Contribution>, place: Result<usize, usize>, source: &Source, rrset: Rrset) {
     match place {
         Ok(at) => contributions[at].rrset = rrset,
-        Err(at) => contributions.insert(at, Contribution { source: source.clone(), rrset }),
+        Err(at) => {
+            // Few names ever have a second one, and a transaction may concern millions of names.
+            contributions.reserve_exact(1);
+            contributions.insert(at, Contribution { source: source.clone(), rrset });
+        }
     }
 }
 

@@ -37,7 +37,7 @@ impl Restored {
         if let Some(what) = damage {
             return Err(JournalError::Damaged(what));
         }
-        let newest = journal.history(None, 1)?.first().map_or(0, |entry| entry.version);
+        let newest = journal.newest()?.unwrap_or_default();
         restored.version = restored.version.max(newest).max(marks.version.unwrap_or_default());
         restored.derived_serial = marks.derived_serial;
         let serials = marks.serials.into_iter().filter(|(of_view, ..)| **of_view == *view);

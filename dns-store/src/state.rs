@@ -21,6 +21,9 @@ pub(crate) const TAG_SYNTHESISED: SourceTag = SourceTag::SYNTHESISED;
 /// Records that a source has given for their name alone. Which source it is follows from what all have at the name.
 pub(crate) const TAG_FLAT: SourceTag = SourceTag(2);
 
+/// From so many names on, it pays to put them into an order that suits the trie first.
+const BULK_MIN: usize = 256;
+
 /// A version. Immutable once published, so whoever holds it needs no lock.
 #[derive(Clone)]
 pub(crate) struct State {
@@ -318,18 +321,46 @@ impl FlatRecords {
         self.flat(name).map_or(0, |flat| flat.version)
     }
 
-    pub fn set(&mut self, name: &Name, contributions: Vec<Contribution>, version: u64) {
+    /// Gives names, which come in canonical order, exactly these contributions.
+    pub fn set_all(&mut self, changes: &[(&Name, &[Contribution])], version: u64) {
+        if changes.len() < BULK_MIN {
+            for (name, contributions) in changes {
+                if self.set_in_trie(name, contributions, version) {
+                    self.set_in_order(name, contributions);
+                }
+            }
+            return;
+        }
+        // Each of the two in an order that suits it.
+        let mut by_path: Vec<(u64, usize)> =
+            changes.iter().enumerate().map(|(at, (name, _))| (trie::path_order(name.hash64()), at)).collect();
+        by_path.sort_unstable();
+        let mut comes_or_goes = vec![false; changes.len()];
+        for (_, at) in by_path {
+            let (name, contributions) = changes[at];
+            comes_or_goes[at] = self.set_in_trie(name, contributions, version);
+        }
+        for ((name, contributions), _) in changes.iter().zip(comes_or_goes).filter(|(_, does)| *does) {
+            self.set_in_order(name, contributions);
+        }
+    }
+
+    /// Returns whether the name is new, or no longer there.
+    fn set_in_trie(&mut self, name: &Name, contributions: &[Contribution], version: u64) -> bool {
+        let is_it = |flat: &Arc<FlatName>| flat.name() == name;
         if contributions.is_empty() {
-            if self.names.remove(name.hash64(), |flat| flat.name() == name).is_some() {
-                self.order.remove(name);
-            }
+            self.names.remove(name.hash64(), is_it).is_some()
         } else {
-            let mut contributions = SmallVec::from_vec(contributions);
-            contributions.shrink_to_fit();
-            let flat = FlatName { contributions, version };
-            if self.names.insert(name.hash64(), Arc::new(flat), |flat| flat.name() == name).is_none() {
-                self.order.insert(name);
-            }
+            let flat = FlatName { contributions: contributions.iter().cloned().collect(), version };
+            self.names.insert(name.hash64(), Arc::new(flat), is_it).is_none()
+        }
+    }
+
+    fn set_in_order(&mut self, name: &Name, contributions: &[Contribution]) {
+        if contributions.is_empty() {
+            self.order.remove(name);
+        } else {
+            self.order.insert(name);
         }
     }
 
@@ -421,4 +452,49 @@ pub(crate) fn is_same_soa_but_serial(left: &Rrset, right: &Rrset) -> bool {
         && left.ttl() == right.ttl()
         && (left.len(), right.len()) == (1, 1)
         && without_serial(left) == without_serial(right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_names_at_once_are_as_many_one_by_one() {
+        let name = |number: usize| -> Name { format!("n{number}.example.org").parse().unwrap() };
+        let a = |name: &Name, last: u8| {
+            let rrset = Rrset::new(name.clone(), RecordType::A, 300, [[192, 0, 2, last]]).unwrap();
+            vec![Contribution { source: Source::Api, rrset }]
+        };
+        let mut names: Vec<Name> = (0..3 * BULK_MIN).map(name).collect();
+        names.sort();
+        // Some come, some become others, some go, and some were never there.
+        let before: Vec<Vec<Contribution>> =
+            (0..names.len()).map(|at| if at % 3 == 0 { Vec::new() } else { a(&names[at], 1) }).collect();
+        let after: Vec<Vec<Contribution>> =
+            (0..names.len()).map(|at| if at % 4 == 0 { Vec::new() } else { a(&names[at], 2) }).collect();
+        let (mut at_once, mut one_by_one) = (FlatRecords::default(), FlatRecords::default());
+        for (version, all) in [(7, &before), (8, &after)] {
+            let all: Vec<(&Name, &[Contribution])> =
+                names.iter().zip(all).map(|(name, contributions)| (name, &contributions[..])).collect();
+            at_once.set_all(&all, version);
+            all.chunks(1).for_each(|one| one_by_one.set_all(one, version));
+        }
+        let there =
+            |flat: &FlatRecords| -> Vec<Vec<u8>> { flat.names_from(&[0]).map(<[u8]>::to_vec).collect() };
+        let expected: Vec<&Name> = (0..names.len()).filter(|at| at % 4 != 0).map(|at| &names[at]).collect();
+        assert!(there(&at_once).iter().eq(expected.iter().map(|name| name.as_wire())));
+        assert_eq!(there(&at_once), there(&one_by_one));
+        for (name, after) in names.iter().zip(&after) {
+            assert_eq!(at_once.get(name), &after[..]);
+            assert_eq!(at_once.version(name), if after.is_empty() { 0 } else { 8 });
+        }
+        assert_eq!(at_once.iter().count(), expected.len());
+        let restored: Vec<Arc<FlatName>> = expected
+            .iter()
+            .map(|name| Arc::new(FlatName::new(a(name, 2).remove(0)).with_version(8)))
+            .collect();
+        let restored = FlatRecords::from_sorted(restored);
+        assert_eq!(there(&restored), there(&at_once));
+        assert!(expected.iter().all(|name| restored.get(name) == at_once.get(name)));
+    }
 }

@@ -3,7 +3,7 @@
 //! With `--cfg shuttle` all of it comes from `shuttle`, which chooses at each access which thread runs next.
 
 #[cfg(not(shuttle))]
-pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError, mpsc};
 #[cfg(not(shuttle))]
 pub(crate) use std::thread;
 
@@ -13,7 +13,7 @@ pub(crate) use shuttle::{
     thread,
 };
 #[cfg(shuttle)]
-pub(crate) use std::sync::PoisonError;
+pub(crate) use std::sync::{PoisonError, TryLockError};
 
 #[cfg(not(shuttle))]
 pub(crate) use self::swapped::{Latest, Published};

@@ -17,7 +17,7 @@ use crate::marked::Marked;
 use crate::pending::{Issuer, Pending};
 use crate::state::State;
 use crate::store::Store;
-use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError, Published, mpsc};
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError, Published, TryLockError, mpsc};
 use crate::write::Step;
 use crate::{Source, StoreError};
 
@@ -130,14 +130,36 @@ impl Store {
         source: &Source,
         work: impl FnOnce(&Writer) -> Result<Step, StoreError>,
     ) -> Result<Pending, StoreError> {
-        let keeper = self.inner.keeper().filter(|_| source.kind().is_durable());
-        let is_durable = keeper.is_some_and(Keeper::is_durable);
+        let is_durable = source.kind().is_durable() && self.inner.keeper().is_some_and(Keeper::is_durable);
         let mut writing = if is_durable { self.lock_to_stage() } else { self.lock() };
-        match self.stage_in_turn(&mut writing, source, keeper, work) {
+        self.stage_here(&mut writing, source, work)
+    }
+
+    /// As [`stage_with`](Self::stage_with), if that needs no waiting.
+    pub(crate) fn try_stage_with(
+        &self,
+        source: &Source,
+        work: impl FnOnce(&Writer) -> Result<Step, StoreError>,
+    ) -> Option<Result<Pending, StoreError>> {
+        let turn = self.inner.try_turn()?;
+        // Others wait for their turn, or what is staged has to be safe before.
+        let is_free = turn.waiting == 0 && (turn.staged == 0 || source.kind().is_durable());
+        let mut writing = is_free.then(|| self.take_turn(turn))?;
+        Some(self.stage_here(&mut writing, source, work))
+    }
+
+    fn stage_here(
+        &self,
+        writing: &mut Writing<'_>,
+        source: &Source,
+        work: impl FnOnce(&Writer) -> Result<Step, StoreError>,
+    ) -> Result<Pending, StoreError> {
+        let keeper = self.inner.keeper().filter(|_| source.kind().is_durable());
+        match self.stage_in_turn(writing, source, keeper, work) {
             // What it was refused for may be taken back yet, and then the answer would have been wrong.
             Err(refusal) if writing.turn.staged > 0 => {
                 let version = writing.state_ref().catalog.version();
-                Ok(self.wait_for_others(&mut writing, version).refused(refusal))
+                Ok(self.wait_for_others(writing, version).refused(refusal))
             }
             staged => staged,
         }
@@ -310,6 +332,15 @@ impl Inner {
 
     pub fn turn(&self) -> MutexGuard<'_, Turn> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The turn, if nobody has it.
+    fn try_turn(&self) -> Option<MutexGuard<'_, Turn>> {
+        match self.turn.try_lock() {
+            Ok(turn) => Some(turn),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Waits until nothing is staged, and lets nobody stage anything meanwhile.

@@ -97,8 +97,25 @@ impl Store {
     ) -> Result<Pending, StoreError> {
         let entry = self.entry_to_revert(write)?;
         self.stage_with(source, |writer| {
-            check_preconditions(&writer.state(), source, preconditions)?;
+            check_preconditions(writer.state_ref(), source, preconditions)?;
             step(writer, source, write, entry.as_deref())
+        })
+    }
+
+    /// As [`stage`](Self::stage), if that needs no waiting for others and no reading of the journal; `None` otherwise, or
+    /// whenever it is quicker to say so than to find out. For those who must not be held up.
+    pub fn try_stage(
+        &self,
+        source: &Source,
+        write: &Write,
+        preconditions: &[Precondition],
+    ) -> Option<Result<Pending, StoreError>> {
+        if matches!(write, Write::Revert { .. }) {
+            return None;
+        }
+        self.try_stage_with(source, |writer| {
+            check_preconditions(writer.state_ref(), source, preconditions)?;
+            step(writer, source, write, None)
         })
     }
 

@@ -66,7 +66,11 @@ pub(crate) async fn make(
 ) -> Result<Made, WriteError> {
     let (store, write) = (api.store().on_behalf_of(author), write.into());
     let failures = store.journal_failures();
-    let pending = at_work(api, move || store.stage(&Source::Api, &write, &preconditions)).await?;
+    let staged = if is_small(&write) { store.try_stage(&Source::Api, &write, &preconditions) } else { None };
+    let pending = match staged {
+        Some(staged) => staged?,
+        None => at_work(api, move || store.stage(&Source::Api, &write, &preconditions)).await?,
+    };
     let (entry, served) = (pending.entry().cloned(), pending.served().cloned());
     let version = pending.done().await?;
     // Where nothing was to be done, the journal has not been asked.
@@ -74,6 +78,15 @@ pub(crate) async fn make(
         api.writers().failures_before.fetch_max(failures, Relaxed);
     }
     Ok(Made { version, entry, served })
+}
+
+/// It takes no longer to make it than to hand it over to another thread.
+fn is_small(write: &Write) -> bool {
+    match write {
+        Write::Create(_) | Write::Update(_) | Write::Delete { .. } => true,
+        Write::Changes(set) => set.changes.len() + set.preconditions.len() <= FEW,
+        Write::PutZone { .. } | Write::DeleteZone { .. } | Write::Revert { .. } => false,
+    }
 }
 
 /// Finds out what a write of the API would come to.

@@ -64,6 +64,7 @@ impl Model {
     pub fn check(&self, journal: &impl Journal) {
         assert_eq!(state_of(journal), self.state);
         let newest_first: Vec<_> = self.entries.iter().rev().cloned().collect();
+        assert_eq!(journal.newest().unwrap(), newest_first.first().map(|entry| entry.version));
         assert_eq!(journal.history(None, usize::MAX).unwrap(), newest_first);
         if let Some(entry) = self.entries.get(self.entries.len() / 2) {
             let older = &newest_first[newest_first.len() - self.entries.len() / 2..];

@@ -7,9 +7,10 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use dns_core::zone::{Place, SourceTag, ZoneBuilder};
-use dns_core::{Name, RecordType, Rrset, zonecheck, zonefile};
+use dns_core::{Name, RecordType, Rrset, give_back_memory, zonecheck, zonefile};
 use dns_store::{KeptZone, Source, StoreOptions, Write};
 use serde::Deserialize;
+use smallvec::SmallVec;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -27,6 +28,10 @@ use crate::v1::write::{self, WriteError, blocking};
 
 /// Octets of a zone file: some five million records.
 const BODY_OCTETS_MAX: usize = 256 << 20;
+/// An import of so many RRsets leaves hundreds of megabytes behind that nothing needs any more.
+const GIVE_BACK_FROM: usize = 100_000;
+/// Most values have no more octets, and stand right in their group until there is an RRset of them.
+const RDATA_OCTETS: usize = 24;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(import)).layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
@@ -102,7 +107,7 @@ async fn imported(
     if dry_run {
         return match write::plan(&api, write, Vec::new()).await {
             Ok(plan) => {
-                forget(lines);
+                forget(lines, rrsets);
                 write::planned(plan, &api, &caller, RECORDS_SHOWN, answer).await
             }
             Err(error) => Err(refused(error, lines).await),
@@ -110,20 +115,26 @@ async fn imported(
     }
     match write::make(&api, caller.author(), write, Vec::new()).await {
         Ok(made) => {
-            forget(lines);
             let answer = move |changes| {
                 let body = answer(changes);
                 (if body.created { StatusCode::CREATED } else { StatusCode::OK }, body)
             };
-            made.answer(&api, &caller, RECORDS_SHOWN, answer).await
+            let answered = made.answer(&api, &caller, RECORDS_SHOWN, answer).await;
+            forget(lines, rrsets);
+            answered
         }
         Err(error) => Err(refused(error, lines).await),
     }
 }
 
-/// Gives back memory in a million pieces, where that holds nobody up.
-fn forget(lines: Lines) {
-    drop(tokio::task::spawn_blocking(move || drop(lines)));
+/// Gives back the memory of a file with so many RRsets, where that holds nobody up.
+fn forget(lines: Lines, rrsets: usize) {
+    drop(tokio::task::spawn_blocking(move || {
+        drop(lines);
+        if rrsets >= GIVE_BACK_FROM {
+            give_back_memory();
+        }
+    }));
 }
 
 /// Why a file was not taken over.
@@ -131,8 +142,29 @@ async fn refused(error: WriteError, lines: Lines) -> Problem {
     blocking(move || failed(error, &lines)).await.unwrap_or_else(|problem| problem)
 }
 
-/// Where the records of a name and type begin in a file.
-type Lines = HashMap<(Name, RecordType), u32>;
+/// The names and types of a file, and the lines in which their records begin.
+#[derive(Default)]
+struct Lines {
+    places: HashMap<(Name, RecordType), usize>,
+    lines: Vec<u32>,
+}
+
+impl Lines {
+    /// Where a name and type stands among all of them; it begins in this line if it is new.
+    fn place(&mut self, owner: Name, rtype: RecordType, line: u32) -> usize {
+        let next = self.lines.len();
+        let at = *self.places.entry((owner, rtype)).or_insert(next);
+        if at == next {
+            self.lines.push(line);
+        }
+        at
+    }
+
+    fn of(&self, owner: &Name, rtype: RecordType) -> Option<u32> {
+        let at = *self.places.get(&(owner.clone(), rtype))?;
+        self.lines.get(at).copied()
+    }
+}
 
 /// A zone file, read.
 struct File {
@@ -149,7 +181,8 @@ struct Group {
     owner: Name,
     rtype: RecordType,
     ttl: u32,
-    rdatas: Vec<Vec<u8>>,
+    /// Most names have one of a type.
+    rdatas: SmallVec<[SmallVec<[u8; RDATA_OCTETS]>; 1]>,
 }
 
 impl File {
@@ -168,22 +201,18 @@ impl File {
         };
         let mut builder = ZoneBuilder::for_file_of(apex.clone(), octets.len());
         let mut groups: Vec<Group> = Vec::new();
-        let mut places: HashMap<(Name, RecordType), usize> = HashMap::new();
-        let mut lines = Lines::new();
+        let mut lines = Lines::default();
         let report = zonefile::read("", octets, &reading, &mut zonefile::no_includes, |record| {
             let place = Place { file: 0, line: record.position.line };
             builder.add(record.owner, record.rtype, record.ttl, record.rdata, SourceTag::default(), place);
             // What has been read is a name.
             let Ok(owner) = Name::from_wire(record.owner) else { return };
-            let key = (owner.clone(), record.rtype);
-            let at = *places.entry(key).or_insert_with_key(|key| {
-                lines.insert(key.clone(), record.position.line);
-                groups.push(Group { owner, rtype: record.rtype, ttl: record.ttl, rdatas: Vec::new() });
-                groups.len() - 1
-            });
-            groups[at].rdatas.push(record.rdata.to_vec());
+            let at = lines.place(owner.clone(), record.rtype, record.position.line);
+            if at == groups.len() {
+                groups.push(Group { owner, rtype: record.rtype, ttl: record.ttl, rdatas: SmallVec::new() });
+            }
+            groups[at].rdatas.push(SmallVec::from_slice(record.rdata));
         });
-        drop(places);
         let mut faults = Faults::default();
         for error in &report.errors {
             faults.add(&error.position.to_string(), &error.cause);
@@ -196,7 +225,7 @@ impl File {
             match Rrset::new(owner.clone(), rtype, ttl, rdatas) {
                 Ok(rrset) => rrsets.push(rrset),
                 Err(error) => {
-                    let line = lines.get(&(owner, rtype)).copied().unwrap_or_default();
+                    let line = lines.of(&owner, rtype).unwrap_or_default();
                     faults.add(&line.to_string(), error);
                 }
             }
@@ -260,7 +289,7 @@ fn failed(error: WriteError, lines: &Lines) -> Problem {
         WriteError::Store(error) => error,
         WriteError::Problem(problem) => return problem,
     };
-    let line = |(owner, rtype): (&Name, Option<RecordType>)| lines.get(&(owner.clone(), rtype?));
+    let line = |(owner, rtype): (&Name, Option<RecordType>)| lines.of(owner, rtype?);
     let reasons: Vec<String> = error
         .reasons()
         .iter()
