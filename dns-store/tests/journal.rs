@@ -162,6 +162,28 @@ fn nobody_sees_what_is_not_safe() {
 }
 
 #[test]
+fn a_write_is_tried_where_it_needs_no_waiting() {
+    let journal = TestJournal::new();
+    let store = open(&journal);
+    journal.shut();
+    let create = Write::Create(rrset("www.example.org. 300 A 192.0.2.1"));
+    let pending = store.try_stage(&Source::Api, &create, &[]).unwrap().unwrap();
+    let refused = store.try_stage(&Source::Api, &create, &[]).unwrap().unwrap();
+    // What no journal keeps waits until all this is safe, and what is reverted has to be read first.
+    let other = Write::Create(rrset("www.example.net. 300 A 192.0.2.2"));
+    assert!(store.try_stage(&config_map("a"), &other, &[]).is_none());
+    assert!(store.try_stage(&Source::Api, &Write::Revert { version: 1 }, &[]).is_none());
+    journal.open();
+    pending.wait().unwrap();
+    assert!(matches!(refused.wait(), Err(StoreError::Exists(_))));
+    store.try_stage(&config_map("a"), &other, &[]).unwrap().unwrap().wait().unwrap();
+    assert_eq!(served(&store, "www.example.net.", RecordType::A).as_deref(), Some("300 A 192.0.2.2"));
+    // Nobody writes any more; what is there already is refused at once.
+    let error = store.try_stage(&Source::Api, &create, &[]).unwrap().unwrap_err();
+    assert!(matches!(error, StoreError::Exists(_)), "{error:?}");
+}
+
+#[test]
 fn what_the_journal_cannot_keep_is_taken_back_with_all_that_was_built_on_it() {
     let journal = TestJournal::new();
     let store = open(&journal);
