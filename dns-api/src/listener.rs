@@ -144,7 +144,7 @@ impl Listener {
 
     /// Answers until `stop` is ready, then lets the answers under way finish.
     ///
-    /// Once all connections are taken, a new client gets the place of one that has no request under way: of the client that has
+    /// Once all connections are taken, a new client gets the place of one that has no request under way: of the network that has
     /// most of them, the one that has been idle for longest.
     pub async fn serve(self, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
         let graceful = GracefulShutdown::new();

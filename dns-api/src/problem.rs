@@ -10,7 +10,7 @@ use utoipa::{IntoResponses, ToSchema};
 
 use crate::model::{Problem, ProblemKind};
 
-/// Seconds after which a client may try again when the disk has failed it.
+/// Seconds after which a client may try again when the disk has failed it, or others take all the room.
 pub(crate) const RETRY_AFTER: u32 = 5;
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");

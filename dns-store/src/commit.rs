@@ -24,8 +24,8 @@ use crate::{Reason, Source};
 /// The newest state, and an order of its names that only writers need.
 pub(crate) struct Writer {
     state: Arc<State>,
-    /// Names that have flat records, by who has something there. Of sources that hand over all that they have at once: those
-    /// that a journal keeps change a few names at a time, and may have millions.
+    /// Names that have flat records, by who has something there. Only those of sources that hand over all that they have at once:
+    /// durable ones change a few names at a time, and may have millions.
     by_source: HashMap<Source, BTreeSet<Name>>,
 }
 
@@ -164,25 +164,19 @@ impl Writer {
             catalog = catalog.with_policy(state.options.policy.clone());
         }
         state.catalog = Arc::new(catalog);
-        // A source changes nothing but its own.
-        let is_handed_over_whole = !source.kind().is_durable();
-        let names = transaction.names.into_keys().filter(|_| is_handed_over_whole).collect();
+        // A source changes nothing but its own, and names of durable ones are not listed.
+        let names =
+            if source.kind().is_durable() { Vec::new() } else { transaction.names.into_keys().collect() };
         Ok(Next { state, changed: Arc::new(changed), declared, names })
     }
 
     /// Takes over what was worked out; the caller publishes it.
     pub fn accept(&mut self, next: Next, entry: Option<Arc<Entry>>) -> Arc<Made> {
         let state = Arc::new(next.state);
-        self.adopt(state.clone(), &next.names);
-        Arc::new(Made { state, entry, names: next.names })
-    }
-
-    /// Takes over a state that differs, in what sources have which hand over all of it at once, at these names.
-    pub fn adopt<'n>(&mut self, state: Arc<State>, names: impl IntoIterator<Item = &'n Name>) {
-        for name in names {
+        for name in &next.names {
             let (had, has) = (self.state.flat.get(name), state.flat.get(name));
-            let is_handed_over_whole = |one: &&Contribution| !one.source.kind().is_durable();
-            for Contribution { source, .. } in had.iter().filter(is_handed_over_whole) {
+            let is_listed = |one: &&Contribution| !one.source.kind().is_durable();
+            for Contribution { source, .. } in had.iter().filter(is_listed) {
                 if has.iter().all(|contribution| contribution.source != *source)
                     && let Some(names) = self.by_source.get_mut(source)
                 {
@@ -192,13 +186,14 @@ impl Writer {
                     }
                 }
             }
-            for Contribution { source, .. } in has.iter().filter(is_handed_over_whole) {
+            for Contribution { source, .. } in has.iter().filter(is_listed) {
                 if had.iter().all(|contribution| contribution.source != *source) {
                     self.by_source.entry(source.clone()).or_default().insert(name.clone());
                 }
             }
         }
-        self.state = state;
+        self.state = state.clone();
+        Arc::new(Made { state, entry })
     }
 
     /// Puts the derived zones at and below a name together anew.

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::iter;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
 use dns_core::Name;
@@ -33,6 +33,8 @@ pub(crate) struct Keeper {
     threads: Vec<thread::JoinHandle<()>>,
     /// Batches that the journal could not keep.
     pub failures: Arc<AtomicU64>,
+    /// It could not keep the last one.
+    pub is_failing: Arc<AtomicBool>,
 }
 
 /// A transaction that others build on, and nobody sees.
@@ -47,13 +49,11 @@ pub(crate) struct Staged {
     pub is_counted: bool,
 }
 
-/// What a transaction has made. Whoever waits for it holds it, too, and is the last to do so: what is freed by the thread that
-/// has allocated it is reused at once, and costs none of the time for which all writers wait.
+/// What a transaction has made. Whoever waits for it holds it, too, and is the last to do so unless it is shown for a while: what
+/// is freed by the thread that has allocated it is reused at once, and costs none of the time for which all writers wait.
 pub(crate) struct Made {
     pub state: Arc<State>,
     pub entry: Option<Arc<Entry>>,
-    /// Names whose flat records may be others than before.
-    pub names: Vec<Name>,
 }
 
 impl fmt::Debug for Made {
@@ -87,8 +87,8 @@ enum ToShow {
 impl Keeper {
     /// Starts the threads if the journal is a durable one.
     pub fn start(journal: Arc<dyn Journal>, store: Weak<Inner>) -> Result<Self, JournalError> {
-        let failures = Arc::<AtomicU64>::default();
-        let mut keeper = Self { journal, queue: None, threads: Vec::new(), failures };
+        let (failures, is_failing) = Default::default();
+        let mut keeper = Self { journal, queue: None, threads: Vec::new(), failures, is_failing };
         if !keeper.journal.is_durable() {
             return Ok(keeper);
         }
@@ -99,6 +99,7 @@ impl Keeper {
             store: store.clone(),
             safe,
             failures: keeper.failures.clone(),
+            is_failing: keeper.is_failing.clone(),
         };
         keeper.spawn("journal", move || keep.run(&received))?;
         keeper.spawn("journal-show", move || show(&to_show, &store))?;
@@ -147,6 +148,7 @@ struct Keep {
     store: Weak<Inner>,
     safe: mpsc::Sender<ToShow>,
     failures: Arc<AtomicU64>,
+    is_failing: Arc<AtomicBool>,
 }
 
 impl Keep {
@@ -159,17 +161,36 @@ impl Keep {
                 all.push(staged);
             }
             let batch = batch(&mut all);
-            let kept = if batch == Batch::default() { Ok(()) } else { self.append(&batch) };
+            let kept = if batch == Batch::default() {
+                Ok(())
+            } else {
+                let kept = self.append(&batch);
+                self.is_failing.store(kept.is_err(), Relaxed);
+                kept
+            };
             drop(batch);
             match kept {
                 // Had the other thread panicked, the tickets would say so.
                 Ok(()) => drop(self.safe.send(ToShow::Transactions(all))),
                 Err(error) => {
                     self.failures.fetch_add(1, Relaxed);
-                    self.take_back(all, received, &error);
+                    if all.iter().any(|staged| staged.made.is_some()) {
+                        self.take_back(all, received, &error);
+                    } else {
+                        self.forget_marks(all);
+                    }
                 }
             }
         }
+    }
+
+    /// Only marks could not be kept. Nothing builds on those, and what others wait for was safe before; the next change marks
+    /// them again.
+    fn forget_marks(&self, all: Vec<Staged>) {
+        if let Some(store) = self.store.upgrade() {
+            store.turn().marked.forget();
+        }
+        let _ = self.safe.send(ToShow::Transactions(all));
     }
 
     /// Keeps a batch. A journal that panics has not kept it: were this thread to end, others would wait for it for ever.

@@ -58,12 +58,14 @@ impl Store {
         let mut writing = store.lock();
         let state = restored.enter(&mut writing)?;
         let (version, derived_serial) = (state.catalog.version(), state.serials.derived);
+        let mut is_failing = false;
         if journal.is_durable() {
             let marks = writing.turn.marked.begin(version, derived_serial);
             match journal.append(&Batch { entries: Vec::new(), marks }) {
                 // What is there can be served, and the marks are tried again with the first change.
                 Err(error @ JournalError::Unavailable(_)) => {
                     tracing::error!("changes cannot be kept for now: {error}");
+                    is_failing = true;
                     writing.turn.marked.forget();
                 }
                 appended => appended?,
@@ -73,6 +75,7 @@ impl Store {
         store.show(&mut writing, &state);
         drop(writing);
         let keeper = Keeper::start(journal, Arc::downgrade(&store.inner))?;
+        keeper.is_failing.store(is_failing, Relaxed);
         // Nobody else has the store yet.
         let _ = store.inner.keeper.set(keeper);
         Ok(store)
@@ -83,7 +86,12 @@ impl Store {
         self.inner.keeper().is_some_and(Keeper::is_durable)
     }
 
-    /// Batches of changes that the journal could not keep since the start; nothing of them was ever visible.
+    /// The journal could keep what it was given last, if there is one.
+    pub fn can_keep(&self) -> bool {
+        self.inner.keeper().is_none_or(|keeper| !keeper.is_failing.load(Relaxed))
+    }
+
+    /// Batches, of changes or of marks alone, that the journal could not keep since the start; nothing of them was ever visible.
     pub fn journal_failures(&self) -> u64 {
         self.inner.keeper().map_or(0, |keeper| keeper.failures.load(Relaxed))
     }
@@ -192,7 +200,7 @@ impl Store {
     }
 
     /// Gives a source exactly these records, apart from whole zones that it has put: what has not changed is not touched.
-    /// All or nothing.
+    /// All or nothing. For a durable source, which seldom does so, the names of all sources are looked at.
     ///
     /// # Errors
     /// Everything that is wrong with the records; those from before stay.

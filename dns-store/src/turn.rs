@@ -135,17 +135,18 @@ impl Store {
         self.stage_here(&mut writing, source, work)
     }
 
-    /// As [`stage_with`](Self::stage_with), if that needs no waiting.
+    /// As [`stage_with`](Self::stage_with), if that needs no waiting and is quick enough.
     pub(crate) fn try_stage_with(
         &self,
         source: &Source,
+        is_quick: impl FnOnce(&State) -> bool,
         work: impl FnOnce(&Writer) -> Result<Step, StoreError>,
     ) -> Option<Result<Pending, StoreError>> {
         let turn = self.inner.try_turn()?;
         // Others wait for their turn, or what is staged has to be safe before.
         let is_free = turn.waiting == 0 && (turn.staged == 0 || source.kind().is_durable());
         let mut writing = is_free.then(|| self.take_turn(turn))?;
-        Some(self.stage_here(&mut writing, source, work))
+        is_quick(writing.state_ref()).then(|| self.stage_here(&mut writing, source, work))
     }
 
     fn stage_here(
@@ -374,6 +375,8 @@ impl Inner {
     /// tickets.
     pub fn show_staged(&self, all: Vec<Staged>) -> Vec<Issuer> {
         let mut turn = self.turn();
+        // Freed when it is no longer our turn.
+        let shown: Vec<Arc<State>> = turn.planes.iter().map(|plane| plane.state.load()).collect();
         for plane in &turn.planes {
             // Of a view's states, nobody needs to see those that are not the last.
             let mut of_plane = all.iter().rev().filter(|staged| Arc::ptr_eq(&staged.plane, plane));
@@ -398,6 +401,7 @@ impl Inner {
             tickets.extend(staged.ticket);
         }
         self.settle(turn);
+        drop(shown);
         tickets
     }
 
@@ -409,9 +413,8 @@ impl Inner {
             all.push(staged);
         }
         for plane in &turn.planes {
-            let of_plane = all.iter().filter(|staged| Arc::ptr_eq(&staged.plane, plane));
-            let names = of_plane.filter_map(|staged| staged.made.as_deref()).flat_map(|made| &made.names);
-            plane.writer().adopt(plane.state.load(), names);
+            // What others have is as it was: they do not write while something is staged.
+            plane.writer().replace_state(plane.state.load());
         }
         turn.catalog = self.catalog.load();
         turn.marked.forget();

@@ -162,25 +162,30 @@ fn nobody_sees_what_is_not_safe() {
 }
 
 #[test]
-fn a_write_is_tried_where_it_needs_no_waiting() {
+fn a_write_is_tried_where_that_is_quick_and_waits_for_nobody() {
     let journal = TestJournal::new();
     let store = open(&journal);
+    put_zone(&store, "example.org.", 1, &[]).unwrap();
     journal.shut();
     let create = Write::Create(rrset("www.example.org. 300 A 192.0.2.1"));
     let pending = store.try_stage(&Source::Api, &create, &[]).unwrap().unwrap();
     let refused = store.try_stage(&Source::Api, &create, &[]).unwrap().unwrap();
-    // What no journal keeps waits until all this is safe, and what is reverted has to be read first.
-    let other = Write::Create(rrset("www.example.net. 300 A 192.0.2.2"));
+    // What no journal keeps waits until all this is safe.
+    let other = Write::Create(rrset("ftp.example.org. 300 A 192.0.2.2"));
     assert!(store.try_stage(&config_map("a"), &other, &[]).is_none());
-    assert!(store.try_stage(&Source::Api, &Write::Revert { version: 1 }, &[]).is_none());
     journal.open();
     pending.wait().unwrap();
     assert!(matches!(refused.wait(), Err(StoreError::Exists(_))));
     store.try_stage(&config_map("a"), &other, &[]).unwrap().unwrap().wait().unwrap();
-    assert_eq!(served(&store, "www.example.net.", RecordType::A).as_deref(), Some("300 A 192.0.2.2"));
+    assert_eq!(served(&store, "ftp.example.org.", RecordType::A).as_deref(), Some("300 A 192.0.2.2"));
     // Nobody writes any more; what is there already is refused at once.
     let error = store.try_stage(&Source::Api, &create, &[]).unwrap().unwrap_err();
     assert!(matches!(error, StoreError::Exists(_)), "{error:?}");
+    // These may take longer.
+    let derived = Write::Create(rrset("www.example.net. 300 A 192.0.2.1"));
+    for write in [derived, Write::DeleteZone { apex: name("example.org.") }, Write::Revert { version: 1 }] {
+        assert!(store.try_stage(&Source::Api, &write, &[]).is_none(), "{write:?}");
+    }
 }
 
 #[test]
@@ -236,6 +241,27 @@ fn what_the_journal_cannot_keep_is_taken_back_with_all_that_was_built_on_it() {
 }
 
 #[test]
+fn marks_that_cannot_be_kept_take_no_change_with_them() {
+    let journal = TestJournal::new();
+    let store = open(&journal);
+    journal.fail_once("full");
+    let create = Write::Create(rrset("www.example.org. 300 A 192.0.2.1"));
+    assert!(store.stage(&Source::Api, &create, &[]).unwrap().wait().is_err());
+    // Whatever was marked has to be marked again, with the next change: that it is not journalled is why it has to be.
+    journal.shut();
+    store.hot_reload(&config_map("a"), &rrsets(&["c.example.org. 300 A 192.0.2.9"])).unwrap();
+    journal.wait_for_batch();
+    let pending = store.stage(&Source::Api, &create, &[]).unwrap();
+    journal.fail_once("full");
+    journal.open();
+    assert_eq!(pending.wait().unwrap(), store.version());
+    assert_eq!(store.journal_failures(), 2);
+    assert!(store.can_keep());
+    store.create(&Source::Api, rrset("ftp.example.org. 300 A 192.0.2.2"), None).unwrap();
+    assert!(journal.disk().version > Some(store.version()), "versions are marked again");
+}
+
+#[test]
 fn what_was_kept_is_served_from_a_disk_that_is_full() {
     let journal = TestJournal::new();
     open(&journal).create(&Source::Api, rrset("www.example.org. 300 A 192.0.2.1"), None).unwrap();
@@ -244,9 +270,12 @@ fn what_was_kept_is_served_from_a_disk_that_is_full() {
     let store = open(&journal);
     assert_eq!(served(&store, "www.example.org.", RecordType::A).as_deref(), Some("300 A 192.0.2.1"));
     let create = || store.create(&Source::Api, rrset("ftp.example.org. 300 A 192.0.2.1"), None);
+    assert!(!store.can_keep());
     assert!(matches!(create(), Err(StoreError::NotDurable(_))));
+    assert!(!store.can_keep());
     journal.fail(None);
     assert!(create().unwrap() > version);
+    assert!(store.can_keep());
     assert!(journal.disk().version > Some(store.version()), "versions are marked again");
 }
 

@@ -52,7 +52,7 @@ pub struct Contents {
     pub listeners: Vec<String>,
     /// Where changes are kept; null if nowhere.
     pub journal: Option<String>,
-    /// How often changes could not be kept since the start, and so were not made.
+    /// How often changes, or notes about those of others, could not be kept since the start. No change was made that was not kept.
     pub journal_failures: u64,
     /// What is missing; empty if the server is ready.
     pub missing: Vec<String>,

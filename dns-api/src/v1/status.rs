@@ -37,7 +37,7 @@ async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Stat
         uptime_seconds: uptime.as_secs(),
         version: store.version(),
         durable: store.is_durable(),
-        writable: api.writers().can_write(store),
+        writable: store.can_keep(),
         ready: status.missing.is_empty(),
         contents: None,
     };

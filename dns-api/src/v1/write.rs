@@ -1,7 +1,6 @@
 //! Changes to the store, made so that clients who wait for the disk hold no threads.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use axum::Extension;
 use axum::http::StatusCode;
@@ -26,20 +25,11 @@ const FEW: usize = 50;
 /// Who may work for writes. The store lets one at a time; another one stands ready.
 pub(crate) struct Writers {
     turns: Arc<Semaphore>,
-    /// How often the journal had failed before the last write that it has kept.
-    failures_before: AtomicU64,
 }
 
 impl Default for Writers {
     fn default() -> Self {
-        Self { turns: Arc::new(Semaphore::new(2)), failures_before: AtomicU64::new(0) }
-    }
-}
-
-impl Writers {
-    /// The journal has not failed since it has kept a write.
-    pub fn can_write(&self, store: &Store) -> bool {
-        store.journal_failures() <= self.failures_before.load(Relaxed)
+        Self { turns: Arc::new(Semaphore::new(2)) }
     }
 }
 
@@ -65,28 +55,13 @@ pub(crate) async fn make(
     preconditions: Vec<Precondition>,
 ) -> Result<Made, WriteError> {
     let (store, write) = (api.store().on_behalf_of(author), write.into());
-    let failures = store.journal_failures();
-    let staged = if is_small(&write) { store.try_stage(&Source::Api, &write, &preconditions) } else { None };
-    let pending = match staged {
+    let pending = match store.try_stage(&Source::Api, &write, &preconditions) {
         Some(staged) => staged?,
         None => at_work(api, move || store.stage(&Source::Api, &write, &preconditions)).await?,
     };
     let (entry, served) = (pending.entry().cloned(), pending.served().cloned());
     let version = pending.done().await?;
-    // Where nothing was to be done, the journal has not been asked.
-    if entry.is_some() {
-        api.writers().failures_before.fetch_max(failures, Relaxed);
-    }
     Ok(Made { version, entry, served })
-}
-
-/// It takes no longer to make it than to hand it over to another thread.
-fn is_small(write: &Write) -> bool {
-    match write {
-        Write::Create(_) | Write::Update(_) | Write::Delete { .. } => true,
-        Write::Changes(set) => set.changes.len() + set.preconditions.len() <= FEW,
-        Write::PutZone { .. } | Write::DeleteZone { .. } | Write::Revert { .. } => false,
-    }
 }
 
 /// Finds out what a write of the API would come to.

@@ -1,7 +1,7 @@
 //! What a journal has kept, entered into a view that has nothing else.
 //!
 //! A transaction would come to the same, name by name. A view may have had millions of names, and nobody is answered before they
-//! are back: here each name is looked at a few times only, and all cores help.
+//! are back: here each name is looked at a few times only, and all cores help with zones that are declared.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;

@@ -34,6 +34,8 @@ struct Gate {
     /// Batches that wait before it.
     waiting: usize,
     fails: Option<String>,
+    /// It heals by itself after that.
+    fails_once: bool,
 }
 
 impl TestJournal {
@@ -54,6 +56,12 @@ impl TestJournal {
     /// From now on nothing can be kept; `None` heals it.
     pub fn fail(&self, why: Option<&str>) {
         self.gate.lock().unwrap().fails = why.map(str::to_owned);
+    }
+
+    /// The next batch cannot be kept, be it one that waits already.
+    pub fn fail_once(&self, why: &str) {
+        self.fail(Some(why));
+        self.gate.lock().unwrap().fails_once = true;
     }
 
     /// Returns once a batch waits.
@@ -113,9 +121,12 @@ impl Journal for TestJournal {
             gate = self.moved.wait(gate).unwrap();
         }
         gate.waiting -= 1;
-        if let Some(why) = &gate.fails {
+        let fails = if gate.fails_once { gate.fails.take() } else { gate.fails.clone() };
+        if let Some(why) = fails {
+            gate.fails_once = false;
+            drop(gate);
             assert!(why != "panic", "as it was told to");
-            return Err(JournalError::Unavailable(why.clone()));
+            return Err(JournalError::Unavailable(why));
         }
         drop(gate);
         self.disk.lock().unwrap().apply(batch);

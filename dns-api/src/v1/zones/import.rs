@@ -107,8 +107,9 @@ async fn imported(
     if dry_run {
         return match write::plan(&api, write, Vec::new()).await {
             Ok(plan) => {
+                let answered = write::planned(plan, &api, &caller, RECORDS_SHOWN, answer).await;
                 forget(lines, rrsets);
-                write::planned(plan, &api, &caller, RECORDS_SHOWN, answer).await
+                answered
             }
             Err(error) => Err(refused(error, lines).await),
         };
