@@ -83,7 +83,8 @@ pub fn measure(
 /// Runs a program of ours, and reads what it prints.
 fn report<T: DeserializeOwned>(command: &mut Command) -> Result<T> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.stdin(Stdio::null()).output();
+    // What it says goes below a table.
+    let output = command.stdin(Stdio::null()).env("RUST_BACKTRACE", "0").output();
     let output = output.with_context(|| format!("cannot start {program}"))?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{}: {}", output.status, said.trim());
