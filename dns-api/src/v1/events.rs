@@ -44,8 +44,8 @@ struct EventsQuery {
 /// Follows changes
 ///
 /// Server-sent events, each with an `id`, one of the names `changed`, `reloaded`, `views` and `reset`, and as `data` an `Event` in
-/// JSON. They are about the default view, as all else here; `views` says that others came or went, or have other clients. Without `since` or `Last-Event-ID` the stream begins with what comes next; the first thing sent is the id of where that
-/// is. Ids hold for one run of the server. `reset` says that something was missed: read everything anew. Only what the token may
+/// JSON. They are about the default view, as all else here; `views` says that others came or went, or have other clients. Without
+/// `since` or `Last-Event-ID` the stream begins with what comes next; the first thing sent is the id of where that is. Ids hold for one run of the server. `reset` says that something was missed: read everything anew. Only what the token may
 /// read is told.
 #[utoipa::path(
     get,
