@@ -9,6 +9,9 @@
 //! `cargo xtask count --set` writes limits 3 % above that into this file. Other compilers emit other instructions: the limits
 //! are for [`COMPILER`] on x86-64 with AVX2, which decides how the C library copies and compares. With another compiler or
 //! processor `cargo xtask count` shows what it counts and holds nothing against it.
+//!
+//! Hashes of names have another key in each process. All questions of `wildcard` look up the same two names, so that their places
+//! in the index, good or bad, count for all: seven processes counted 1,889 to 2,088. Its limit leaves room for that.
 #![allow(missing_docs, reason = "the macros of gungraun make public items")]
 
 use std::hint::black_box;
@@ -30,7 +33,7 @@ const BATCHES: usize = 100;
 #[bench::nodata(args = (Case::Nodata), config = at_most(1_501))]
 #[bench::mixed(args = (Case::Mixed), config = at_most(1_584))]
 #[bench::alias(args = (Case::Alias), config = at_most(2_941))]
-#[bench::wildcard(args = (Case::Wildcard), config = at_most(2_040))]
+#[bench::wildcard(args = (Case::Wildcard), config = at_most(2_300))]
 #[bench::referral(args = (Case::Referral), config = at_most(2_936))]
 #[bench::referral_wide(args = (Case::ReferralWide), config = at_most(21_245))]
 #[bench::nxdomain_deep(args = (Case::NxdomainDeep), config = at_most(7_836))]
@@ -44,7 +47,7 @@ const BATCHES: usize = 100;
 #[bench::edns(args = (Case::Edns), config = at_most(1_611))]
 #[bench::cookie(args = (Case::Cookie), config = at_most(2_122))]
 #[bench::rate_limit(args = (Case::RateLimit), config = at_most(1_758))]
-#[bench::small_zones(args = (Case::SmallZones(10_000)), config = at_most(3_292))]
+#[bench::small_zones(args = (Case::SmallZones(10_000)), config = at_most(2_252))]
 #[bench::delegations(args = (Case::Delegations(10_000)), config = at_most(3_002))]
 #[bench::overlay(args = (Case::Overlay), config = at_most(1_516))]
 fn answer(mut rig: Rig) -> Rig {
