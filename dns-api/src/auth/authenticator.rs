@@ -225,11 +225,14 @@ impl Authenticator {
         Ok(true)
     }
 
-    /// All tokens, the oldest first.
+    /// All tokens, the oldest first; those made within one second by name, as the time of making is kept in whole seconds.
     pub fn list(&self) -> Vec<ListedToken> {
         let mut list: Vec<ListedToken> =
             self.tokens.load().values().map(|session| session.listed()).collect();
-        list.sort_by_key(|listed| (listed.token.created(), listed.token.id()));
+        let key = |listed: &ListedToken| {
+            (listed.token.created(), Arc::clone(listed.token.name()), listed.token.id())
+        };
+        list.sort_by_cached_key(key);
         list
     }
 
@@ -421,6 +424,21 @@ mod tests {
         let here = client("192.0.2.1");
         assert_eq!(authenticator.login(secret.reveal(), here).err(), Some(Refusal::Expired));
         assert_eq!(authenticator.login(&forgeries(&token)[0], here).err(), Some(Refusal::Wrong));
+    }
+
+    /// Identities are random: an order by them would be another one every time.
+    #[test]
+    fn tokens_are_listed_by_age_and_then_by_name() {
+        let authenticator = open(ApiLimits::default());
+        let now = SystemTime::now();
+        let older = ["zeta", "alpha", "mu", "kappa"].map(|name| (name, now - Duration::from_mins(1)));
+        for (name, made) in [("first", now)].into_iter().chain(older) {
+            let (token, _) = Token::make(name, vec![Grant::unlimited(Access::Read)], made, None).unwrap();
+            authenticator.keep(Arc::new(token)).unwrap();
+        }
+        let list = authenticator.list();
+        let names: Vec<_> = list.iter().map(|listed| &**listed.token.name()).collect();
+        assert_eq!(names, ["alpha", "kappa", "mu", "zeta", "first"]);
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
 
 /// List tokens
 ///
-/// The oldest first, those that have expired included. Needs admin access.
+/// The oldest first, then by name; those that have expired are included. Needs admin access.
 #[utoipa::path(
     get,
     path = "/tokens",
