@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::TryLockError;
 
@@ -14,8 +14,8 @@ use crate::codec::{self, CodecError, Head, Sink};
 use crate::disk::Disk;
 use crate::engine::{CACHE_OCTETS, Fault, contain};
 use crate::folder::{
-    COPY_FILE, FILE, Format, NEW_FILE, check_folder, check_format, check_start, new_database, prepare,
-    read_format, sync_folder, temporary,
+    COPY_FILE, FILE, Format, NEW_FILE, check_format, check_start, new_database, prepare, read_format,
+    sync_folder, temporary,
 };
 use crate::log::Log;
 use crate::tables::{self, KEEP, LOG, MARKS, META, PARTS, RECORDS, ZONES};
@@ -69,7 +69,7 @@ impl Folder {
 /// Makes a backup the journal of a folder, which is made if there is none.
 ///
 /// All of the backup is read before: its checksums, and every row. A journal that the folder has is kept as
-/// `journal.redb.before-restore`, in the place of one that was kept so before.
+/// `journal.redb.before-restore`; there must be none of that name that is another one.
 ///
 /// # Errors
 /// See [`FolderError`]: above all, the folder is in use, or has a journal and `replace` is not said, or the file is no
@@ -82,19 +82,20 @@ pub fn restore_backup(
     let (backup, folder) = (backup.as_ref(), folder.as_ref());
     let mut source = File::open(backup).map_err(FolderError::io(backup))?;
     check_start(backup, &source)?;
-    let _lock = prepare(folder)?;
-    let path = folder.join(FILE);
+    // The journal may have been moved away for being damaged; what it leaves behind is ours.
+    let _lock = prepare(folder, is_ours)?;
+    let (path, former) = (folder.join(FILE), folder.join(FORMER_FILE));
     let exists = path.try_exists().map_err(FolderError::io(&path))?;
-    if !exists {
-        // The journal may have been moved away for being damaged; what it leaves behind is ours.
-        check_folder(folder, is_ours)?;
-    } else if !replace {
+    if exists && !replace {
         return Err(FolderError::Occupied { path: folder.to_owned() });
+    }
+    if exists && former.try_exists().map_err(FolderError::io(&former))? && !is_same(&path, &former) {
+        return Err(FolderError::Former { path: former });
     }
     let new_path = folder.join(NEW_FILE);
     let result = bring(&mut source, backup, &new_path).and_then(|()| {
         if exists {
-            keep_former(&path, &folder.join(FORMER_FILE), |from, to| fs::hard_link(from, to))?;
+            keep_former(&path, &former, |from, to| fs::hard_link(from, to))?;
         }
         fs::rename(&new_path, &path).map_err(FolderError::io(&path))?;
         sync_folder(folder)
@@ -104,6 +105,12 @@ pub fn restore_backup(
         let _ = fs::remove_file(&new_path);
     }
     result
+}
+
+/// Both are names of one file: a crash has come between giving the second one and taking the first one away.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let identity = |path| fs::metadata(path).map(|file| (file.dev(), file.ino()));
+    matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// The folder in which a file is.

@@ -36,7 +36,7 @@ pub enum FolderError {
     },
     /// Everybody may write to it.
     #[error(
-        "{path} has mode {mode:04o}, so that anybody could change what is in it; take that away (chmod 0700)"
+        "{path} has mode {mode:04o}, so that anybody could change what is in it; name a folder in it, which is made for the server alone, or take that away (chmod 0700)"
     )]
     Exposed {
         /// The folder.
@@ -90,6 +90,14 @@ pub enum FolderError {
     #[error("{path} has a journal already; say that it shall be replaced, or name an empty folder")]
     Occupied {
         /// The folder.
+        path: PathBuf,
+    },
+    /// The folder still has the journal that an earlier restore has replaced.
+    #[error(
+        "{path} is what an earlier restore has replaced, and this one would replace that; move it away, or delete it"
+    )]
+    Former {
+        /// The file.
         path: PathBuf,
     },
     /// A copy of it is being made, and the disk need not have room for two.

@@ -11,7 +11,7 @@ use dns_store::{Batch, Entry, Journal, JournalError, Kept, Marks};
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, TableError};
 
 use self::place::Lock;
-pub(crate) use self::place::{FILE, NEW_FILE, check_folder, check_start, prepare, sync_folder, temporary};
+pub(crate) use self::place::{FILE, NEW_FILE, check_start, prepare, sync_folder, temporary};
 use crate::disk::Disk;
 use crate::engine::{CACHE_OCTETS, Engine, Fault, contain};
 use crate::log::{self, Log};
@@ -55,12 +55,10 @@ impl Folder {
     /// See [`FolderError`]. Whatever is there has been left as it is.
     pub fn open_with(path: impl AsRef<Path>, limits: HistoryLimits) -> Result<Self, FolderError> {
         let path = path.as_ref();
-        let lock = prepare(path)?;
+        let lock = prepare(path, |_| false)?;
         let file_path = path.join(FILE);
         let exists = file_path.try_exists().map_err(FolderError::io(&file_path))?;
         if !exists {
-            // Where anything of ours is left, a journal is missing, and an empty one would hide that.
-            check_folder(path, |_| false)?;
             create(path)?;
         }
         let engine = open_file(&file_path, Some(path.to_owned()))?;

@@ -129,7 +129,26 @@ fn a_folder_of_others_is_refused() {
     fs::create_dir(&path).unwrap();
     fs::write(path.join("photo.jpeg"), "x").unwrap();
     assert!(matches!(check_refused(&path, "photo.jpeg"), FolderError::NotOurs { .. }));
-    assert!(!path.join("journal.redb").exists());
+    assert_eq!(fs::read_dir(&path).unwrap().count(), 1, "nothing is left there");
+}
+
+/// A lock is written to: not if it is somebody's file, or a link to one.
+#[test]
+fn a_lock_of_others_is_left_alone() {
+    let parent = tempdir().unwrap();
+    let (path, victim) = (parent.path().join("data"), parent.path().join("victim"));
+    fs::create_dir(&path).unwrap();
+    let lock = path.join("lock");
+    for content in ["precious", "1234567890 and more", &"1".repeat(30)] {
+        fs::write(&lock, content).unwrap();
+        assert!(matches!(check_refused(&path, "lock"), FolderError::NotOurs { .. }));
+        assert_eq!(fs::read_to_string(&lock).unwrap(), content);
+    }
+    fs::remove_file(&lock).unwrap();
+    fs::write(&victim, "").unwrap();
+    std::os::unix::fs::symlink(&victim, &lock).unwrap();
+    check_refused(&path, "is not writable");
+    assert_eq!(fs::read(&victim).unwrap(), b"");
 }
 
 #[test]
@@ -145,8 +164,8 @@ fn a_folder_in_use_is_refused() {
 #[test]
 fn what_a_crash_has_left_behind_is_replaced() {
     let folder = tempdir().unwrap();
-    for name in ["lock", "journal.redb.new", "probe"] {
-        fs::write(folder.path().join(name), "half").unwrap();
+    for (name, content) in [("lock", "123\n"), ("journal.redb.new", "half"), ("probe", "half")] {
+        fs::write(folder.path().join(name), content).unwrap();
     }
     fs::create_dir(folder.path().join("lost+found")).unwrap();
     let journal = Folder::open(folder.path()).unwrap();
@@ -291,7 +310,17 @@ fn a_backup_is_what_there_was() {
     assert!(matches!(restore_backup(&backup, &other, false).unwrap_err(), FolderError::Occupied { .. }));
     restore_backup(&backup, &other, true).unwrap();
     assert_eq!(versions(&Folder::open(&other).unwrap()), (1..=20).collect::<Vec<_>>());
-    restore_backup(other.join("journal.redb.before-restore"), folders.path().join("former"), false).unwrap();
+    let former = other.join("journal.redb.before-restore");
+    let error = restore_backup(&backup, &other, true).unwrap_err();
+    assert!(
+        matches!(error, FolderError::Former { .. }),
+        "the journal before the first restore is kept: {error}"
+    );
+    fs::rename(&former, folders.path().join("moved")).unwrap();
+    // As a crash leaves it after the second name was given.
+    fs::hard_link(other.join("journal.redb"), &former).unwrap();
+    restore_backup(&backup, &other, true).unwrap();
+    restore_backup(folders.path().join("moved"), folders.path().join("former"), false).unwrap();
     let former = Folder::open(folders.path().join("former")).unwrap();
     assert_eq!(versions(&former).last(), Some(&30));
 }

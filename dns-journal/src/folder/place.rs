@@ -5,6 +5,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::Path;
 
+use nix::fcntl::OFlag;
+
 use crate::FolderError;
 use crate::engine::PROBE_FILE;
 
@@ -14,6 +16,8 @@ pub(crate) const FILE: &str = "journal.redb";
 pub(crate) const NEW_FILE: &str = "journal.redb.new";
 /// Locked by whoever has the folder open; holds the number of that process.
 const LOCK_FILE: &str = "lock";
+/// It is not longer than a number and the end of its line.
+const LOCK_OCTETS_MAX: u64 = 21;
 
 /// What may be in a folder that has no journal: what a crash has left there, and the folder that some file systems have
 /// in their root.
@@ -38,8 +42,9 @@ impl Drop for Lock {
     }
 }
 
-/// Makes the folder if there is none, sees to it that strangers cannot write to it, and locks it.
-pub(crate) fn prepare(path: &Path) -> Result<Lock, FolderError> {
+/// Makes the folder if there is none, sees to it that strangers cannot write to it, and locks it. One without a journal may
+/// hold what `is_known`, and nothing else: it is left as it is then, even without a lock in it.
+pub(crate) fn prepare(path: &Path, is_known: impl Fn(&str) -> bool) -> Result<Lock, FolderError> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -60,19 +65,30 @@ pub(crate) fn prepare(path: &Path) -> Result<Lock, FolderError> {
     if metadata.mode() & 0o002 != 0 {
         return Err(FolderError::Exposed { path: path.to_owned(), mode: metadata.mode() & 0o7777 });
     }
+    let journal = path.join(FILE);
+    // Where anything of ours is left, a journal is missing, and an empty one would hide that.
+    if !journal.try_exists().map_err(FolderError::io(&journal))? {
+        check_folder(path, is_known)?;
+    }
     lock(path)
 }
 
 fn lock(folder: &Path) -> Result<Lock, FolderError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    // Not a file elsewhere, by way of a link: it will be written to.
+    options.custom_flags(OFlag::O_NOFOLLOW.bits());
     let path = folder.join(LOCK_FILE);
     let mut file =
         options.open(&path).map_err(|source| FolderError::NotWritable { path: folder.to_owned(), source })?;
+    if !is_ours(&file).map_err(FolderError::io(&path))? {
+        return Err(FolderError::NotOurs { path: folder.to_owned(), found: LOCK_FILE.to_owned() });
+    }
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut text = String::new();
+            file.rewind().map_err(FolderError::io(&path))?;
             let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
             return Err(FolderError::Locked { path: folder.to_owned(), pid });
         }
@@ -90,8 +106,16 @@ fn lock(folder: &Path) -> Result<Lock, FolderError> {
     Ok(Lock { file })
 }
 
+/// Whether a file of that name is one of our locks: empty, or with the number of a process.
+fn is_ours(lock: &File) -> io::Result<bool> {
+    let mut text = Vec::new();
+    lock.take(LOCK_OCTETS_MAX + 1).read_to_end(&mut text)?;
+    let is_number = text.iter().all(|octet| octet.is_ascii_digit() || *octet == b'\n');
+    Ok(lock.metadata()?.is_file() && text.len() as u64 <= LOCK_OCTETS_MAX && is_number)
+}
+
 /// Makes sure that a folder without a journal holds nothing else either, but what `is_known`.
-pub(crate) fn check_folder(path: &Path, is_known: impl Fn(&str) -> bool) -> Result<(), FolderError> {
+fn check_folder(path: &Path, is_known: impl Fn(&str) -> bool) -> Result<(), FolderError> {
     for entry in fs::read_dir(path).map_err(FolderError::io(path))? {
         let name = entry.map_err(FolderError::io(path))?.file_name();
         let found = name.to_string_lossy().into_owned();
