@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use dns_core::{AnswerPolicy, Name, ViewSpec};
 use dns_files::SyncReport;
-use dns_store::{DerivedAuthority, Store, StoreOptions};
+use dns_store::{DerivedAuthority, ExpectedZone, Store, StoreOptions};
 
 pub(crate) use self::view::ViewContent;
 use crate::check::Checks;
@@ -227,6 +227,17 @@ fn view_spec(config: &Config, view: &crate::config::View) -> ViewSpec {
         listeners: view.listeners.iter().map(number).collect(),
         shared: view.shared,
     }
+}
+
+/// The zones that a configuration names, which are read next. Those of folders are known only once they have been.
+pub(crate) fn expected_zones(config: &Config) -> Vec<ExpectedZone> {
+    let of_view = |view: &str, zones: &[Zone]| {
+        let view: Arc<str> = view.into();
+        let expected = |zone: &Zone| ExpectedZone { view: view.clone(), apex: zone.name.clone() };
+        zones.iter().map(expected).collect::<Vec<_>>()
+    };
+    let views = config.views.iter().flat_map(|view| of_view(&view.name, &view.zones));
+    of_view(dns_core::View::DEFAULT, &config.zones).into_iter().chain(views).collect()
 }
 
 /// The options of a store that serves a configuration.

@@ -114,7 +114,8 @@ impl Server {
             let tls = tls.map(dns_api::Tls::load).transpose()?.map(Arc::new);
             // What was kept is there before any file is read, so that serials go on from where they were.
             let options = content::store_options(&config);
-            let (store, keep) = manage::open(&config.store, options).map_err(BuildError::Data)?;
+            let expected = content::expected_zones(&config);
+            let (store, keep) = manage::open(&config.store, options, expected).map_err(BuildError::Data)?;
             let mut content = Content::of(store, Checks::Brief);
             let loaded = content.update(&config);
             Ok::<_, BuildError>((config, content, loaded, secrets, guard, tls, keep))

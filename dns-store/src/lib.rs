@@ -49,7 +49,7 @@ pub use self::{
     pending::Pending,
     query::{Filter, Found, Page, Shadowed, ZoneInfo},
     source::{Source, SourceKind},
-    store::{Reader, Store},
+    store::{ExpectedZone, Reader, Store},
     write::{Planned, Write},
     zones::ZoneOptions,
 };

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use dns_core::{Name, ZoneState};
 
-use crate::Reason;
 use crate::commit::Writer;
 use crate::journal::{Journal, JournalError, Kept};
 use crate::layers::Contribution;
 use crate::state::{FlatName, State, is_later};
 use crate::write;
 use crate::zones::{Declared, ZoneChange, ZoneOptions};
+use crate::{Reason, Source};
 
 /// What a journal has of one view.
 #[derive(Default)]
@@ -72,7 +72,9 @@ impl Restored {
 
     /// The state of a view that has this, and nothing else. Versions go on after the newest one, and all names begin with the next:
     /// what has been deleted has left no version behind, so that older ones could stand for something else.
-    pub fn enter(self, writer: &mut Writer) -> Result<State, JournalError> {
+    ///
+    /// Zones that are `expected` stand there without content, unless the journal has them.
+    pub fn enter(self, writer: &mut Writer, expected: &[Name]) -> Result<State, JournalError> {
         let mut state = State::clone(&writer.state());
         for (apex, serial) in &self.serials {
             state.serials.set(apex, *serial, true);
@@ -85,7 +87,11 @@ impl Restored {
         let version = state.catalog.version().max(self.version);
         state.catalog = Arc::new(state.catalog.as_ref().clone().with_version(version));
         writer.replace_state(Arc::new(state));
-        let zones = self.zones.into_iter().map(|(apex, declared)| {
+        let mut zones = self.zones;
+        for apex in expected {
+            zones.entry(apex.clone()).or_insert_with(|| unread(apex));
+        }
+        let zones = zones.into_iter().map(|(apex, declared)| {
             let declared = Declared { version: version + 1, ..declared };
             (apex, ZoneChange::Declare(Arc::new(declared)))
         });
@@ -97,6 +103,18 @@ impl Restored {
                 reasons.join("; ")
             ))
         })
+    }
+}
+
+/// A zone whose file is still to be read.
+fn unread(apex: &Name) -> Declared {
+    Declared {
+        apex: apex.clone(),
+        // Any file may take its place.
+        source: Source::File("not read yet".to_owned()),
+        options: ZoneOptions::default(),
+        state: ZoneState::Failed("its file has not been read yet".into()),
+        version: 0,
     }
 }
 
@@ -123,7 +141,6 @@ mod tests {
     use dns_core::{RecordType, Rrset};
 
     use super::*;
-    use crate::Source;
 
     #[test]
     fn names_come_into_order_whatever_that_of_the_journal() {

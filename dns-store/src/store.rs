@@ -53,10 +53,25 @@ impl Store {
     /// # Errors
     /// The journal cannot be read, or is damaged.
     pub fn open(options: StoreOptions, journal: Arc<dyn Journal>) -> Result<Self, JournalError> {
+        Self::open_expecting(options, journal, Vec::new())
+    }
+
+    /// The same for one who will next [put](Self::put_zone) these zones from files, or [fail](Self::fail_zone) them. Until then
+    /// their names get SERVFAIL; zones of other views stand in those that [come](Self::set_views) first. What a journal has
+    /// at names in them would otherwise be served in many small zones, and move from there name by name.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_expecting(
+        options: StoreOptions,
+        journal: Arc<dyn Journal>,
+        expected: Vec<ExpectedZone>,
+    ) -> Result<Self, JournalError> {
         let store = Self::new(options);
         let restored = Restored::read(journal.as_ref(), store.view_name())?;
         let mut writing = store.lock();
-        let state = restored.enter(&mut writing)?;
+        let state = restored.enter(&mut writing, &of_view(&expected, store.view_name()))?;
+        writing.turn.expected = expected;
         let (version, derived_serial) = (state.catalog.version(), state.serials.derived);
         let mut is_failing = false;
         if journal.is_durable() {
@@ -120,6 +135,8 @@ impl Store {
     /// version from which on this holds.
     pub fn set_views(&self, specs: &[ViewSpec]) -> u64 {
         let mut turn = self.inner.turn_alone();
+        // Views that come later have zones that nobody has told of.
+        let expected = std::mem::take(&mut turn.expected);
         if turn.catalog.view_specs() == specs {
             return turn.catalog.version();
         }
@@ -133,7 +150,7 @@ impl Store {
             let plane = old.iter().find(|plane| *plane.name == *name).cloned().unwrap_or_else(|| {
                 let options = options.clone().unwrap_or_default();
                 let plane = Plane::new(State::of_view(&name, turn.catalog.clone(), options));
-                self.restore_view(&plane, &mut turn);
+                self.restore_view(&plane, &mut turn, &expected);
                 plane
             });
             turn.planes.push(plane);
@@ -291,11 +308,12 @@ impl Store {
     }
 
     /// Gives a view that has just come what the journal has of it.
-    fn restore_view(&self, plane: &Plane, turn: &mut Turn) {
+    fn restore_view(&self, plane: &Plane, turn: &mut Turn, expected: &[ExpectedZone]) {
         let Some(keeper) = self.inner.keeper() else { return };
         let mut writer = plane.writer();
         let restored = Restored::read(keeper.journal.as_ref(), &plane.name);
-        match restored.and_then(|restored| restored.enter(&mut writer)) {
+        let expected = of_view(expected, &plane.name);
+        match restored.and_then(|restored| restored.enter(&mut writer, &expected)) {
             Ok(state) => {
                 let state = writer.accept_restored(state);
                 turn.catalog = state.catalog.clone();
@@ -343,6 +361,19 @@ impl fmt::Debug for Store {
         let zones = catalog.view(self.view_name()).map_or(0, View::len);
         write!(f, "view {} with {zones} zones at version {}", self.view_name(), catalog.version())
     }
+}
+
+/// A zone that is about to be put from a file; see [`Store::open_expecting`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ExpectedZone {
+    /// The view that it will be in.
+    pub view: Arc<str>,
+    /// Its apex.
+    pub apex: Name,
+}
+
+fn of_view(expected: &[ExpectedZone], view: &str) -> Vec<Name> {
+    expected.iter().filter(|zone| *zone.view == *view).map(|zone| zone.apex.clone()).collect()
 }
 
 /// Access to the newest catalog for one worker; see [`Store::reader`].

@@ -16,7 +16,7 @@ use crate::keeper::{Keeper, Made, Staged};
 use crate::marked::Marked;
 use crate::pending::{Issuer, Pending};
 use crate::state::State;
-use crate::store::Store;
+use crate::store::{ExpectedZone, Store};
 use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError, Published, TryLockError, mpsc};
 use crate::write::Step;
 use crate::{Source, StoreError};
@@ -44,6 +44,8 @@ pub(crate) struct Turn {
     /// Writers who wait for there to be none.
     pub waiting: usize,
     pub marked: Marked,
+    /// Zones of the views that come first; see [`Store::open_expecting`].
+    pub expected: Vec<ExpectedZone>,
 }
 
 /// The records of one view.
@@ -320,8 +322,14 @@ impl Inner {
     pub fn new(catalog: Arc<Catalog>, plane: Arc<Plane>, events_kept: usize) -> Self {
         let (events, _) = broadcast::channel(events_kept.max(1));
         let planes = vec![plane];
-        let turn =
-            Turn { catalog: catalog.clone(), planes, staged: 0, waiting: 0, marked: Marked::default() };
+        let turn = Turn {
+            catalog: catalog.clone(),
+            planes,
+            staged: 0,
+            waiting: 0,
+            marked: Marked::default(),
+            expected: Vec::new(),
+        };
         Self {
             catalog: Published::new(catalog),
             turn: Mutex::new(turn),

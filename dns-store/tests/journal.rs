@@ -9,8 +9,8 @@ use std::thread;
 
 use dns_core::{Change, ChangeSet, Precondition, RecordType, ViewSpec};
 use dns_store::{
-    Event, Journal, JournalError, KeptZone, Reason, Source, Store, StoreError, StoreOptions, Write,
-    ZoneOptions,
+    Event, ExpectedZone, Journal, JournalError, KeptZone, Reason, Source, Store, StoreError, StoreOptions,
+    Write, ZoneOptions,
 };
 
 use self::support::{config_map, file, name, rrset, rrsets, text, zone};
@@ -462,4 +462,61 @@ fn views_that_come_have_what_was_kept_of_them() {
     assert!(zone.is_some(), "it is served");
     let version = view.update(&Source::Api, rrset("www.example.org. 300 A 192.0.2.3"), None).unwrap();
     assert_eq!(store.version(), version);
+}
+
+/// Nothing is put together that the next step takes apart again.
+#[test]
+fn zones_that_are_to_be_read_next_wait_for_that_with_their_records() {
+    let journal = TestJournal::new();
+    let views = [ViewSpec {
+        name: "inside".into(),
+        clients: vec!["10.0.0.0/8".parse().unwrap()],
+        listeners: Vec::new(),
+        shared: false,
+    }];
+    let store = open(&journal);
+    store.set_views(&views);
+    let inside = store.view("inside").unwrap();
+    let www = || rrset("www.example.org. 300 A 192.0.2.1");
+    let put = |store: &Store| {
+        store.put_zone(&file(), zone("example.org.", 7, &[]), ZoneOptions::default()).unwrap()
+    };
+    put(&store);
+    for store in [&store, &inside] {
+        store.create(&Source::Api, www(), None).unwrap();
+        store.create(&Source::Api, rrset("www.example.net. 300 A 192.0.2.2"), None).unwrap();
+    }
+    put_zone(&store, "example.com.", 7, &[]).unwrap();
+    let before = serial(&store, "example.org.");
+    drop((store, inside));
+
+    let expect = |view: &str, apex: &str| ExpectedZone { view: view.into(), apex: name(apex) };
+    let expected = vec![
+        expect("default", "example.org."),
+        expect("inside", "example.org."),
+        expect("default", "example.com."),
+        expect("gone", "example.org."),
+    ];
+    let journal = journal as Arc<dyn Journal>;
+    let store = Store::open_expecting(StoreOptions::default(), journal, expected).unwrap();
+    store.set_views(&views);
+    let inside = store.view("inside").unwrap();
+    for store in [&store, &inside] {
+        let apexes: Vec<String> = store.zones().iter().map(|zone| zone.apex.to_string()).collect();
+        let journalled: &[&str] = if store.view_name() == "inside" { &[] } else { &["example.com."] };
+        assert_eq!(apexes, [journalled, &["www.example.net.", "example.org."]].concat());
+        let waiting = store.zone(&name("example.org.")).unwrap();
+        assert!(
+            waiting.failed.is_some_and(|why| why.contains("not been read yet")) && waiting.serial.is_none()
+        );
+        assert_eq!(served(store, "www.example.org.", RecordType::A), None);
+        put(store);
+        assert_eq!(store.get(&www().owner().clone(), RecordType::A).unwrap().rrset, www());
+    }
+    assert_eq!(store.zone(&name("example.com.")).unwrap().source, Some(Source::Api), "the journal has it");
+    assert!(serial(&store, "example.org.") >= before);
+    // Whatever view comes later, its zones are not those of the start.
+    let gone = ViewSpec { name: "gone".into(), ..views[0].clone() };
+    store.set_views(&[views[0].clone(), gone]);
+    assert!(store.view("gone").unwrap().zones().is_empty());
 }

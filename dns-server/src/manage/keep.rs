@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use dns_api::auth::{MemoryTokens, Token, TokenId, TokenStore, TokenStoreError};
 use dns_journal::{Folder, HistoryLimits, Memory};
-use dns_store::{Store, StoreOptions};
+use dns_store::{ExpectedZone, Store, StoreOptions};
 
 use crate::config::{Config, StoreConfig};
 
@@ -22,11 +22,15 @@ const MEMORY_OCTETS: u64 = 16 << 20;
 #[derive(Clone)]
 pub(crate) struct Keep(Option<Arc<Folder>>);
 
-/// A store with what was kept the last time.
+/// A store with what was kept the last time, for these zones and others.
 ///
 /// # Errors
 /// The data folder cannot be used; says what to do.
-pub(crate) fn open(config: &StoreConfig, options: StoreOptions) -> Result<(Store, Keep), String> {
+pub(crate) fn open(
+    config: &StoreConfig,
+    options: StoreOptions,
+    expected: Vec<ExpectedZone>,
+) -> Result<(Store, Keep), String> {
     let limits = limits(config);
     let Some(path) = &config.data_dir else {
         // There is history all the same, for as long as the process runs.
@@ -36,7 +40,7 @@ pub(crate) fn open(config: &StoreConfig, options: StoreOptions) -> Result<(Store
     };
     let folder = Folder::open_with(path, limits).map_err(|error| format!("store.data_dir: {error}"))?;
     let folder = Arc::new(folder);
-    let store = Store::open(options, folder.clone());
+    let store = Store::open_expecting(options, folder.clone(), expected);
     let store = store.map_err(|error| format!("store.data_dir: {}: {error}", path.display()))?;
     Ok((store, Keep(Some(folder))))
 }
