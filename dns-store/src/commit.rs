@@ -47,7 +47,7 @@ pub(crate) struct Next {
     pub changed: Arc<Changed>,
     /// Zones that somebody has declared, as far as their serials may have changed; those that went are among them.
     pub declared: Vec<Name>,
-    /// Names of the transaction, if its source is one that hands over all that it has.
+    /// Names at which its source has something else than before, if it is one that hands over all that it has.
     pub names: Vec<Name>,
 }
 
@@ -107,7 +107,7 @@ impl Writer {
             reasons: Vec::new(),
         };
         let put = declare_zones(transaction.zones, &mut state, &mut work);
-        let mut roots = change_flat(old, &mut state, &transaction.names);
+        let (mut roots, names) = change_flat(old, &mut state, source, &transaction.names);
         check_fresh(old, &state, source, &transaction.names, &mut work.reasons);
         if !work.reasons.is_empty() {
             return Err(work.reasons);
@@ -164,9 +164,6 @@ impl Writer {
             catalog = catalog.with_policy(state.options.policy.clone());
         }
         state.catalog = Arc::new(catalog);
-        // A source changes nothing but its own, and names of durable ones are not listed.
-        let names =
-            if source.kind().is_durable() { Vec::new() } else { transaction.names.into_keys().collect() };
         Ok(Next { state, changed: Arc::new(changed), declared, names })
     }
 
@@ -350,8 +347,13 @@ fn set_options(apex: &Name, options: ZoneOptions, state: &mut State, work: &mut 
 }
 
 /// Enters what names have now. Returns the apexes of derived zones that come or go: at and below them, zones merge and
-/// fall apart.
-fn change_flat(old: &State, state: &mut State, names: &BTreeMap<Name, Vec<Contribution>>) -> BTreeSet<Name> {
+/// fall apart; and the names at which the source has something else than before, unless it is a durable one.
+fn change_flat(
+    old: &State,
+    state: &mut State,
+    source: &Source,
+    names: &BTreeMap<Name, Vec<Contribution>>,
+) -> (BTreeSet<Name>, Vec<Name>) {
     let version = old.catalog.version() + 1;
     let asks = |state: &State, name: &Name, contributions: &[Contribution]| {
         let is_flat = !contributions.is_empty() && state.declared.home(name).is_none();
@@ -360,7 +362,8 @@ fn change_flat(old: &State, state: &mut State, names: &BTreeMap<Name, Vec<Contri
     let mut owners: BTreeMap<Name, isize> = BTreeMap::new();
     let mut changed = Vec::with_capacity(names.len());
     for (name, contributions) in names {
-        let before = asks(old, name, old.flat.get(name));
+        let had = old.flat.get(name);
+        let before = asks(old, name, had);
         let after = asks(state, name, contributions);
         if before != after {
             for (candidate, owner) in [(before, -1), (after, 1)] {
@@ -370,21 +373,25 @@ fn change_flat(old: &State, state: &mut State, names: &BTreeMap<Name, Vec<Contri
             }
         }
         // Names that move with their zone have changed no more than the zone has.
-        if old.flat.get(name) != &contributions[..] {
+        if had != &contributions[..] {
             changed.push((name, &contributions[..]));
         }
     }
     state.flat.set_all(&changed, version);
+    // Names of durable sources are not listed.
+    let changed = if source.kind().is_durable() { &[] } else { &changed[..] };
+    let changed = changed.iter().map(|(name, _)| Name::clone(name)).collect();
     let moved: Vec<Name> = owners
         .into_iter()
         .filter(|(candidate, owners)| state.candidates.add(candidate, *owners))
         .map(|(candidate, _)| candidate)
         .collect();
     // Inside a larger zone that stays, nothing moves.
-    moved
+    let roots = moved
         .into_iter()
         .filter(|candidate| state.candidates.is_apex(candidate) || old.candidates.is_apex(candidate))
-        .collect()
+        .collect();
+    (roots, changed)
 }
 
 /// Leaves out the names that stand below others.
@@ -410,10 +417,13 @@ fn check_fresh(
     reasons: &mut Vec<Reason>,
 ) {
     for (name, contributions) in names {
+        let mut own = contributions.iter().filter(|contribution| contribution.source == *source).peekable();
+        if own.peek().is_none() {
+            continue;
+        }
         let had = old.flat.get(name);
-        let is_fresh =
-            |contribution: &&Contribution| contribution.source == *source && !had.contains(contribution);
-        let mut fresh = contributions.iter().filter(is_fresh).map(|own| own.rrset.rtype()).peekable();
+        let fresh = own.filter(|contribution| !had.contains(contribution));
+        let mut fresh = fresh.map(|own| own.rrset.rtype()).peekable();
         if fresh.peek().is_none() {
             continue;
         }
