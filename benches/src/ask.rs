@@ -15,6 +15,8 @@ use crate::questions::HEADER_OCTETS;
 const OWNER_OF_QUESTION: [u8; 2] = [0xC0, HEADER_OCTETS as u8];
 /// Longer than any answer with one address.
 const REPLY_OCTETS_MAX: usize = 4096;
+/// When a question counts as lost.
+const RESEND_AFTER: Duration = Duration::from_millis(200);
 
 /// Sends one message at a time, and waits for what comes back.
 pub struct Asker {
@@ -39,14 +41,15 @@ impl Asker {
         Ok(Self { socket, patience, id: 0, reply: [0; REPLY_OCTETS_MAX] })
     }
 
-    /// Asks for the address of a name; `None` if the answer is anything but one address.
+    /// Asks for the address of a name, now and then again, as resolvers do: some servers drop questions while they change
+    /// something. `None` if the answer is anything but one address.
     ///
     /// # Errors
     ///
     /// If nothing comes back for the patience of the client since `begin`.
     pub fn address(&mut self, owner: &Name, begin: Instant) -> Result<Option<[u8; 4]>> {
         let question = question(owner);
-        let reply = self.exchange(question.clone(), begin)?;
+        let reply = self.converse(question.clone(), begin, RESEND_AFTER)?;
         Ok(if rcode(reply) == ResponseCode::NOERROR { answer(&question, reply) } else { None })
     }
 
@@ -55,10 +58,15 @@ impl Asker {
     /// # Errors
     ///
     /// If nothing comes back for the patience of the client since `begin`.
-    pub fn exchange(&mut self, mut message: Vec<u8>, begin: Instant) -> Result<&[u8]> {
+    pub fn exchange(&mut self, message: Vec<u8>, begin: Instant) -> Result<&[u8]> {
+        self.converse(message, begin, Duration::MAX)
+    }
+
+    fn converse(&mut self, mut message: Vec<u8>, begin: Instant, resend_after: Duration) -> Result<&[u8]> {
         self.id = self.id.wrapping_add(1);
         message[..2].copy_from_slice(&self.id.to_be_bytes());
         self.socket.send(&message)?;
+        let mut sent = Instant::now();
         let octets = loop {
             match self.socket.recv(&mut self.reply) {
                 // Others are late or mangled.
@@ -70,6 +78,10 @@ impl Asker {
             }
             if begin.elapsed() >= self.patience {
                 bail!("nothing came back within {} s", self.patience.as_secs_f64());
+            }
+            if sent.elapsed() >= resend_after {
+                self.socket.send(&message)?;
+                sent = Instant::now();
             }
         };
         Ok(&self.reply[..octets])
