@@ -126,6 +126,25 @@ fn a_token_is_made_while_the_server_does_not_run() {
 }
 
 #[test]
+fn a_token_comes_from_the_environment_as_well() {
+    let site = Site::new("", "");
+    let mut served = site.command();
+    served.env("JW238DNS_TOKEN", "of-somebody-else");
+    let server = Process::spawn(served);
+    site.admin(&server);
+    let secret = fs::read_to_string(site.data().join("admin-token")).unwrap();
+    fs::remove_file(site.data().join("admin-token")).unwrap();
+    for words in [&["token", "list"][..], &["backup", "copy"]] {
+        let words = [words, &["--config", "config.yaml", "--url", &url(&server)]].concat();
+        let mut command = command(site.folder.path(), &words);
+        expect(&command.env("JW238DNS_TOKEN", secret.trim()).output().unwrap(), 0, "");
+    }
+    let mut check = command(site.folder.path(), &["check", "--config", "config.yaml"]);
+    expect(&check.env("JW238DNS_TOKEN", secret.trim()).output().unwrap(), 0, "");
+    server.stop();
+}
+
+#[test]
 fn the_own_token_stays_on_this_machine() {
     let site = Site::new("", "");
     site.start().stop();
