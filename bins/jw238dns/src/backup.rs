@@ -9,7 +9,7 @@ use dns_server::journal::{Folder, FolderError, restore_backup};
 use tokio::runtime;
 
 use crate::args::{ReachArgs, RestoreArgs};
-use crate::{exit, reach};
+use crate::{exit, process, reach};
 
 /// Writes a consistent copy of all that is kept: from the data folder, or through the server that has it in use.
 pub fn backup(file: &Path, args: &ReachArgs) -> ExitCode {
@@ -67,7 +67,16 @@ pub fn restore(args: &RestoreArgs) -> ExitCode {
     let Some(folder) = config.store.data_dir else {
         return exit::usage(&"there is nowhere to restore to: the configuration has no store.data_dir");
     };
-    match restore_backup(&args.file, &folder, args.replace) {
+    let made = match process::provide_folder(&folder, config.user.as_deref()) {
+        Ok(made) => made,
+        Err(error) => return exit::failure(&error),
+    };
+    let restored = restore_backup(&args.file, &folder, args.replace);
+    if restored.is_err() {
+        // Empty folders are nothing to leave behind.
+        made.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
+    }
+    match restored {
         Ok(()) => {
             eprintln!(
                 "{} is in {} and will be served from the next start on",

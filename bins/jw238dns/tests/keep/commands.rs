@@ -1,14 +1,15 @@
 //! The commands that manage a server: backups, and tokens.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 
-use dns_api::client::Revision;
+use dns_api::client::{Client, Revision};
 use dns_api::model::{RecordSpec, ZoneSpec};
 
 use crate::site::{Site, client, runtime};
 use crate::support::{Process, command};
+use crate::volume::is_root;
 
 fn run(site: &Site, words: &[&str]) -> Output {
     command(site.folder.path(), &[words, &["--config", "config.yaml"]].concat()).output().unwrap()
@@ -59,6 +60,41 @@ fn a_backup_of_a_server_that_runs_is_restored_into_one_that_does_not() {
     // Its tokens are those of then, too.
     let found = runtime.block_on(site.admin(&server).records_at("www.example.org", None)).unwrap();
     assert_eq!(found[0].value, ["192.0.2.1"]);
+}
+
+/// A new machine: the data folder is not there, and the server will not be root.
+#[test]
+fn what_root_restores_is_for_the_user_of_the_server() {
+    if !is_root() {
+        println!("skipped: what_root_restores_is_for_the_user_of_the_server has to be run by root");
+        return;
+    }
+    let site = Site::new("", "");
+    let server = site.start();
+    runtime().block_on(site.admin(&server).create_record(&record("www.example.org", "192.0.2.1"))).unwrap();
+    server.stop();
+    expect(&run(&site, &["backup", "copy"]), 0, "copy has all zones");
+    let copy = site.folder.path().join("copy");
+    let copy = copy.to_str().unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let data = folder.path().join("srv/dns/data");
+    let site = Site::with_data(folder, data, "", "user: nobody\n");
+    expect(&run(&site, &["restore", "absent"]), 1, "absent");
+    assert!(!site.folder.path().join("srv").exists());
+    expect(&run(&site, &["restore", copy]), 0, "will be served from the next start on");
+    assert_eq!(fs::metadata(site.data()).unwrap().permissions().mode() & 0o777, 0o700);
+    let server = site.start();
+    server.expect("www.example.org A", "NOERROR 192.0.2.1");
+    server.stop();
+
+    // One that is root's already would be of no use to the server, and root may mean it for something else.
+    fs::remove_dir_all(site.data()).unwrap();
+    fs::create_dir(site.data()).unwrap();
+    let remedy = format!("run chown nobody {}", site.data().display());
+    expect(&run(&site, &["restore", copy]), 1, &remedy);
+    assert_eq!(fs::read_dir(site.data()).unwrap().count(), 0);
 }
 
 #[test]
@@ -134,8 +170,9 @@ fn a_token_comes_from_the_environment_as_well() {
     site.admin(&server);
     let secret = fs::read_to_string(site.data().join("admin-token")).unwrap();
     fs::remove_file(site.data().join("admin-token")).unwrap();
+    let url = url(&server);
     for words in [&["token", "list"][..], &["backup", "copy"]] {
-        let words = [words, &["--config", "config.yaml", "--url", &url(&server)]].concat();
+        let words = [words, &["--config", "config.yaml", "--url", &url]].concat();
         let mut command = command(site.folder.path(), &words);
         expect(&command.env("JW238DNS_TOKEN", secret.trim()).output().unwrap(), 0, "");
     }
@@ -164,6 +201,15 @@ fn a_server_is_managed_over_tls() {
     // The certificate of the configuration is the one to trust.
     let list = expect(&run(&site, &["token", "list", "--url", &url]), 0, "");
     assert!(list.contains("  admin  admin"), "{list}");
+    // One that cannot be read again is told to whoever asks for that.
+    let token = fs::read_to_string(site.data().join("admin-token")).unwrap();
+    let admin = Client::with_ca(&url, token.trim(), made.cert.pem().as_bytes()).unwrap();
+    fs::write(site.folder.path().join("key.pem"), "none").unwrap();
+    let error = runtime().block_on(admin.reload()).unwrap_err();
+    let reasons = &error.problem().unwrap().reasons;
+    assert!(reasons[0].starts_with("api.tls: the certificate from before stays: "), "{reasons:?}");
+    assert!(reasons[0].contains("key.pem"), "{reasons:?}");
+    server.wait_for("the certificate from before stays");
     let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     fs::write(site.folder.path().join("other.pem"), other.cert.pem()).unwrap();
     expect(&run(&site, &["token", "list", "--url", &url, "--ca", "other.pem"]), 1, "cannot connect");
@@ -178,8 +224,20 @@ fn a_reload_over_http_reads_the_configuration_anew() {
     let path = site.folder.path().join("config.yaml");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace("192.0.2.1}", "192.0.2.2}")).unwrap();
-    runtime.block_on(admin.reload()).unwrap();
+    let reloaded = runtime.block_on(admin.reload()).unwrap();
+    assert_eq!(reloaded.warnings, Vec::<String>::new());
     server.expect("a.example.net A", "NOERROR 192.0.2.2");
+    // What the log says, whoever asked is told.
+    let other = text.replace("192.0.2.1}", "192.0.2.2}").replace("/data'", "/other'");
+    fs::write(
+        &path,
+        format!("workers: 2\nbackend: {{upstream: {{enabled: true, servers: '192.0.2.53:53'}}}}\n{other}"),
+    )
+    .unwrap();
+    let warnings = runtime.block_on(admin.reload()).unwrap().warnings;
+    for expected in ["workers has changed, which takes", "store has changed", "backend.upstream.enabled: "] {
+        assert!(warnings.iter().any(|warning| warning.contains(expected)), "{expected} in {warnings:?}");
+    }
     fs::write(&path, text.replace("records:", "recrods:")).unwrap();
     let error = runtime.block_on(admin.reload()).unwrap_err();
     assert_eq!(error.status().map(|status| status.as_u16()), Some(422), "{error}");
