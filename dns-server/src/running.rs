@@ -133,10 +133,12 @@ impl Running {
     /// Only zones and records of the configuration are touched, not those that others have put into the store. Needs a
     /// tokio runtime.
     pub async fn reload(&self, config: Config) -> Update {
+        let mut certificate = None;
         if let Some(tls) = self.manager.tls().cloned()
             && let Ok(Err(error)) = tokio::task::spawn_blocking(move || tls.reload()).await
         {
-            tracing::error!("the certificate from before stays: {}", dns_api::with_causes(&error));
+            let why = dns_api::with_causes(&error);
+            certificate = Some(format!("api.tls: the certificate from before stays: {why}"));
         }
         let managed = self.managed.clone();
         // As in `Server::build`.
@@ -165,7 +167,8 @@ impl Running {
             state.config = config;
             update
         });
-        let update = update.await.unwrap_or_else(|error| Update::broken_off(&error));
+        let mut update = update.await.unwrap_or_else(|error| Update::broken_off(&error));
+        update.problems.extend(certificate);
         self.managed.figures.reloads.count(update.problems.is_empty());
         // Whoever moves log files away may say so by a reload.
         self.reopen_query_log();
