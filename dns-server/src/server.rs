@@ -166,7 +166,7 @@ impl Server {
             shadowed: Arc::default(),
             query_log,
         };
-        let readiness = Readiness { store, missing: content.missing().clone() };
+        let readiness = Readiness { store, missing: content.missing().clone(), keep: keep.clone() };
         let default_ttl = config.backend.default_ttl.into();
         let state = Mutex::new(State { config: config.clone(), content, secrets });
         let managed = Arc::new(Managed { state, figures, default_ttl });
