@@ -54,6 +54,14 @@ fn a_backup_of_a_server_that_runs_is_restored_into_one_that_does_not() {
     expect(&run(&site, &["restore", "copy"]), 1, "--replace keeps it beside");
     fs::write(site.folder.path().join("junk"), "no journal").unwrap();
     expect(&run(&site, &["restore", "junk", "--replace"]), 1, "junk is no journal");
+    // Whoever restores knows that a backup can be restored.
+    let whole = fs::read(&copy).unwrap();
+    fs::write(site.folder.path().join("half"), &whole[..whole.len() / 2]).unwrap();
+    let half = run(&site, &["restore", "half", "--replace"]);
+    expect(&half, 1, "half is damaged: ");
+    expect(&half, 1, "nothing was restored, take another copy");
+    let told = String::from_utf8_lossy(&half.stderr);
+    assert!(!told.contains("restore a backup"), "{told}");
     expect(&run(&site, &["restore", "copy", "--replace"]), 0, "will be served from the next start on");
     let server = site.start();
     server.expect("www.example.org A", "NOERROR 192.0.2.1");
@@ -108,10 +116,16 @@ fn a_backup_needs_something_to_copy_and_someone_who_may() {
     assert_eq!(fs::read_dir(site.data()).unwrap().count(), 0);
     assert!(!site.folder.path().join("copy").exists());
     fs::remove_dir(site.data()).unwrap();
+    expect(
+        &run(&site, &["token", "list"]),
+        2,
+        "the server writes it at its first start, or give --token-file",
+    );
+    expect(&run(&site, &["backup", "-"]), 2, "a backup is a file");
     let server = site.start();
     fs::write(site.folder.path().join("token"), "jw238_00000000_0\n").unwrap();
     let words = ["backup", "copy", "--url", &url(&server), "--token-file", "token"];
-    expect(&run(&site, &words), 1, "the token is not valid");
+    expect(&run(&site, &words), 1, "the token is not valid: it is the one from token; give another one by");
     assert!(!site.folder.path().join("copy").exists(), "half a backup is none");
 }
 
@@ -181,6 +195,21 @@ fn a_token_comes_from_the_environment_as_well() {
     server.stop();
 }
 
+/// One reason is told once.
+#[test]
+fn what_the_server_says_is_not_said_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "listen: {dns: '127.0.0.1:0', http: '127.0.0.1:0'}\napi: {admin_token_file: token}\n";
+    fs::write(folder.path().join("config.yaml"), config).unwrap();
+    let server = Process::spawn(command(folder.path(), &["--config", "config.yaml"]));
+    let url = url(&server);
+    let words = ["backup", "copy", "--config", "config.yaml", "--url", &url];
+    let output = command(folder.path(), &words).output().unwrap();
+    expect(&output, 1, "there is no backup: nothing is kept on disk: store.data_dir is not set");
+    assert_eq!(String::from_utf8_lossy(&output.stderr).matches("nothing is kept").count(), 1);
+    server.stop();
+}
+
 #[test]
 fn the_own_token_stays_on_this_machine() {
     let site = Site::new("", "");
@@ -213,6 +242,22 @@ fn a_server_is_managed_over_tls() {
     let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     fs::write(site.folder.path().join("other.pem"), other.cert.pem()).unwrap();
     expect(&run(&site, &["token", "list", "--url", &url, "--ca", "other.pem"]), 1, "cannot connect");
+}
+
+/// As `openssl req -x509` makes one, unless told otherwise.
+#[test]
+fn a_certificate_for_signing_others_is_explained() {
+    let site = Site::new("", "api: {tls: {certificate: cert.pem, private_key: key.pem}}\n");
+    let mut parameters = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    fs::write(site.folder.path().join("cert.pem"), parameters.self_signed(&key).unwrap().pem()).unwrap();
+    fs::write(site.folder.path().join("key.pem"), key.serialize_pem()).unwrap();
+    let server = site.start();
+    let url = format!("https://localhost:{}", server.http().port());
+    let output = run(&site, &["token", "list", "--url", &url]);
+    expect(&output, 1, "-addext basicConstraints=critical,CA:FALSE");
+    server.stop();
 }
 
 #[test]
