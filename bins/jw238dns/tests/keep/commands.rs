@@ -8,7 +8,7 @@ use dns_api::client::{Client, Revision};
 use dns_api::model::{RecordSpec, ZoneSpec};
 
 use crate::site::{Site, client, runtime};
-use crate::support::{Process, command};
+use crate::support::{Process, command, get, zone};
 use crate::volume::is_root;
 
 fn run(site: &Site, words: &[&str]) -> Output {
@@ -289,4 +289,31 @@ fn a_reload_over_http_reads_the_configuration_anew() {
     let problem = error.problem().unwrap();
     assert!(problem.reasons.iter().any(|reason| reason.contains("recrods")), "{problem:?}");
     server.expect("a.example.net A", "NOERROR 192.0.2.2");
+}
+
+/// The way out is the one that is told.
+#[test]
+fn a_file_for_a_zone_of_the_api_is_missing_until_one_of_them_is_gone() {
+    let site = Site::new("", "");
+    let server = site.start();
+    let (admin, runtime) = (site.admin(&server), runtime());
+    let made = ZoneSpec { name: "example.org".to_owned(), soa: None, ns: Vec::new(), ttl: None };
+    runtime.block_on(admin.create_zone(&made)).unwrap();
+    runtime.block_on(admin.create_record(&record("www.example.org", "192.0.2.1"))).unwrap();
+    server.stop();
+    let config = site.folder.path().join("config.yaml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{text}zones: [{{name: example.org, file: a.zone}}]\n")).unwrap();
+    fs::write(site.folder.path().join("a.zone"), zone("192.0.2.2")).unwrap();
+    let server = site.start();
+    server.wait_for("a.zone is not served, as the API has made a zone of this name");
+    let (status, text) = get(server.http(), "/ready");
+    assert!(status == 503 && text.contains("DELETE /api/v1/zones/example.org."), "{status} {text}");
+    server.expect("www.example.org A", "NOERROR 192.0.2.1");
+    let admin = site.admin(&server);
+    runtime.block_on(admin.delete_zone("example.org.")).unwrap();
+    runtime.block_on(admin.reload()).unwrap();
+    assert_eq!(get(server.http(), "/ready").0, 200);
+    server.expect("www.example.org A", "NOERROR 192.0.2.2");
+    server.stop();
 }
