@@ -3,6 +3,8 @@
 mod place;
 
 use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -34,6 +36,8 @@ pub struct Folder {
     worker: Worker,
     log: Arc<Log>,
     path: PathBuf,
+    /// Device and number of the journal's file.
+    identity: (u64, u64),
     outcome: Outcome,
     /// Held while a file without a name is written: copies take as much of the disk as the journal does.
     pub(crate) copying: Mutex<()>,
@@ -68,6 +72,7 @@ impl Folder {
             worker,
             log,
             path: path.to_owned(),
+            identity: identity(&file_path).map_err(FolderError::io(&file_path))?,
             outcome: Outcome::default(),
             copying: Mutex::new(()),
             _lock: lock,
@@ -82,6 +87,15 @@ impl Folder {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The journal stands where it was opened. If not, somebody has removed or replaced it, or taken the disk away: what is appended
+    /// goes to a file that nobody will find again. Asks the disk; what it cannot tell is taken for well.
+    pub fn is_in_place(&self) -> bool {
+        match identity(&self.path.join(FILE)) {
+            Ok(found) => found == self.identity,
+            Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        }
     }
 
     /// All small values that were [kept](Self::keep) in a namespace, in the order of their keys.
@@ -169,6 +183,11 @@ impl Journal for Folder {
     fn entry(&self, version: u64) -> Result<Option<Arc<Entry>>, JournalError> {
         self.log.entry(version)
     }
+}
+
+/// What tells a file from another one that stands in its place.
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 /// Makes the journal of an empty folder: whole, or not at all.

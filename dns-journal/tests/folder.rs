@@ -397,3 +397,20 @@ fn a_damaged_backup_replaces_nothing() {
     assert_eq!(fs::read(other.join("journal.redb")).unwrap(), before);
     assert!(!other.join("journal.redb.before-restore").exists());
 }
+
+#[test]
+fn a_journal_that_was_moved_or_replaced_is_missed() {
+    let folder = tempdir().unwrap();
+    let data = folder.path().join("data");
+    let journal = Folder::open(&data).unwrap();
+    assert!(journal.is_in_place());
+    let (file, other) = (data.join("journal.redb"), folder.path().join("other"));
+    fs::rename(&file, &other).unwrap();
+    assert!(!journal.is_in_place());
+    fs::copy(&other, &file).unwrap();
+    assert!(!journal.is_in_place(), "it is another one");
+    fs::rename(&other, &file).unwrap();
+    assert!(journal.is_in_place());
+    fs::rename(&data, folder.path().join("elsewhere")).unwrap();
+    assert!(!journal.is_in_place());
+}

@@ -8,6 +8,7 @@ use dns_store::{Found, SourceKind, Store};
 use crate::config::Config;
 use crate::content::{Content, ViewContent};
 use crate::guard::{self, Secrets};
+use crate::server::load_tls;
 
 /// How thoroughly zones are looked at that have just been loaded, beyond what keeps them from being served.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -55,13 +56,15 @@ pub struct CheckedZone {
     pub derived: bool,
 }
 
-/// Loads all zones and records as a server would, without serving them, and lists everything that is wrong or doubtful.
+/// Loads all zones, records and certificates as a server would, without serving them, and lists everything that is wrong or
+/// doubtful.
 ///
 /// Reads files, so it takes as long as that does; no port is bound.
 pub fn check(config: &Config) -> Checked {
     let mut content = Content::new(config, Checks::Elsewhere);
     let mut update = content.update(config);
     update.problems.extend(guard::compile(config, &Secrets::none()).err().unwrap_or_default());
+    update.problems.extend(load_tls(config).err().map(|error| error.to_string()));
     let mut checked = Checked { errors: update.problems, warnings: update.warnings, ..Checked::default() };
     let catalog = content.store().snapshot();
     for view in content.views() {

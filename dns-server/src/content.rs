@@ -49,6 +49,13 @@ impl Config {
 }
 
 impl Update {
+    /// What there is to tell of keys that have changed and cannot yet count, one sentence each.
+    pub fn restart_notes(&self) -> impl Iterator<Item = String> {
+        self.restart_keys
+            .iter()
+            .map(|key| format!("{key} has changed, which takes effect with the next start"))
+    }
+
     /// It did not come to its end, which is a defect.
     pub(crate) fn broken_off(error: &tokio::task::JoinError) -> Self {
         Self { problems: vec![format!("reloading failed: {error}")], ..Self::default() }

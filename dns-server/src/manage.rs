@@ -231,13 +231,14 @@ impl dns_api::Host for Host {
                 None => self.managed.reload_as_it_is().await,
             };
             let names = |names: &[dns_core::Name]| names.iter().map(ToString::to_string).collect();
+            let warnings = update.warnings.iter().cloned().chain(update.restart_notes()).collect();
             Reloaded {
                 version: self.store().version(),
                 loaded: names(&update.loaded),
                 dropped: names(&update.dropped),
                 unchanged: update.unchanged,
                 problems: update.problems,
-                warnings: update.warnings,
+                warnings,
             }
         })
     }

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::content::{Content, Missing, Update};
 use crate::explain::Explained;
 use crate::guard::{self, Secrets};
-use crate::manage::{self, Manager, ReloadRequest};
+use crate::manage::{self, Keep, Manager, ReloadRequest};
 use crate::metrics::Figures;
 
 /// A server that answers. Dropping it stops it without waiting; [`shutdown`](Self::shutdown) drains it.
@@ -71,6 +71,7 @@ impl Running {
         }
         if let Ok(runtime) = Handle::try_current() {
             http.push(runtime.spawn(roll_over_daily(managed.clone(), stopped.clone())));
+            http.push(runtime.spawn(readiness.keep.clone().follow(stopped.clone())));
             if let Some(tls) = manager.tls() {
                 http.push(runtime.spawn(manage::follow_certificate(tls.clone(), stopped)));
             }
@@ -133,10 +134,12 @@ impl Running {
     /// Only zones and records of the configuration are touched, not those that others have put into the store. Needs a
     /// tokio runtime.
     pub async fn reload(&self, config: Config) -> Update {
+        let mut certificate = None;
         if let Some(tls) = self.manager.tls().cloned()
             && let Ok(Err(error)) = tokio::task::spawn_blocking(move || tls.reload()).await
         {
-            tracing::error!("the certificate from before stays: {}", dns_api::with_causes(&error));
+            let why = dns_api::with_causes(&error);
+            certificate = Some(format!("api.tls: the certificate from before stays: {why}"));
         }
         let managed = self.managed.clone();
         // As in `Server::build`.
@@ -165,7 +168,8 @@ impl Running {
             state.config = config;
             update
         });
-        let update = update.await.unwrap_or_else(|error| Update::broken_off(&error));
+        let mut update = update.await.unwrap_or_else(|error| Update::broken_off(&error));
+        update.problems.extend(certificate);
         self.managed.figures.reloads.count(update.problems.is_empty());
         // Whoever moves log files away may say so by a reload.
         self.reopen_query_log();
@@ -310,12 +314,14 @@ const SECRET_LIFETIME: Duration = Duration::from_hours(24);
 pub(crate) struct Readiness {
     pub store: Store,
     pub missing: Missing,
+    pub keep: Keep,
 }
 
 impl dns_api::Status for Readiness {
     fn ready(&self) -> Result<(), Vec<String>> {
         let mut failed = failed_zones(&self.store.snapshot());
         failed.extend(self.missing.sentences());
+        failed.extend(self.keep.missing());
         if failed.is_empty() { Ok(()) } else { Err(failed) }
     }
 }

@@ -109,9 +109,7 @@ impl Server {
         let loading = tokio::task::spawn_blocking(move || {
             let secrets = Secrets::draw().map_err(BuildError::Random)?;
             let guard = guard::compile(&config, &secrets).map_err(BuildError::Content)?;
-            let tls = if config.listen.http.is_empty() { None } else { config.api.tls.clone() };
-            let tls = tls.map(|Tls { certificate: chain, private_key: key }| TlsFiles { chain, key });
-            let tls = tls.map(dns_api::Tls::load).transpose()?.map(Arc::new);
+            let tls = load_tls(&config)?;
             // What was kept is there before any file is read, so that serials go on from where they were.
             let options = content::store_options(&config);
             let expected = content::expected_zones(&config);
@@ -168,7 +166,7 @@ impl Server {
             shadowed: Arc::default(),
             query_log,
         };
-        let readiness = Readiness { store, missing: content.missing().clone() };
+        let readiness = Readiness { store, missing: content.missing().clone(), keep: keep.clone() };
         let default_ttl = config.backend.default_ttl.into();
         let state = Mutex::new(State { config: config.clone(), content, secrets });
         let managed = Arc::new(Managed { state, figures, default_ttl });
@@ -244,6 +242,16 @@ impl ServerBuilder {
     pub async fn build(self) -> Result<Server, BuildError> {
         Server::build(self.config).await
     }
+}
+
+/// The certificate for HTTP, if there is to be one.
+pub(crate) fn load_tls(config: &Config) -> Result<Option<Arc<dns_api::Tls>>, BuildError> {
+    let Some(Tls { certificate, private_key }) = config.api.tls.clone() else { return Ok(None) };
+    if config.listen.http.is_empty() {
+        return Ok(None);
+    }
+    let files = TlsFiles { chain: certificate, key: private_key };
+    Ok(Some(Arc::new(dns_api::Tls::load(files)?)))
 }
 
 fn frontend_config(config: &Config) -> dns_frontend::Config {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dns_server::config::{Config, Listen, Listener, SourceKind};
 use dns_server::dns_core::zone::rrsets_of;
 use dns_server::dns_core::{Change, ChangeSet, Name, RecordType, Rrset};
-use dns_server::store::{Source, Store};
+use dns_server::store::{Source, Store, ZoneOptions};
 use dns_server::{BuildError, Server, ServerBuilder};
 
 const ZONE: &str =
@@ -269,6 +269,41 @@ async fn a_zone_may_move_between_text_and_file() {
         assert_eq!(addresses(running.store(), "www.example.org"), [octets], "{update:?}");
     }
     running.shutdown().await;
+}
+
+/// What the configuration asks for is not served, so it is missing, however well the name is answered.
+#[tokio::test]
+async fn a_zone_that_the_api_has_made_is_not_taken_over_by_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("example.org.zone");
+    std::fs::write(&path, ZONE).unwrap();
+    let mut as_file = config();
+    as_file.zones_dir = Some(folder.path().to_owned());
+    let mut as_text = config();
+    as_text.zones = text_zones();
+    for (wanted, place) in
+        [(as_file, path.display().to_string()), (as_text, "the one in the configuration".to_owned())]
+    {
+        let running = builder().build().await.unwrap().start().unwrap();
+        let apex = name("example.org");
+        let made = dns_server::files::load_text("made", &ZONE.replace("192.0.2.1\n", "192.0.2.7\n"), &apex);
+        running.store().put_zone(&Source::Api, made.unwrap().built, ZoneOptions::default()).unwrap();
+        let told = format!(
+            "zone example.org.: {place} is not served, as the API has made a zone of this name: delete that (DELETE \
+             /api/v1/zones/example.org.) and reload, or take this one out of the configuration"
+        );
+        for _ in 0..2 {
+            assert_eq!(running.reload(wanted.clone()).await.problems, [told.as_str()]);
+            assert_eq!(running.ready(), Err(vec![told.clone()]));
+            assert_eq!(addresses(running.store(), "www.example.org"), [[192, 0, 2, 7]]);
+            assert!(running.reload_files([path.clone()].into()).await.is_none(), "all has to be looked at");
+        }
+        running.store().drop_zone(&Source::Api, &apex).unwrap();
+        assert_eq!(running.reload(wanted).await.loaded, [apex]);
+        assert_eq!(running.ready(), Ok(()));
+        assert_eq!(addresses(running.store(), "www.example.org"), [[192, 0, 2, 1]]);
+        running.shutdown().await;
+    }
 }
 
 fn text_zones() -> Vec<dns_server::config::Zone> {

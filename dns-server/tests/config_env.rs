@@ -45,6 +45,17 @@ fn variables_take_the_place_of_keys() {
     assert_eq!(config.zones[0].name.to_string(), "example.com.");
 }
 
+/// The command line reads it, and a server may have it in its environment as well.
+#[test]
+fn the_token_of_a_client_is_no_key() {
+    let variables = [("JW238DNS_TOKEN", "jw238_00000000_0"), ("JW238DNS_WORKERS", "3")];
+    assert_eq!(config("", &variables).workers.map(Into::into), Some(3));
+    assert_eq!(
+        errors("", &[("JW238DNS_TOKENS", "x")]),
+        "JW238DNS_TOKENS: unknown variable, there is no such key"
+    );
+}
+
 #[test]
 fn a_mapping_comes_before_the_keys_in_it() {
     let config = config(

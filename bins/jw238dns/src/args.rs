@@ -36,7 +36,7 @@ pub enum Command {
     Serve(ServeArgs),
     /// List everything that is wrong with the configuration and its zones.
     Check(SourceArgs),
-    /// Say what would be answered to a question, and why: view, rules, zone, source.
+    /// Say what would be answered to a question by configuration and files, and why: view, rules, zone, source.
     Explain(ExplainArgs),
     /// Write a zone file to the standard output, tidied up.
     Format {

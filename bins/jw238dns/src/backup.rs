@@ -9,10 +9,13 @@ use dns_server::journal::{Folder, FolderError, restore_backup};
 use tokio::runtime;
 
 use crate::args::{ReachArgs, RestoreArgs};
-use crate::{exit, reach};
+use crate::{exit, process, reach};
 
 /// Writes a consistent copy of all that is kept: from the data folder, or through the server that has it in use.
 pub fn backup(file: &Path, args: &ReachArgs) -> ExitCode {
+    if file == Path::new("-") {
+        return exit::usage(&"a backup is a file that is synced to its disk: name one, instead of '-'");
+    }
     let config = match reach::config(args) {
         Ok(config) => config,
         Err(error) => return exit::usage(&error),
@@ -23,12 +26,12 @@ pub fn backup(file: &Path, args: &ReachArgs) -> ExitCode {
         Some(folder) if !Folder::is_missing(folder) => match Folder::open(folder) {
             Ok(folder) => folder.backup_to(file).map_err(|error| error.to_string()),
             Err(FolderError::Locked { .. }) => {
-                reach::client(args, &config).and_then(|client| download(file, &client))
+                reach::Server::find(args, &config).and_then(|server| download(file, &server))
             }
             Err(error) => Err(error.to_string()),
         },
         Some(folder) => Err(format!("there is nothing to copy: {} has no journal", folder.display())),
-        None => reach::client(args, &config).and_then(|client| download(file, &client)),
+        None => reach::Server::find(args, &config).and_then(|server| download(file, &server)),
     };
     match done {
         Ok(()) => {
@@ -43,12 +46,12 @@ pub fn backup(file: &Path, args: &ReachArgs) -> ExitCode {
     }
 }
 
-fn download(file: &Path, client: &dns_server::api::client::Client) -> Result<(), String> {
+fn download(file: &Path, server: &reach::Server) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("cannot write {}: {error}", file.display());
     // It has what is needed to know tokens.
     let to = File::options().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    let copied = runtime.block_on(client.backup(&to)).map_err(|error| reach::tell(&error));
+    let copied = runtime.block_on(server.client.backup(&to)).map_err(|error| server.tell(&error));
     let copied = copied.and_then(|_| to.sync_all().map_err(failed));
     if copied.is_err() {
         // A part of a backup is none.
@@ -67,7 +70,16 @@ pub fn restore(args: &RestoreArgs) -> ExitCode {
     let Some(folder) = config.store.data_dir else {
         return exit::usage(&"there is nowhere to restore to: the configuration has no store.data_dir");
     };
-    match restore_backup(&args.file, &folder, args.replace) {
+    let made = match process::provide_folder(&folder, config.user.as_deref()) {
+        Ok(made) => made,
+        Err(error) => return exit::failure(&error),
+    };
+    let restored = restore_backup(&args.file, &folder, args.replace);
+    if restored.is_err() {
+        // Empty folders are nothing to leave behind.
+        made.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
+    }
+    match restored {
         Ok(()) => {
             eprintln!(
                 "{} is in {} and will be served from the next start on",
@@ -79,6 +91,15 @@ pub fn restore(args: &RestoreArgs) -> ExitCode {
         Err(error @ FolderError::Occupied { .. }) => {
             exit::failure(&format!("{error}; --replace keeps it beside the restored one"))
         }
+        // It is about the copy, of which nothing is lost by taking another one.
+        Err(FolderError::Damaged { path, detail }) if path == args.file => exit::failure(&format!(
+            "{} is damaged: {detail}; nothing was restored, take another copy",
+            path.display()
+        )),
+        Err(FolderError::Foreign { path, detail }) if path == args.file => exit::failure(&format!(
+            "{} is no journal of this server: {detail}; name a file that 'jw238dns backup' has written",
+            path.display()
+        )),
         Err(error) => exit::failure(&error),
     }
 }

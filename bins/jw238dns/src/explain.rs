@@ -30,7 +30,14 @@ pub fn run(args: &ExplainArgs) -> ExitCode {
     match explain(&config, &question) {
         Ok(explained) => {
             let at = listeners.get(listener).map(|listener| format!(" at {}", listener.address));
-            check::print(&text(&question, &at.unwrap_or_default(), &explained), ExitCode::SUCCESS)
+            let mut text = text(&question, &at.unwrap_or_default(), &explained);
+            if config.api.enabled && !config.listen.http.is_empty() {
+                // Their journal is the running server's.
+                text.push_str(
+                    "note      what was changed over HTTP is not looked at here: GET /api/v1/resolve of the server knows it\n",
+                );
+            }
+            check::print(&text, ExitCode::SUCCESS)
         }
         Err(errors) => exit::usage(&errors.join("\n")),
     }

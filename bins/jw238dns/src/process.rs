@@ -20,7 +20,7 @@ use nix::sys::stat::{Mode, umask};
 
 pub use self::descriptors::provide_descriptors;
 pub use self::exposure::check_config;
-pub use self::privileges::{become_user, check_threads, drop_capabilities};
+pub use self::privileges::{become_user, check_threads, drop_capabilities, provide_folder};
 pub use self::watchdog::{reachable, watch_over};
 
 /// What is written here is for this user, and for its group to read.

@@ -1,6 +1,7 @@
 //! Reaching a server that runs, by its API.
 
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -22,24 +23,57 @@ pub fn config(args: &ReachArgs) -> Result<Config, String> {
     settings::load_to_serve(&serve).map(|loaded| loaded.config).map_err(|errors| errors.to_string())
 }
 
-/// A client of the server: where the flags say, else where the configuration says that it is.
-pub fn client(args: &ReachArgs, config: &Config) -> Result<Client, String> {
-    let url = match &args.url {
-        Some(url) => url.clone(),
-        None => url(config)?,
-    };
-    // The server's own token is for this machine alone.
-    let is_far = args.url.as_deref().is_some_and(|url| !is_loopback(url));
-    let token = token(args, config, is_far)?;
-    let ca = args.ca.as_ref().or(config.api.tls.as_ref().map(|tls| &tls.certificate));
-    let client = match ca.filter(|_| url.starts_with("https:")) {
-        Some(ca) => {
-            let pem = fs::read(ca).map_err(|error| format!("cannot read {}: {error}", ca.display()))?;
-            Client::with_ca(&url, &token, &pem)
+/// A server, seen by one token.
+pub struct Server {
+    pub client: Client,
+    token: Token,
+}
+
+/// A token, and where it was found.
+struct Token {
+    text: String,
+    place: String,
+}
+
+impl Server {
+    /// Where the flags say, else where the configuration says that it is.
+    pub fn find(args: &ReachArgs, config: &Config) -> Result<Self, String> {
+        let url = match &args.url {
+            Some(url) => url.clone(),
+            None => url(config)?,
+        };
+        // The server's own token is for this machine alone.
+        let is_far = args.url.as_deref().is_some_and(|url| !is_loopback(url));
+        let token = token(args, config, is_far)?;
+        let ca = args.ca.as_ref().or(config.api.tls.as_ref().map(|tls| &tls.certificate));
+        let client = match ca.filter(|_| url.starts_with("https:")) {
+            Some(ca) => {
+                let pem = fs::read(ca).map_err(|error| format!("cannot read {}: {error}", ca.display()))?;
+                Client::with_ca(&url, &token.text, &pem)
+            }
+            None => Client::new(&url, &token.text),
+        };
+        match client {
+            Ok(client) => Ok(Self { client, token }),
+            Err(ClientError::Token) => Err(format!("{} has something else than a token", token.place)),
+            Err(error) => Err(tell(&error)),
         }
-        None => Client::new(&url, &token),
-    };
-    client.map_err(|error| tell(&error))
+    }
+
+    /// What has gone wrong, and what to do where that is known.
+    pub fn tell(&self, error: &ClientError) -> String {
+        let told = tell(error);
+        match error.status().map(|status| status.as_u16()) {
+            Some(401) => format!(
+                "{told}: it is the one from {}; give another one by --token-file or {TOKEN}, or stop the server and make one \
+                 ('jw238dns token create NAME --access admin')",
+                self.token.place
+            ),
+            Some(403) => format!("{told} (asked with the token from {})", self.token.place),
+            _ if told.contains(CA_AS_SERVER) => format!("{told}: {CA_REMEDY}"),
+            _ => told,
+        }
+    }
 }
 
 fn url(config: &Config) -> Result<String, String> {
@@ -67,12 +101,13 @@ fn is_loopback(url: &str) -> bool {
         || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn token(args: &ReachArgs, config: &Config, is_far: bool) -> Result<String, String> {
+fn token(args: &ReachArgs, config: &Config, is_far: bool) -> Result<Token, String> {
     if let Some(file) = &args.token_file {
-        return read(file);
+        return read(file)
+            .map_err(|error| format!("there is no token: cannot read {}: {error}", file.display()));
     }
     if let Ok(token) = std::env::var(TOKEN) {
-        return Ok(token);
+        return Ok(Token { text: token.trim().to_owned(), place: TOKEN.to_owned() });
     }
     if is_far {
         return Err(format!(
@@ -82,19 +117,36 @@ fn token(args: &ReachArgs, config: &Config, is_far: bool) -> Result<String, Stri
     let in_folder = || Some(config.store.data_dir.as_ref()?.join(dns_server::ADMIN_TOKEN));
     let file: Option<PathBuf> = config.api.admin_token_file.clone().or_else(in_folder);
     let file = file.ok_or_else(|| format!("there is no token: give --token-file, or set {TOKEN}"))?;
-    read(&file)
+    read(&file).map_err(|error| {
+        let remedy = match error.kind() {
+            ErrorKind::NotFound => "the server writes it at its first start",
+            ErrorKind::PermissionDenied => "run this as the user of the server",
+            _ => "it should be a file",
+        };
+        format!(
+            "there is no token: cannot read {}: {error}; {remedy}, or give --token-file, or set {TOKEN}",
+            file.display()
+        )
+    })
 }
 
-fn read(file: &Path) -> Result<String, String> {
-    let text = fs::read_to_string(file);
-    let text = text.map_err(|error| format!("there is no token: cannot read {}: {error}", file.display()))?;
-    Ok(text.trim().to_owned())
+fn read(file: &Path) -> io::Result<Token> {
+    let text = fs::read_to_string(file)?.trim().to_owned();
+    Ok(Token { text, place: file.display().to_string() })
 }
 
 /// The error with its causes; what a server has found wrong is listed.
-pub fn tell(error: &ClientError) -> String {
-    with_causes(error).to_string()
+fn tell(error: &ClientError) -> String {
+    let Some(problem) = error.problem() else { return with_causes(error).to_string() };
+    let reasons = problem.reasons.iter().filter(|reason| !problem.detail.contains(reason.as_str()));
+    reasons.fold(problem.detail.clone(), |told, reason| format!("{told}; {reason}"))
 }
+
+/// What the library for TLS calls a server whose certificate says that it is for signing others, as that of a plain
+/// `openssl req -x509` does.
+const CA_AS_SERVER: &str = "CaUsedAsEndEntity";
+const CA_REMEDY: &str = "the server's certificate is one for signing others (CA:TRUE); make another one, with \
+                         '-addext basicConstraints=critical,CA:FALSE' if by 'openssl req -x509'";
 
 #[cfg(test)]
 mod tests {

@@ -137,9 +137,11 @@ async fn reload(args: &ServeArgs, running: &Running, files: &mut watch::Files) -
         Ok(loaded) => {
             warn(&loaded);
             files.watch_as_well(&loaded.config);
-            let update = running.reload(loaded.config).await;
+            let mut update = running.reload(loaded.config).await;
             let status = log_update("reloaded", &update, running.store());
-            files.watch(args, running);
+            // Logged already: whoever has asked for the reload is told of it as well.
+            update.warnings.extend(loaded.warnings.iter().map(ToString::to_string));
+            update.warnings.extend(files.watch(args, running));
             (status, update)
         }
         Err(errors) => {

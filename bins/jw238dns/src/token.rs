@@ -34,17 +34,17 @@ pub fn run(command: &TokenCommand) -> ExitCode {
             Err(error) => return exit::failure(&error),
         }
     }
-    let client = match reach::client(args, &config) {
-        Ok(client) => client,
+    let server = match reach::Server::find(args, &config) {
+        Ok(server) => server,
         Err(error) => return exit::usage(&error),
     };
     let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return exit::failure(&error),
     };
-    match runtime.block_on(done(command, &client)) {
+    match runtime.block_on(done(command, &server.client)) {
         Ok(text) => check::print(&text, ExitCode::SUCCESS),
-        Err(error) => exit::failure(&reach::tell(&error)),
+        Err(error) => exit::failure(&server.tell(&error)),
     }
 }
 

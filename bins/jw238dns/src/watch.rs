@@ -41,13 +41,17 @@ impl Files {
         self.begin();
     }
 
-    /// Watches what is served now, and nothing else.
-    pub fn watch(&mut self, args: &ServeArgs, running: &Running) {
+    /// Watches what is served now, and nothing else; returns what cannot be watched, after logging it.
+    pub fn watch(&mut self, args: &ServeArgs, running: &Running) -> Vec<String> {
         self.paths = running.watched_paths();
         self.paths.files.extend(args.source.config.clone());
-        for error in self.begin() {
-            tracing::warn!("{error}: send SIGHUP after changing files there");
+        let errors = self.begin().into_iter();
+        let warnings: Vec<String> =
+            errors.map(|error| format!("{error}: send SIGHUP after changing files there")).collect();
+        for warning in &warnings {
+            tracing::warn!("{warning}");
         }
+        warnings
     }
 
     fn begin(&mut self) -> Vec<WatchError> {

@@ -93,6 +93,25 @@ fn records_are_held_to_the_rules_of_the_store() {
 }
 
 #[test]
+fn a_certificate_without_its_key_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
+    let config =
+        "dns_port: 5353\nhttp_port: 8443\napi: {tls: {certificate: cert.pem, private_key: key.pem}}\n";
+    std::fs::write(folder.path().join("config.yaml"), config).unwrap();
+    let words = ["--config", "config.yaml"];
+    let wrong = "error: api.tls: cannot read key.pem: No such file or directory (os error 2)\n";
+    expect(&check(folder.path(), &words), 1, "1 error, 0 warnings\n", wrong);
+    std::fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    expect(&check(folder.path(), &words), 0, "0 errors, 0 warnings\n", "");
+    // Where HTTP is not spoken, nobody needs it.
+    std::fs::remove_file(folder.path().join("key.pem")).unwrap();
+    std::fs::write(folder.path().join("config.yaml"), config.replace("http_port: 8443\n", "")).unwrap();
+    expect(&check(folder.path(), &words), 0, "0 errors, 0 warnings\n", "");
+}
+
+#[test]
 fn the_sample_is_sound() {
     let folder = tempfile::tempdir().unwrap();
     let output = check(folder.path(), &[]);

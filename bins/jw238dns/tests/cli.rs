@@ -155,6 +155,12 @@ fn explain_says_view_rule_zone_and_source() {
          zone      www.example.org., derived from the names of records\nanswer    what the rule says\n"
     );
     assert!(explain(&["db.example.org"]).ends_with("answer    REFUSED: no zone has the name\n"));
+    // What it cannot know, it says.
+    std::fs::write(folder.path().join("config.yaml"), format!("http_port: 8080\n{config}")).unwrap();
+    let text = explain(&["db.example.org"]);
+    let (answer, note) = text.split_once("note      ").unwrap();
+    assert!(answer.ends_with("answer    REFUSED: no zone has the name\n"), "{text}");
+    assert!(note.contains("changed over HTTP") && note.contains("GET /api/v1/resolve"), "{text}");
     let words = ["explain", "--config", "config.yaml", "a.example", "--listener", "192.0.2.9:53"];
     let output = run(folder.path(), &words);
     expect(&output, 2);

@@ -3,10 +3,14 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use dns_api::auth::{MemoryTokens, Token, TokenId, TokenStore, TokenStoreError};
 use dns_journal::{Folder, HistoryLimits, Memory};
 use dns_store::{ExpectedZone, Store, StoreOptions};
+use tokio::sync::watch;
+use tokio::time::interval;
 
 use crate::config::{Config, StoreConfig};
 
@@ -18,9 +22,16 @@ pub const ADMIN_TOKEN: &str = "admin-token";
 /// History without a disk, unless the configuration says how much.
 const MEMORY_OCTETS: u64 = 16 << 20;
 
+/// How often it is looked whether the data folder is still there.
+const FOLDER_CHECK: Duration = Duration::from_secs(5);
+
 /// What outlives the process, if anything does.
-#[derive(Clone)]
-pub(crate) struct Keep(Option<Arc<Folder>>);
+#[derive(Clone, Default)]
+pub(crate) struct Keep {
+    folder: Option<Arc<Folder>>,
+    /// The journal was not at its place when that was looked at last.
+    is_lost: Arc<AtomicBool>,
+}
 
 /// A store with what was kept the last time, for these zones and others.
 ///
@@ -36,13 +47,13 @@ pub(crate) fn open(
         // There is history all the same, for as long as the process runs.
         let memory = Arc::new(Memory::new(limits));
         let store = Store::open(options, memory).map_err(|error| error.to_string())?;
-        return Ok((store, Keep(None)));
+        return Ok((store, Keep::default()));
     };
     let folder = Folder::open_with(path, limits).map_err(|error| format!("store.data_dir: {error}"))?;
     let folder = Arc::new(folder);
     let store = Store::open_expecting(options, folder.clone(), expected);
     let store = store.map_err(|error| format!("store.data_dir: {}: {error}", path.display()))?;
-    Ok((store, Keep(Some(folder))))
+    Ok((store, Keep { folder: Some(folder), ..Keep::default() }))
 }
 
 /// How much history there is room for.
@@ -56,11 +67,11 @@ fn limits(config: &StoreConfig) -> HistoryLimits {
 
 impl Keep {
     pub fn folder(&self) -> Option<&Folder> {
-        self.0.as_deref()
+        self.folder.as_deref()
     }
 
     pub fn tokens(&self) -> Arc<dyn TokenStore> {
-        match &self.0 {
+        match &self.folder {
             Some(folder) => Arc::new(FolderTokens(folder.clone())),
             None => Arc::new(MemoryTokens::default()),
         }
@@ -70,6 +81,40 @@ impl Keep {
     pub fn admin_token_file(&self, config: &Config) -> Option<PathBuf> {
         let in_folder = || Some(self.folder()?.path().join(ADMIN_TOKEN));
         config.api.admin_token_file.clone().or_else(in_folder)
+    }
+
+    /// What is missing if the journal is not at its place any more.
+    pub fn missing(&self) -> Option<String> {
+        let folder = self.folder().filter(|_| self.is_lost.load(Relaxed))?;
+        Some(format!(
+            "store.data_dir: the journal in {} was removed or replaced, so changes end with this process: make the folder again, \
+             copy them with 'jw238dns backup FILE --url URL', and restore that",
+            folder.path().display()
+        ))
+    }
+
+    /// Looks after the data folder until the server stops.
+    pub async fn follow(self, mut stopped: watch::Receiver<()>) {
+        let Some(folder) = self.folder.clone() else { return };
+        let mut steps = interval(FOLDER_CHECK);
+        loop {
+            tokio::select! {
+                _ = stopped.changed() => return,
+                _ = steps.tick() => {}
+            }
+            let folder = folder.clone();
+            // It may lie on a disk that sleeps, or on a network.
+            let Ok(is_there) = tokio::task::spawn_blocking(move || folder.is_in_place()).await else {
+                return;
+            };
+            if self.is_lost.swap(!is_there, Relaxed) == is_there {
+                if let Some(missing) = self.missing() {
+                    tracing::error!("{missing}");
+                } else {
+                    tracing::info!("store.data_dir: the journal is at its place again");
+                }
+            }
+        }
     }
 
     pub fn backup(&self) -> Result<File, String> {

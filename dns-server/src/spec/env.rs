@@ -12,6 +12,9 @@ use super::value::{FilePattern, OneOrMany};
 /// Variables that begin like this are meant for us.
 const PREFIX: &str = "JW238DNS_";
 
+/// Variables of this prefix that the programs read themselves, as they say nothing of what a server does: the token of a client.
+const OF_PROGRAMS: [&str; 1] = ["JW238DNS_TOKEN"];
+
 /// A short form and the key it stands for: a variable for one overrides the other in the file.
 const SHORT_FORMS: [[&[&str]; 2]; 2] =
     [[&["dns_port"], &["listen", "dns"]], [&["http_port"], &["listen", "http"]]];
@@ -20,7 +23,9 @@ const SHORT_FORMS: [[&[&str]; 2]; 2] =
 pub(super) fn ours(variables: impl IntoIterator<Item = (String, String)>) -> Vec<(String, String)> {
     let mut ours: Vec<_> = variables
         .into_iter()
-        .filter(|(name, value)| name.starts_with(PREFIX) && !is_service_link(name, value))
+        .filter(|(name, value)| {
+            name.starts_with(PREFIX) && !OF_PROGRAMS.contains(&name.as_str()) && !is_service_link(name, value)
+        })
         .collect();
     // A variable for a mapping comes before those for the keys in it, so that these win.
     ours.sort();

@@ -1,5 +1,7 @@
 //! Where the system is not Linux, rights are not given up, and whoever asks for that is told.
 
+use std::path::{Path, PathBuf};
+
 use thiserror::Error;
 
 /// Why rights could not be given up. The server does not run then.
@@ -13,6 +15,11 @@ pub enum PrivilegeError {
 /// Refuses to become anybody else.
 pub fn become_user(user: Option<&str>) -> Result<(), PrivilegeError> {
     user.map_or(Ok(()), |user| Err(PrivilegeError::Unavailable(user.to_owned())))
+}
+
+/// The server becomes nobody else, so what is made here is for it.
+pub fn provide_folder(_: &Path, _: Option<&str>) -> Result<Vec<PathBuf>, PrivilegeError> {
+    Ok(Vec::new())
 }
 
 /// There are none.

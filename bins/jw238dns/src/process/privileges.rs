@@ -5,8 +5,10 @@
 //! the right as they begin. When everything is bound, the main thread drops it as well. Nothing brings it back: the
 //! addresses to listen on change with a restart only.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -49,6 +51,48 @@ pub enum PrivilegeError {
     /// The rights of threads cannot be seen.
     #[error("the rights of threads cannot be checked: {0}")]
     Status(io::Error),
+    /// The folder cannot be made for the user.
+    #[error("{} cannot be made for the user of the server: {source}", path.display())]
+    Make {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// What root puts there would be root's alone.
+    #[error("{} belongs to root, and the server runs as {user}: run chown {user} {}", path.display(), path.display())]
+    OfRoot {
+        /// The folder.
+        path: PathBuf,
+        /// The user of the server.
+        user: String,
+    },
+}
+
+/// Sees to it that the server can use what root is about to put into a folder: makes the folder, and those above it that are not
+/// there, for the user whom the server becomes; returns those that it has made. Does nothing for others than root, or without a
+/// user to become.
+///
+/// # Errors
+/// There is no such user, or the folder cannot be made, or it is there and belongs to root.
+pub fn provide_folder(path: &Path, user: Option<&str>) -> Result<Vec<PathBuf>, PrivilegeError> {
+    let Some(user) = user.filter(|_| geteuid().is_root()) else { return Ok(Vec::new()) };
+    let Identity { uid, gid, .. } = Identity::look_up(user)?;
+    if let Ok(metadata) = fs::metadata(path) {
+        let is_roots = metadata.uid() == 0;
+        let of_root = || PrivilegeError::OfRoot { path: path.to_owned(), user: user.to_owned() };
+        return if is_roots { Err(of_root()) } else { Ok(Vec::new()) };
+    }
+    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && matches!(path.try_exists(), Ok(false));
+    let missing = path.ancestors().take_while(is_missing).map(Path::to_owned);
+    let mut missing: Vec<PathBuf> = missing.collect();
+    missing.reverse();
+    for folder in &missing {
+        let made = DirBuilder::new().mode(0o700).create(folder);
+        made.and_then(|()| chown(folder, Some(uid.as_raw()), Some(gid.as_raw())))
+            .map_err(|source| PrivilegeError::Make { path: folder.clone(), source })?;
+    }
+    Ok(missing)
 }
 
 /// Becomes another user, `name` or `name:group`, if one is given; keeps no capability but the one to bind low ports, and

@@ -1,14 +1,15 @@
 //! The commands that manage a server: backups, and tokens.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 
-use dns_api::client::Revision;
+use dns_api::client::{Client, Revision};
 use dns_api::model::{RecordSpec, ZoneSpec};
 
 use crate::site::{Site, client, runtime};
-use crate::support::{Process, command};
+use crate::support::{Process, command, get, zone};
+use crate::volume::is_root;
 
 fn run(site: &Site, words: &[&str]) -> Output {
     command(site.folder.path(), &[words, &["--config", "config.yaml"]].concat()).output().unwrap()
@@ -53,12 +54,55 @@ fn a_backup_of_a_server_that_runs_is_restored_into_one_that_does_not() {
     expect(&run(&site, &["restore", "copy"]), 1, "--replace keeps it beside");
     fs::write(site.folder.path().join("junk"), "no journal").unwrap();
     expect(&run(&site, &["restore", "junk", "--replace"]), 1, "junk is no journal");
+    // Whoever restores knows that a backup can be restored.
+    let whole = fs::read(&copy).unwrap();
+    fs::write(site.folder.path().join("half"), &whole[..whole.len() / 2]).unwrap();
+    let half = run(&site, &["restore", "half", "--replace"]);
+    expect(&half, 1, "half is damaged: ");
+    expect(&half, 1, "nothing was restored, take another copy");
+    let told = String::from_utf8_lossy(&half.stderr);
+    assert!(!told.contains("restore a backup"), "{told}");
     expect(&run(&site, &["restore", "copy", "--replace"]), 0, "will be served from the next start on");
     let server = site.start();
     server.expect("www.example.org A", "NOERROR 192.0.2.1");
     // Its tokens are those of then, too.
     let found = runtime.block_on(site.admin(&server).records_at("www.example.org", None)).unwrap();
     assert_eq!(found[0].value, ["192.0.2.1"]);
+}
+
+/// A new machine: the data folder is not there, and the server will not be root.
+#[test]
+fn what_root_restores_is_for_the_user_of_the_server() {
+    if !is_root() {
+        println!("skipped: what_root_restores_is_for_the_user_of_the_server has to be run by root");
+        return;
+    }
+    let site = Site::new("", "");
+    let server = site.start();
+    runtime().block_on(site.admin(&server).create_record(&record("www.example.org", "192.0.2.1"))).unwrap();
+    server.stop();
+    expect(&run(&site, &["backup", "copy"]), 0, "copy has all zones");
+    let copy = site.folder.path().join("copy");
+    let copy = copy.to_str().unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let data = folder.path().join("srv/dns/data");
+    let site = Site::with_data(folder, data, "", "user: nobody\n");
+    expect(&run(&site, &["restore", "absent"]), 1, "absent");
+    assert!(!site.folder.path().join("srv").exists());
+    expect(&run(&site, &["restore", copy]), 0, "will be served from the next start on");
+    assert_eq!(fs::metadata(site.data()).unwrap().permissions().mode() & 0o777, 0o700);
+    let server = site.start();
+    server.expect("www.example.org A", "NOERROR 192.0.2.1");
+    server.stop();
+
+    // One that is root's already would be of no use to the server, and root may mean it for something else.
+    fs::remove_dir_all(site.data()).unwrap();
+    fs::create_dir(site.data()).unwrap();
+    let remedy = format!("run chown nobody {}", site.data().display());
+    expect(&run(&site, &["restore", copy]), 1, &remedy);
+    assert_eq!(fs::read_dir(site.data()).unwrap().count(), 0);
 }
 
 #[test]
@@ -72,10 +116,16 @@ fn a_backup_needs_something_to_copy_and_someone_who_may() {
     assert_eq!(fs::read_dir(site.data()).unwrap().count(), 0);
     assert!(!site.folder.path().join("copy").exists());
     fs::remove_dir(site.data()).unwrap();
+    expect(
+        &run(&site, &["token", "list"]),
+        2,
+        "the server writes it at its first start, or give --token-file",
+    );
+    expect(&run(&site, &["backup", "-"]), 2, "a backup is a file");
     let server = site.start();
     fs::write(site.folder.path().join("token"), "jw238_00000000_0\n").unwrap();
     let words = ["backup", "copy", "--url", &url(&server), "--token-file", "token"];
-    expect(&run(&site, &words), 1, "the token is not valid");
+    expect(&run(&site, &words), 1, "the token is not valid: it is the one from token; give another one by");
     assert!(!site.folder.path().join("copy").exists(), "half a backup is none");
 }
 
@@ -126,6 +176,41 @@ fn a_token_is_made_while_the_server_does_not_run() {
 }
 
 #[test]
+fn a_token_comes_from_the_environment_as_well() {
+    let site = Site::new("", "");
+    let mut served = site.command();
+    served.env("JW238DNS_TOKEN", "of-somebody-else");
+    let server = Process::spawn(served);
+    site.admin(&server);
+    let secret = fs::read_to_string(site.data().join("admin-token")).unwrap();
+    fs::remove_file(site.data().join("admin-token")).unwrap();
+    let url = url(&server);
+    for words in [&["token", "list"][..], &["backup", "copy"]] {
+        let words = [words, &["--config", "config.yaml", "--url", &url]].concat();
+        let mut command = command(site.folder.path(), &words);
+        expect(&command.env("JW238DNS_TOKEN", secret.trim()).output().unwrap(), 0, "");
+    }
+    let mut check = command(site.folder.path(), &["check", "--config", "config.yaml"]);
+    expect(&check.env("JW238DNS_TOKEN", secret.trim()).output().unwrap(), 0, "");
+    server.stop();
+}
+
+/// One reason is told once.
+#[test]
+fn what_the_server_says_is_not_said_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "listen: {dns: '127.0.0.1:0', http: '127.0.0.1:0'}\napi: {admin_token_file: token}\n";
+    fs::write(folder.path().join("config.yaml"), config).unwrap();
+    let server = Process::spawn(command(folder.path(), &["--config", "config.yaml"]));
+    let url = url(&server);
+    let words = ["backup", "copy", "--config", "config.yaml", "--url", &url];
+    let output = command(folder.path(), &words).output().unwrap();
+    expect(&output, 1, "there is no backup: nothing is kept on disk: store.data_dir is not set");
+    assert_eq!(String::from_utf8_lossy(&output.stderr).matches("nothing is kept").count(), 1);
+    server.stop();
+}
+
+#[test]
 fn the_own_token_stays_on_this_machine() {
     let site = Site::new("", "");
     site.start().stop();
@@ -145,9 +230,34 @@ fn a_server_is_managed_over_tls() {
     // The certificate of the configuration is the one to trust.
     let list = expect(&run(&site, &["token", "list", "--url", &url]), 0, "");
     assert!(list.contains("  admin  admin"), "{list}");
+    // One that cannot be read again is told to whoever asks for that.
+    let token = fs::read_to_string(site.data().join("admin-token")).unwrap();
+    let admin = Client::with_ca(&url, token.trim(), made.cert.pem().as_bytes()).unwrap();
+    fs::write(site.folder.path().join("key.pem"), "none").unwrap();
+    let error = runtime().block_on(admin.reload()).unwrap_err();
+    let reasons = &error.problem().unwrap().reasons;
+    assert!(reasons[0].starts_with("api.tls: the certificate from before stays: "), "{reasons:?}");
+    assert!(reasons[0].contains("key.pem"), "{reasons:?}");
+    server.wait_for("the certificate from before stays");
     let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     fs::write(site.folder.path().join("other.pem"), other.cert.pem()).unwrap();
     expect(&run(&site, &["token", "list", "--url", &url, "--ca", "other.pem"]), 1, "cannot connect");
+}
+
+/// As `openssl req -x509` makes one, unless told otherwise.
+#[test]
+fn a_certificate_for_signing_others_is_explained() {
+    let site = Site::new("", "api: {tls: {certificate: cert.pem, private_key: key.pem}}\n");
+    let mut parameters = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    fs::write(site.folder.path().join("cert.pem"), parameters.self_signed(&key).unwrap().pem()).unwrap();
+    fs::write(site.folder.path().join("key.pem"), key.serialize_pem()).unwrap();
+    let server = site.start();
+    let url = format!("https://localhost:{}", server.http().port());
+    let output = run(&site, &["token", "list", "--url", &url]);
+    expect(&output, 1, "-addext basicConstraints=critical,CA:FALSE");
+    server.stop();
 }
 
 #[test]
@@ -159,12 +269,51 @@ fn a_reload_over_http_reads_the_configuration_anew() {
     let path = site.folder.path().join("config.yaml");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace("192.0.2.1}", "192.0.2.2}")).unwrap();
-    runtime.block_on(admin.reload()).unwrap();
+    let reloaded = runtime.block_on(admin.reload()).unwrap();
+    assert_eq!(reloaded.warnings, Vec::<String>::new());
     server.expect("a.example.net A", "NOERROR 192.0.2.2");
+    // What the log says, whoever asked is told.
+    let other = text.replace("192.0.2.1}", "192.0.2.2}").replace("/data'", "/other'");
+    fs::write(
+        &path,
+        format!("workers: 2\nbackend: {{upstream: {{enabled: true, servers: '192.0.2.53:53'}}}}\n{other}"),
+    )
+    .unwrap();
+    let warnings = runtime.block_on(admin.reload()).unwrap().warnings;
+    for expected in ["workers has changed, which takes", "store has changed", "backend.upstream.enabled: "] {
+        assert!(warnings.iter().any(|warning| warning.contains(expected)), "{expected} in {warnings:?}");
+    }
     fs::write(&path, text.replace("records:", "recrods:")).unwrap();
     let error = runtime.block_on(admin.reload()).unwrap_err();
     assert_eq!(error.status().map(|status| status.as_u16()), Some(422), "{error}");
     let problem = error.problem().unwrap();
     assert!(problem.reasons.iter().any(|reason| reason.contains("recrods")), "{problem:?}");
     server.expect("a.example.net A", "NOERROR 192.0.2.2");
+}
+
+/// The way out is the one that is told.
+#[test]
+fn a_file_for_a_zone_of_the_api_is_missing_until_one_of_them_is_gone() {
+    let site = Site::new("", "");
+    let server = site.start();
+    let (admin, runtime) = (site.admin(&server), runtime());
+    let made = ZoneSpec { name: "example.org".to_owned(), soa: None, ns: Vec::new(), ttl: None };
+    runtime.block_on(admin.create_zone(&made)).unwrap();
+    runtime.block_on(admin.create_record(&record("www.example.org", "192.0.2.1"))).unwrap();
+    server.stop();
+    let config = site.folder.path().join("config.yaml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{text}zones: [{{name: example.org, file: a.zone}}]\n")).unwrap();
+    fs::write(site.folder.path().join("a.zone"), zone("192.0.2.2")).unwrap();
+    let server = site.start();
+    server.wait_for("a.zone is not served, as the API has made a zone of this name");
+    let (status, text) = get(server.http(), "/ready");
+    assert!(status == 503 && text.contains("DELETE /api/v1/zones/example.org."), "{status} {text}");
+    server.expect("www.example.org A", "NOERROR 192.0.2.1");
+    let admin = site.admin(&server);
+    runtime.block_on(admin.delete_zone("example.org.")).unwrap();
+    runtime.block_on(admin.reload()).unwrap();
+    assert_eq!(get(server.http(), "/ready").0, 200);
+    server.expect("www.example.org A", "NOERROR 192.0.2.2");
+    server.stop();
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::shell;
 use crate::site::{Site, client, record, runtime};
-use crate::support::{Process, ask, command, folder};
+use crate::support::{Process, ask, command, folder, get};
 
 #[track_caller]
 fn mode(path: &Path) -> u32 {
@@ -129,4 +129,34 @@ fn two_samples_do_not_share_a_place() {
     second.expect("www.example.test. A", "NOERROR 192.0.2.1");
     second.stop();
     first.stop();
+}
+
+#[test]
+fn a_data_folder_that_goes_away_is_missed() {
+    let site = Site::new("", "");
+    let server = site.start();
+    let (admin, runtime) = (site.admin(&server), runtime());
+    let data = site.data();
+    let token = site.folder.path().join("token");
+    fs::copy(data.join("admin-token"), &token).unwrap();
+    assert_eq!(get(server.http(), "/ready").0, 200);
+    fs::remove_dir_all(&data).unwrap();
+    server.wait_for("was removed or replaced, so changes end with this process");
+    let (status, text) = get(server.http(), "/ready");
+    assert_eq!(status, 503);
+    assert!(text.contains("store.data_dir") && text.contains(&data.display().to_string()), "{text}");
+    assert!(!runtime.block_on(admin.status()).unwrap().ready);
+
+    // What it says helps.
+    fs::create_dir(&data).unwrap();
+    let url = format!("http://{}", server.http());
+    let words = ["backup", "copy", "--config", "config.yaml", "--token-file", "token", "--url", &url];
+    let backup = command(site.folder.path(), &words).output().unwrap();
+    assert!(backup.status.success(), "{}", String::from_utf8_lossy(&backup.stderr));
+    server.stop();
+    let words = ["restore", "copy", "--config", "config.yaml"];
+    assert!(command(site.folder.path(), &words).output().unwrap().status.success());
+    let server = site.start();
+    assert_eq!(get(server.http(), "/ready").0, 200);
+    server.stop();
 }
