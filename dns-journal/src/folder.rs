@@ -89,8 +89,8 @@ impl Folder {
         &self.path
     }
 
-    /// The journal stands where it was opened. If not, somebody has removed or replaced it, or taken the disk away: what is appended
-    /// goes to a file that nobody will find again. Asks the disk; what it cannot tell is taken for well.
+    /// The journal stands where it was opened. If not, somebody has removed or replaced it, or taken the disk away, and what it has
+    /// ends with this process; more is not taken. Asks the disk; what that cannot tell is taken for well.
     pub fn is_in_place(&self) -> bool {
         match identity(&self.path.join(FILE)) {
             Ok(found) => found == self.identity,
@@ -112,6 +112,7 @@ impl Folder {
     /// # Errors
     /// The value is not kept, and a former one still is.
     pub fn keep(&self, namespace: &str, key: &str, value: &[u8]) -> Result<(), JournalError> {
+        self.check_place()?;
         self.log.keep(namespace, key, Some(value))
     }
 
@@ -120,7 +121,17 @@ impl Folder {
     /// # Errors
     /// The value is still kept.
     pub fn forget(&self, namespace: &str, key: &str) -> Result<(), JournalError> {
+        self.check_place()?;
         self.log.keep(namespace, key, None)
+    }
+
+    /// Makes sure that somebody will find what is written now.
+    fn check_place(&self) -> Result<(), JournalError> {
+        if self.is_in_place() {
+            return Ok(());
+        }
+        let place = self.path.join(FILE);
+        Err(JournalError::Unavailable(format!("{} was removed or replaced", place.display())))
     }
 
     /// An empty file without a name, on the disk of the folder; since it has one for a moment, `copying` is held.
@@ -155,7 +166,8 @@ impl Journal for Folder {
     }
 
     fn append(&self, batch: &Batch) -> Result<(), JournalError> {
-        let appended = self.log.append(batch).map(|lag| self.worker.note(lag));
+        let appended = self.check_place().and_then(|()| self.log.append(batch));
+        let appended = appended.map(|lag| self.worker.note(lag));
         if let Some(failed) = self.outcome.turn(appended.is_err()) {
             let path = self.path.display();
             match &appended {

@@ -409,8 +409,14 @@ fn a_journal_that_was_moved_or_replaced_is_missed() {
     assert!(!journal.is_in_place());
     fs::copy(&other, &file).unwrap();
     assert!(!journal.is_in_place(), "it is another one");
+    let refusals =
+        [journal.append(&batch(1)), journal.keep("tokens", "a", b"1"), journal.forget("tokens", "a")];
+    for refused in refusals {
+        assert!(refused.unwrap_err().to_string().ends_with("journal.redb was removed or replaced"));
+    }
     fs::rename(&other, &file).unwrap();
     assert!(journal.is_in_place());
+    journal.append(&batch(1)).unwrap();
     fs::rename(&data, folder.path().join("elsewhere")).unwrap();
     assert!(!journal.is_in_place());
 }

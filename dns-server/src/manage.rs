@@ -220,7 +220,7 @@ impl dns_api::Host for Host {
             started: self.started.into(),
             listeners: self.dns_addresses.iter().map(SocketAddr::to_string).collect(),
             journal: self.keep.folder().map(|folder| folder.path().display().to_string()),
-            missing: dns_api::Status::ready(&self.readiness).err().unwrap_or_default(),
+            missing: self.ready().err().unwrap_or_default(),
         }
     }
 

@@ -53,13 +53,14 @@ pub(crate) struct Parts {
     pub managed: Arc<Managed>,
     pub readiness: Readiness,
     pub manager: Manager,
+    pub keep: Keep,
     pub listeners: Vec<dns_api::Listener>,
     pub dns_addresses: Vec<SocketAddr>,
 }
 
 impl Running {
     pub(crate) fn begin(parts: Parts) -> Self {
-        let Parts { dns, managed, readiness, manager, listeners, dns_addresses } = parts;
+        let Parts { dns, managed, readiness, manager, keep, listeners, dns_addresses } = parts;
         let http_addresses = listeners.iter().map(dns_api::Listener::address).collect();
         let (stop, stopped) = watch::channel(());
         let mut http = Vec::new();
@@ -71,7 +72,7 @@ impl Running {
         }
         if let Ok(runtime) = Handle::try_current() {
             http.push(runtime.spawn(roll_over_daily(managed.clone(), stopped.clone())));
-            http.push(runtime.spawn(readiness.keep.clone().follow(stopped.clone())));
+            http.push(runtime.spawn(keep.follow(stopped.clone())));
             if let Some(tls) = manager.tls() {
                 http.push(runtime.spawn(manage::follow_certificate(tls.clone(), stopped)));
             }
@@ -314,14 +315,12 @@ const SECRET_LIFETIME: Duration = Duration::from_hours(24);
 pub(crate) struct Readiness {
     pub store: Store,
     pub missing: Missing,
-    pub keep: Keep,
 }
 
 impl dns_api::Status for Readiness {
     fn ready(&self) -> Result<(), Vec<String>> {
         let mut failed = failed_zones(&self.store.snapshot());
         failed.extend(self.missing.sentences());
-        failed.extend(self.keep.missing());
         if failed.is_empty() { Ok(()) } else { Err(failed) }
     }
 }

@@ -166,18 +166,19 @@ impl Server {
             shadowed: Arc::default(),
             query_log,
         };
-        let readiness = Readiness { store, missing: content.missing().clone(), keep: keep.clone() };
+        let readiness = Readiness { store, missing: content.missing().clone() };
         let default_ttl = config.backend.default_ttl.into();
         let state = Mutex::new(State { config: config.clone(), content, secrets });
         let managed = Arc::new(Managed { state, figures, default_ttl });
-        let manager = Manager::begin(&config, &managed, &readiness, keep, tls.clone(), &dns_addresses)?;
+        let manager =
+            Manager::begin(&config, &managed, &readiness, keep.clone(), tls.clone(), &dns_addresses)?;
         let secured = |listener: dns_api::Listener| match &tls {
             Some(tls) => listener.with_tls(tls.clone()),
             None => listener,
         };
         let listeners = http.into_iter().map(secured).collect();
         let dns = dns.serve(authoritative)?;
-        Ok(Running::begin(Parts { dns, managed, readiness, manager, listeners, dns_addresses }))
+        Ok(Running::begin(Parts { dns, managed, readiness, manager, keep, listeners, dns_addresses }))
     }
 }
 

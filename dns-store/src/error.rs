@@ -124,7 +124,7 @@ pub enum Reason {
         rtype: RecordType,
     },
     /// The TTL is out of bounds.
-    #[error("{owner} {rtype}: TTL {ttl} must be between {min} and {max}")]
+    #[error("{owner} {rtype}: TTL {ttl} must be between {min} and {max} (records_ttl)")]
     InvalidTtl {
         /// Name of the records.
         owner: Name,

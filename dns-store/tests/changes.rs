@@ -11,7 +11,10 @@ fn errors_say_what_is_wrong_and_with_which_record() {
     let store = store();
     put_zone(&store, zone("example.org", 1, &["www.example.org 300 A 192.0.2.1"]));
     for (record, message) in [
-        ("a.example.org 30 A 192.0.2.1", "a.example.org. A: TTL 30 must be between 60 and 86400"),
+        (
+            "a.example.org 30 A 192.0.2.1",
+            "a.example.org. A: TTL 30 must be between 60 and 86400 (records_ttl)",
+        ),
         ("www.example.org 300 A 192.0.2.1", "www.example.org. A exists already, from file:zone"),
         (
             "a.example.org 300 SOA ns.a. root.a. 1 1 1 1 1",
@@ -54,7 +57,7 @@ fn a_reload_that_fails_tells_every_reason_and_changes_nothing() {
     assert_eq!(
         reasons.iter().map(ToString::to_string).collect::<Vec<_>>(),
         [
-            "a.example.org. A: TTL 5 must be between 60 and 86400",
+            "a.example.org. A: TTL 5 must be between 60 and 86400 (records_ttl)",
             "b.example.org. has a CNAME record beside TXT",
             "*.lan. is in no declared zone, and none can be made up for it: declare one that contains it",
         ]

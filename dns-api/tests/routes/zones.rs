@@ -225,7 +225,10 @@ www.example.net. A 192.0.2.1
     assert_eq!(places, ["2:7", "3:10", "4", "6"], "{reasons:?}");
     // What only the store can tell has its line, too.
     let answer = import(&server, "example.org", "www A 192.0.2.1\nslow 10 A 192.0.2.1\n").await;
-    assert_eq!(answer.reasons(), ["2: slow.example.org. A: TTL 10 must be between 60 and 86400"]);
+    assert_eq!(
+        answer.reasons(),
+        ["2: slow.example.org. A: TTL 10 must be between 60 and 86400 (records_ttl)"]
+    );
     let answer = server.send("PUT", "/zones/example.org/import", &[], "{}").await;
     assert_eq!((answer.status, answer.problem().as_str()), (415, "unsupported-media-type"));
     assert!(server.get("/zones").await.json()["zones"].as_array().unwrap().is_empty());

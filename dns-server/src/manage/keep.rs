@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use dns_api::auth::{MemoryTokens, Token, TokenId, TokenStore, TokenStoreError};
@@ -26,12 +25,8 @@ const MEMORY_OCTETS: u64 = 16 << 20;
 const FOLDER_CHECK: Duration = Duration::from_secs(5);
 
 /// What outlives the process, if anything does.
-#[derive(Clone, Default)]
-pub(crate) struct Keep {
-    folder: Option<Arc<Folder>>,
-    /// The journal was not at its place when that was looked at last.
-    is_lost: Arc<AtomicBool>,
-}
+#[derive(Clone)]
+pub(crate) struct Keep(Option<Arc<Folder>>);
 
 /// A store with what was kept the last time, for these zones and others.
 ///
@@ -47,13 +42,13 @@ pub(crate) fn open(
         // There is history all the same, for as long as the process runs.
         let memory = Arc::new(Memory::new(limits));
         let store = Store::open(options, memory).map_err(|error| error.to_string())?;
-        return Ok((store, Keep::default()));
+        return Ok((store, Keep(None)));
     };
     let folder = Folder::open_with(path, limits).map_err(|error| format!("store.data_dir: {error}"))?;
     let folder = Arc::new(folder);
     let store = Store::open_expecting(options, folder.clone(), expected);
     let store = store.map_err(|error| format!("store.data_dir: {}: {error}", path.display()))?;
-    Ok((store, Keep { folder: Some(folder), ..Keep::default() }))
+    Ok((store, Keep(Some(folder))))
 }
 
 /// How much history there is room for.
@@ -67,11 +62,11 @@ fn limits(config: &StoreConfig) -> HistoryLimits {
 
 impl Keep {
     pub fn folder(&self) -> Option<&Folder> {
-        self.folder.as_deref()
+        self.0.as_deref()
     }
 
     pub fn tokens(&self) -> Arc<dyn TokenStore> {
-        match &self.folder {
+        match &self.0 {
             Some(folder) => Arc::new(FolderTokens(folder.clone())),
             None => Arc::new(MemoryTokens::default()),
         }
@@ -83,37 +78,31 @@ impl Keep {
         config.api.admin_token_file.clone().or_else(in_folder)
     }
 
-    /// What is missing if the journal is not at its place any more.
-    pub fn missing(&self) -> Option<String> {
-        let folder = self.folder().filter(|_| self.is_lost.load(Relaxed))?;
-        Some(format!(
-            "store.data_dir: the journal in {} was removed or replaced, so changes end with this process: make the folder again, \
-             copy them with 'jw238dns backup FILE --url URL', and restore that",
-            folder.path().display()
-        ))
-    }
-
-    /// Looks after the data folder until the server stops.
+    /// Looks after the data folder until the server stops. Changes are refused while the journal is not at its place, and answers
+    /// go on: somebody has to be told who can do something about it.
     pub async fn follow(self, mut stopped: watch::Receiver<()>) {
-        let Some(folder) = self.folder.clone() else { return };
+        let Some(folder) = self.0 else { return };
         let mut steps = interval(FOLDER_CHECK);
+        let mut was_there = true;
         loop {
             tokio::select! {
                 _ = stopped.changed() => return,
                 _ = steps.tick() => {}
             }
-            let folder = folder.clone();
+            let looked_at = folder.clone();
             // It may lie on a disk that sleeps, or on a network.
-            let Ok(is_there) = tokio::task::spawn_blocking(move || folder.is_in_place()).await else {
-                return;
-            };
-            if self.is_lost.swap(!is_there, Relaxed) == is_there {
-                if let Some(missing) = self.missing() {
-                    tracing::error!("{missing}");
-                } else {
-                    tracing::info!("store.data_dir: the journal is at its place again");
-                }
+            let looking = tokio::task::spawn_blocking(move || looked_at.is_in_place());
+            let Ok(is_there) = looking.await else { return };
+            match (was_there, is_there) {
+                (true, false) => tracing::error!(
+                    "store.data_dir: the journal in {} was removed or replaced, so what it has ends with this process, and \
+                     changes are refused: make the folder again, copy all with 'jw238dns backup FILE --url URL', and restore that",
+                    folder.path().display()
+                ),
+                (false, true) => tracing::info!("store.data_dir: the journal is at its place again"),
+                _ => {}
             }
+            was_there = is_there;
         }
     }
 

@@ -141,11 +141,12 @@ fn a_data_folder_that_goes_away_is_missed() {
     fs::copy(data.join("admin-token"), &token).unwrap();
     assert_eq!(get(server.http(), "/ready").0, 200);
     fs::remove_dir_all(&data).unwrap();
-    server.wait_for("was removed or replaced, so changes end with this process");
-    let (status, text) = get(server.http(), "/ready");
-    assert_eq!(status, 503);
-    assert!(text.contains("store.data_dir") && text.contains(&data.display().to_string()), "{text}");
-    assert!(!runtime.block_on(admin.status()).unwrap().ready);
+    server.wait_for("was removed or replaced, so what it has ends with this process");
+    let refused =
+        runtime.block_on(admin.create_record(&record("late.example.org. A 192.0.2.1"))).unwrap_err();
+    assert_eq!(refused.status().map(|status| status.as_u16()), Some(503), "{refused}");
+    let told = runtime.block_on(admin.status()).unwrap();
+    assert!(!told.writable && told.ready, "what is asked is answered: {told:?}");
 
     // What it says helps.
     fs::create_dir(&data).unwrap();
