@@ -123,7 +123,9 @@ pub const ALL: &[Scenario] = &[
         .remark(
             "From sending the change to the first answer that shows it. The client that sends it asks \
              one question after another over UDP meanwhile, 50 us after each answer, which is about \
-             how exact the times are. The server may use both cores, the client one of them.",
+             how exact the times are. PowerDNS is without its caches: a question that comes while it \
+             changes something may put the answer of before into them, for 20 s. The server may use both \
+             cores, the client one of them.",
         ),
     Scenario::new("http-1m", "1M records over HTTP", Shape::Plain(1_000_000), Work::Manage(Deed::Fill))
         .slow()

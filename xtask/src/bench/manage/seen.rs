@@ -11,7 +11,7 @@ use crate::bench::stats::median;
 use crate::bench::table::{Table, dash, decimals, grouped, words};
 use crate::bench::verdict::Verdict;
 
-const MANAGERS: [Manager; 3] = [Manager::Ours, Manager::Memory, Manager::Pdns];
+const MANAGERS: [Manager; 3] = [Manager::Ours, Manager::Memory, Manager::PdnsUncached];
 
 /// Changes records of one server after another, in rounds.
 pub fn measure(place: &Place<'_>) -> Sheet {

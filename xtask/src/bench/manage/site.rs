@@ -28,6 +28,9 @@ pub enum Manager {
     Pdns,
     /// The same with `gsqlite3-pragma-synchronous=0`, of which its documentation says that it is fast: nothing is synced.
     PdnsUnsynced,
+    /// As it comes, but for its caches of answers and queries, which are off: while it changes something, a question may put
+    /// the answer of before into them for 20 s.
+    PdnsUncached,
 }
 
 impl Manager {
@@ -38,6 +41,7 @@ impl Manager {
             Self::Memory => "jw238dns in memory",
             Self::Pdns => "PowerDNS",
             Self::PdnsUnsynced => "PowerDNS, not synced",
+            Self::PdnsUncached => "PowerDNS, without caches",
         }
     }
 
@@ -219,11 +223,15 @@ fn pdns(
     let schema = File::open(SCHEMA).with_context(|| format!("cannot read {SCHEMA}"))?;
     let made = make.arg(&database).stdin(schema).status().context("cannot start sqlite3")?;
     ensure!(made.success(), "sqlite3: {made}");
-    let synchronous = if manager == Manager::PdnsUnsynced { "gsqlite3-pragma-synchronous=0\n" } else { "" };
+    let special = match manager {
+        Manager::PdnsUnsynced => "gsqlite3-pragma-synchronous=0\n",
+        Manager::PdnsUncached => "cache-ttl=0\nquery-cache-ttl=0\nnegquery-cache-ttl=0\n",
+        _ => "",
+    };
     let text = format!(
         "launch=gsqlite3
 gsqlite3-database={database}
-{synchronous}local-address={ip}
+{special}local-address={ip}
 local-port={port}
 socket-dir={folder}
 receiver-threads=1
