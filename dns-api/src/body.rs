@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::RequestExt;
 use axum::extract::Request;
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
-use http_body_util::{BodyExt, LengthLimitError};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::extract::BODY_OCTETS_MAX;
 use crate::model::{Problem, ProblemKind};
 use crate::problem::RETRY_AFTER;
 use crate::v1::write::blocking;
@@ -34,6 +35,10 @@ pub(crate) struct Room {
     turn: Option<OwnedSemaphorePermit>,
 }
 
+/// Most octets that a body may have, as an extension of the request: of several, the one of the innermost layer counts.
+#[derive(Clone, Copy)]
+pub(crate) struct OctetsMax(pub usize);
+
 /// A body that has arrived, in its room.
 pub(crate) struct Received {
     pub octets: Vec<u8>,
@@ -52,13 +57,15 @@ impl Bodies {
     /// # Errors
     /// It has more octets than the route allows, it does not arrive, or there is no room for it right now.
     pub async fn receive(&self, request: Request) -> Result<Received, Problem> {
+        check_encoding(request.headers())?;
         let mut room = Room { pieces: self.pieces.clone(), held: None, turn: None };
-        let mut body = request.into_limited_body();
+        let OctetsMax(max) = request.extensions().get().copied().unwrap_or(OctetsMax(BODY_OCTETS_MAX));
+        let mut body = Limited::new(request.into_body(), max);
         // Grows as octets arrive: what a client announces costs nothing.
         let mut octets = Vec::new();
         while let Some(frame) = body.frame().await {
             // Trailers tell nothing.
-            let Ok(data) = frame.map_err(|error| unread(&error))?.into_data() else { continue };
+            let Ok(data) = frame.map_err(|error| unread(&*error, max))?.into_data() else { continue };
             room.grow(octets.len() + data.len())?;
             octets.extend_from_slice(&data);
         }
@@ -126,17 +133,29 @@ pub(crate) async fn to_its_end(
     })
 }
 
+/// Bodies are taken as they are: what is packed would be read as if it were not.
+fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
+    let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if encodings.into_iter().all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Ok(());
+    }
+    let detail = "Content-Encoding must be missing: bodies are taken as they are, not packed";
+    Err(Problem::new(ProblemKind::UnsupportedMediaType, detail))
+}
+
 fn full() -> Problem {
     let detail = "there is no room for the body among those that are being read right now";
     Problem::new(ProblemKind::TooManyRequests, detail).retry_after(RETRY_AFTER)
 }
 
 /// Why a body was not read.
-fn unread(error: &axum::Error) -> Problem {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+fn unread(error: &(dyn std::error::Error + 'static), max: usize) -> Problem {
+    let mut cause = Some(error);
     while let Some(error) = cause {
         if error.is::<LengthLimitError>() {
-            return Problem::new(ProblemKind::TooLarge, "the body has more octets than may be sent here");
+            let detail =
+                format!("the body has more than {max} octets, which is the most that this request may have");
+            return Problem::new(ProblemKind::TooLarge, detail);
         }
         cause = error.source();
     }

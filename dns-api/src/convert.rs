@@ -1,41 +1,17 @@
 //! Between what travels and what is kept.
 
+use std::ops::RangeInclusive;
+
 use dns_core::record::RecordError;
-use dns_core::{Name, RecordType, Rrset, View, zonecheck};
+use dns_core::{Name, RecordType, Rrset, TTL_MAX, View, rdata, zonecheck};
 use dns_store::{Changed, Entry, Found, KeptZone, SourceKind};
 
 use crate::auth::Caller;
+use crate::faults::Faults;
 use crate::model::{
-    Finding, HistoryEntry, OneOrMany, Problem, ProblemKind, Record, RecordChange, RecordSpec, Served,
-    Severity, Updated, Values, ZoneChange,
+    Finding, HistoryEntry, OneOrMany, Problem, Record, RecordChange, RecordSpec, Served, Severity, Updated,
+    Values, ZoneChange,
 };
-
-/// Everything that is wrong with a request, each with its place.
-#[derive(Debug, Default)]
-pub(crate) struct Faults(Vec<String>);
-
-impl Faults {
-    pub fn add(&mut self, place: &str, what: impl std::fmt::Display) {
-        self.0.push(if place.is_empty() { what.to_string() } else { format!("{place}: {what}") });
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// What was read, if nothing is wrong.
-    pub fn none_or<T>(self, value: T) -> Result<T, Problem> {
-        if self.is_empty() { Ok(value) } else { Err(self.into_problem()) }
-    }
-
-    pub fn into_problem(self) -> Problem {
-        let detail = match &self.0[..] {
-            [reason] => reason.clone(),
-            reasons => format!("{} things are wrong with the request", reasons.len()),
-        };
-        Problem::new(ProblemKind::Invalid, detail).because(self.0)
-    }
-}
 
 /// A field of what stands at `place`.
 fn field(place: &str, name: &str) -> String {
@@ -60,50 +36,62 @@ pub(crate) fn rtype(text: &str, place: &str, faults: &mut Faults) -> Option<Reco
 /// Records that stand in a body.
 pub(crate) fn rrset(spec: RecordSpec, default_ttl: u32, place: &str, faults: &mut Faults) -> Option<Rrset> {
     let RecordSpec { name, rtype, ttl, value } = spec;
-    let record = dns_core::Record { name, rtype, ttl, value: value.into_vec() };
-    let error = match record.into_rrset(default_ttl) {
-        Ok(rrset) => return Some(rrset),
-        Err(error) => error,
-    };
-    match &error {
-        RecordError::InvalidType(_) | RecordError::MetaType(_) => faults.add(&field(place, "type"), &error),
-        RecordError::InvalidName { .. } => faults.add(&field(place, "name"), &error),
-        RecordError::InvalidTtl(_) => faults.add(&field(place, "ttl"), &error),
-        RecordError::InvalidValues(values) => {
-            for value in values {
-                faults.add(&field(place, &format!("value[{}]", value.index)), &value.error);
-            }
-        }
-        _ => faults.add(&field(place, "value"), &error),
+    let owner = self::name(&name, &field(place, "name"), faults);
+    let rtype = self::rtype(&rtype, &field(place, "type"), faults);
+    let ttl = ttl.unwrap_or(default_ttl);
+    let is_ttl = ttl <= TTL_MAX;
+    if !is_ttl {
+        faults.add(&field(place, "ttl"), RecordError::InvalidTtl(ttl));
     }
-    None
+    let texts = value.into_vec();
+    if texts.is_empty() {
+        faults.add(&field(place, "value"), RecordError::NoValue);
+    }
+    let rtype = rtype?;
+    let mut rdatas = Vec::with_capacity(texts.len());
+    let root = Name::root();
+    for (at, text) in texts.iter().enumerate() {
+        match rdata::from_text(rtype, text, Some(root.as_wire())) {
+            Ok(rdata) => rdatas.push(rdata),
+            Err(error) => faults.add(&field(place, &format!("value[{at}]")), error),
+        }
+    }
+    if rdatas.is_empty() || rdatas.len() < texts.len() || !is_ttl {
+        return None;
+    }
+    Rrset::new(owner?, rtype, ttl, rdatas).map_err(|error| faults.add(&field(place, "value"), error)).ok()
+}
+
+/// Notes a TTL that the store will refuse if it gets to see the records.
+pub(crate) fn check_ttl(ttl: Option<u32>, bounds: &RangeInclusive<u32>, place: &str, faults: &mut Faults) {
+    if let Some(ttl) = ttl.filter(|ttl| *ttl <= TTL_MAX && !bounds.contains(ttl)) {
+        let what =
+            format_args!("{ttl} must be between {} and {} (records_ttl)", bounds.start(), bounds.end());
+        faults.add_besides(&field(place, "ttl"), what);
+    }
 }
 
 /// A name in the path or behind `?`.
 pub(crate) fn name_parameter(text: &str, parameter: &str) -> Result<Name, Problem> {
-    text.parse().map_err(|error| {
-        Problem::new(ProblemKind::Malformed, format!("{parameter}: invalid name '{text}': {error}"))
-    })
+    let mut faults = Faults::default();
+    name(text, parameter, &mut faults).ok_or_else(|| faults.into_malformed())
 }
 
 /// A type behind `?`.
 pub(crate) fn type_parameter(text: Option<&str>) -> Result<Option<RecordType>, Problem> {
     let Some(text) = text else { return Ok(None) };
     let mut faults = Faults::default();
-    match rtype(text, "type", &mut faults) {
-        Some(rtype) => Ok(Some(rtype)),
-        None => Err(Problem::new(ProblemKind::Malformed, faults.0.concat())),
-    }
+    rtype(text, "type", &mut faults).map(Some).ok_or_else(|| faults.into_malformed())
 }
 
 /// A kind of source behind `?`.
-pub(crate) fn source_parameter(label: Option<&str>) -> Result<Option<SourceKind>, Problem> {
-    let Some(label) = label else { return Ok(None) };
-    let unknown = || {
+pub(crate) fn source_kind(label: &str, faults: &mut Faults) -> Option<SourceKind> {
+    let kind = SourceKind::from_label(label);
+    if kind.is_none() {
         let kinds = SourceKind::ALL.map(SourceKind::label).join(", ");
-        Problem::new(ProblemKind::Malformed, format!("source: '{label}' is none of {kinds}"))
-    };
-    SourceKind::from_label(label).map(Some).ok_or_else(unknown)
+        faults.add("source", format_args!("'{label}' is none of {kinds}"));
+    }
+    kind
 }
 
 /// Records for the answer; `view` tells their zone.
@@ -177,6 +165,7 @@ pub(crate) fn served(changed: &Changed, caller: &Caller, max: usize) -> Served {
             let visible = changed.zones.iter().filter(|apex| caller.may_read_zone(apex)).take(max);
             visible.map(ToString::to_string).collect()
         },
+        reloaded: Vec::new(),
     }
 }
 
@@ -281,7 +270,9 @@ mod tests {
         {
             assert_eq!(rrset(wrong, 300, &format!("changes[{at}].record"), &mut faults), None);
         }
-        let places: Vec<&str> = faults.0.iter().map(|fault| fault.split(": ").next().unwrap()).collect();
+        let problem = faults.into_problem();
+        let places: Vec<&str> =
+            problem.reasons.iter().map(|fault| fault.split(": ").next().unwrap()).collect();
         assert_eq!(
             places,
             [

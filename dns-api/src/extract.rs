@@ -6,15 +6,20 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_json::error::Category;
+use serde_path_to_error::Segment;
 
 use crate::api::Api;
 use crate::auth::Caller;
-use crate::body::Room;
+use crate::body::{FREE_OCTETS, Room};
+use crate::model::object::Object;
 use crate::model::{Problem, ProblemKind};
 
 /// Most octets of a body, unless the route says otherwise.
 pub(crate) const BODY_OCTETS_MAX: usize = 1 << 20;
+/// Mistakes in the shape of a body that are told.
+const MISTAKES_MAX: usize = 20;
 
 /// A body of JSON, at most as long as the route allows.
 ///
@@ -55,16 +60,75 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<Api>> for Json<T> {
 pub(crate) fn json<T: DeserializeOwned>(octets: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(octets);
     let read = serde_path_to_error::deserialize(&mut deserializer);
-    let problem = |error: &serde_json::Error, reason: String| {
-        let (kind, detail) = match error.classify() {
-            Category::Data => (ProblemKind::Invalid, "the body is JSON of another shape than wanted"),
-            _ => (ProblemKind::Malformed, "the body is no JSON"),
-        };
-        Problem::new(kind, format!("{detail}: {reason}")).because([reason])
+    let malformed = |reason: String| {
+        Problem::new(ProblemKind::Malformed, format!("the body is no JSON: {reason}")).because([reason])
     };
-    let value = read.map_err(|error| problem(error.inner(), error.to_string()))?;
-    deserializer.end().map_err(|error| problem(&error, error.to_string()))?;
+    let Object(value) = read.map_err(|error| match error.inner().classify() {
+        Category::Data => misshapen::<T>(octets, error.to_string()),
+        _ => malformed(error.to_string()),
+    })?;
+    deserializer.end().map_err(|error| malformed(error.to_string()))?;
     Ok(value)
+}
+
+/// What is wrong with JSON of another shape than wanted, whose first mistake is known.
+fn misshapen<T: DeserializeOwned>(octets: &[u8], first: String) -> Problem {
+    let mut reasons = mistakes::<T>(octets);
+    if reasons.is_empty() {
+        reasons.push(first);
+    }
+    let detail = match &reasons[..] {
+        [reason] => format!("the body is JSON of another shape than wanted: {reason}"),
+        _ => format!("the body is JSON of another shape than wanted: {} things are wrong", reasons.len()),
+    };
+    Problem::new(ProblemKind::Invalid, detail).because(reasons)
+}
+
+/// The mistakes in the shape of a small body. Reading ends at the first one, so the field that shows it is taken away, and what
+/// is left is read again.
+fn mistakes<T: DeserializeOwned>(octets: &[u8]) -> Vec<String> {
+    let mut reasons = Vec::new();
+    // Each mistake takes as long as the whole body.
+    let small = Some(octets).filter(|octets| octets.len() <= FREE_OCTETS);
+    let Some(mut value) = small.and_then(|octets| serde_json::from_slice::<Value>(octets).ok()) else {
+        return reasons;
+    };
+    let mut taken: Vec<String> = Vec::new();
+    while reasons.len() < MISTAKES_MAX {
+        let Err(error) = serde_path_to_error::deserialize::<_, Object<T>>(&value) else { break };
+        let place = error.path().to_string();
+        let inside = if place == "." { String::new() } else { format!("{place}.") };
+        if taken.iter().any(|taken| taken.starts_with(&inside)) {
+            // What is wrong with all of an object may be that something was taken away.
+            break;
+        }
+        reasons.push(error.to_string());
+        if !take_away(&mut value, error.path()) {
+            break;
+        }
+        taken.push(place);
+    }
+    reasons
+}
+
+/// Takes a field out of its object. What is no field stays, and this is `false`.
+fn take_away(value: &mut Value, path: &serde_path_to_error::Path) -> bool {
+    let mut segments = path.iter().peekable();
+    let mut at = value;
+    while let Some(segment) = segments.next() {
+        let is_last = segments.peek().is_none();
+        let next = match segment {
+            Segment::Map { key } if is_last => {
+                return at.as_object_mut().is_some_and(|object| object.remove(key).is_some());
+            }
+            Segment::Map { key } | Segment::Enum { variant: key } => at.get_mut(key),
+            Segment::Seq { index } => at.get_mut(*index),
+            Segment::Unknown => None,
+        };
+        let Some(next) = next else { return false };
+        at = next;
+    }
+    false
 }
 
 /// The body is said to be of this media type, whatever its parameters.
@@ -79,7 +143,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         match axum::extract::Query::try_from_uri(&parts.uri) {
             Ok(axum::extract::Query(parameters)) => Ok(Self(parameters)),
-            Err(rejection) => Err(Problem::new(ProblemKind::Malformed, rejection.body_text())),
+            Err(rejection) => {
+                let reason = rejection.body_text();
+                Err(Problem::new(ProblemKind::Malformed, reason.clone()).because([reason]))
+            }
         }
     }
 }
@@ -116,7 +183,7 @@ mod tests {
             (r#"{"numbers":[1]} x"#, 400, "trailing characters"),
             (r#"{"numbers":[1,"2"]}"#, 422, "numbers[1]: invalid type: string \"2\""),
             (r#"{"numbers":[1],"number":1}"#, 422, "number: unknown field `number`"),
-            ("[]", 422, "invalid length 0"),
+            ("[[1]]", 422, "invalid type: sequence, expected an object with named fields"),
         ] {
             let problem = json::<Shape>(text.as_bytes()).unwrap_err();
             assert_eq!(problem.status, status, "{text}");

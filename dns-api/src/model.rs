@@ -6,6 +6,7 @@
 mod change;
 mod dns_test;
 mod event;
+pub(crate) mod object;
 mod problem;
 mod record;
 mod resolve;

@@ -8,6 +8,7 @@ use dns_store::StoreError;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
+use crate::faults::unique;
 use crate::model::{Problem, ProblemKind};
 
 /// Seconds after which a client may try again when the disk has failed it, or others take all the room.
@@ -45,11 +46,18 @@ impl From<StoreError> for Problem {
             // The variants that the store may get some day are no fault of the client.
             _ => ProblemKind::Internal,
         };
-        let detail = match error.reasons() {
-            [_, _, ..] => "the records cannot be served as they are".to_owned(),
-            _ => error.to_string(),
+        let mut reasons = unique(error.reasons().iter().map(ToString::to_string).collect());
+        let detail = match (&reasons[..], kind) {
+            ([], _) => error.to_string(),
+            ([reason], _) => reason.clone(),
+            (_, ProblemKind::PreconditionFailed) => format!("{} preconditions do not hold", reasons.len()),
+            (_, ProblemKind::Foreign) => format!("{} of the records cannot be deleted here", reasons.len()),
+            _ => "the records cannot be served as they are".to_owned(),
         };
-        let problem = Self::new(kind, detail).because(error.reasons().iter().map(ToString::to_string));
+        if reasons.is_empty() && kind == ProblemKind::PreconditionFailed {
+            reasons.push(detail.clone());
+        }
+        let problem = Self::new(kind, detail).because(reasons);
         if kind == ProblemKind::NotDurable { problem.retry_after(RETRY_AFTER) } else { problem }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -13,7 +13,7 @@ use prometheus_client::registry::Registry;
 
 use crate::api::Api;
 use crate::auth;
-use crate::extract::BODY_OCTETS_MAX;
+use crate::known::{Known, refuse_unknown};
 use crate::listener::Ends;
 use crate::metrics::Requests;
 use crate::model::{Problem, ProblemKind};
@@ -56,14 +56,15 @@ pub fn router(status: impl Status, mut registry: Registry) -> Router {
 /// [`Guard`](auth::Guard) of the API. Serve it with a [`Listener`](crate::Listener), which tells where clients are.
 pub fn api_router(api: Arc<Api>, mut registry: Registry) -> Router {
     let requests = Requests::register(&mut registry);
-    let (routes, _) = v1::routes().split_for_parts();
+    let (routes, description) = v1::routes().split_for_parts();
+    let known = Arc::new(Known::of(&description));
     let routes: Router = routes.with_state(api.clone());
     let guard = api.guard().clone();
     probes(api, registry)
         .nest(BASE, routes.merge(openapi::router()))
         .fallback(nowhere)
-        .layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
         .layer(middleware::from_fn(explain_method))
+        .layer(middleware::from_fn_with_state(known, refuse_unknown))
         .layer(middleware::from_fn_with_state(guard, auth::guard))
         .layer(middleware::from_fn_with_state(requests, count))
 }

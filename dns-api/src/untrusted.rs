@@ -1,17 +1,18 @@
 //! What reads the words of strangers, for fuzz targets. No part of what this crate promises.
 
-use dns_core::{ChangeSet, Name, RecordType, Rrset};
+use dns_core::{ChangeSet, Name, RecordType, Rrset, TTL_MAX};
 
-use crate::convert::{self, Faults};
+use crate::convert;
 use crate::etag;
 use crate::extract::json;
+use crate::faults::Faults;
 use crate::model::{ChangeRequest, Problem, RecordPut, RecordSpec, ZoneSpec};
 use crate::v1::{changes, cursor};
 
 /// The body of `POST /changes`.
 pub fn read_changes(octets: &[u8], default_ttl: u32) -> Result<ChangeSet, Problem> {
     let request: ChangeRequest = json(octets)?;
-    changes::read(request.changes, request.preconditions, default_ttl, |_| Vec::new())
+    changes::read(request.changes, request.preconditions, default_ttl, &(0..=TTL_MAX), |_| Vec::new())
 }
 
 /// The body of `POST /records`.

@@ -17,9 +17,9 @@ pub enum StoreError {
     /// There are such records already, or a zone of that name.
     #[error("{0}")]
     Exists(Reason),
-    /// The records belong to another source.
-    #[error("{0}")]
-    Foreign(Reason),
+    /// The records belong to another source; all reasons are listed.
+    #[error("{}", list(.0))]
+    Foreign(Vec<Reason>),
     /// Something has changed in between.
     #[error("the records are at version {current}, not {expected}")]
     VersionMismatch {
@@ -28,9 +28,9 @@ pub enum StoreError {
         /// The version there is.
         current: u64,
     },
-    /// A precondition does not hold.
-    #[error("{0}")]
-    Precondition(Reason),
+    /// Preconditions do not hold; all that do not are listed.
+    #[error("{}", list(.0))]
+    Precondition(Vec<Reason>),
     /// The records cannot be served; all reasons are listed.
     #[error("{}", list(.0))]
     Invalid(Vec<Reason>),
@@ -51,11 +51,11 @@ impl StoreError {
     /// Each single reason.
     pub fn reasons(&self) -> &[Reason] {
         match self {
-            Self::NotFound(reason)
-            | Self::Exists(reason)
-            | Self::Foreign(reason)
-            | Self::Precondition(reason) => std::slice::from_ref(reason),
-            Self::Invalid(reasons) | Self::ReloadFailed { reasons, .. } => reasons,
+            Self::NotFound(reason) | Self::Exists(reason) => std::slice::from_ref(reason),
+            Self::Foreign(reasons)
+            | Self::Precondition(reasons)
+            | Self::Invalid(reasons)
+            | Self::ReloadFailed { reasons, .. } => reasons,
             Self::VersionMismatch { .. } | Self::NotDurable(_) => &[],
         }
     }
@@ -181,6 +181,14 @@ pub enum Reason {
     NameChanged {
         /// The name.
         owner: Name,
+        /// The version that the change was meant for.
+        expected: u64,
+        /// The version there is.
+        current: u64,
+    },
+    /// The catalog is another one than at this version, and other preconditions do not hold either.
+    #[error("the records are at version {current}, not {expected}")]
+    CatalogChanged {
         /// The version that the change was meant for.
         expected: u64,
         /// The version there is.

@@ -7,12 +7,12 @@ use dns_core::zone::{Signing, SourceTag, Zone};
 use dns_core::{Catalog, Name, RecordType, Rrset, View};
 use smallvec::SmallVec;
 
+use crate::Source;
 use crate::derived::Candidates;
 use crate::layers::{Claim, Contribution, decide};
 use crate::names::{self, NameSet};
 use crate::options::StoreOptions;
 use crate::zones::{Declared, DeclaredZones};
-use crate::{Source, StoreError};
 
 /// Records that came with the zone as a whole.
 pub(crate) const TAG_ZONE: SourceTag = SourceTag(0);
@@ -225,15 +225,6 @@ impl State {
             }
             Some(last) if is_later(last, serial) => next_serial(last),
             _ => next_serial(serial),
-        }
-    }
-
-    /// Fails unless the catalog has this version.
-    pub fn check_version(&self, expected: Option<u64>) -> Result<(), StoreError> {
-        let current = self.catalog.version();
-        match expected {
-            Some(expected) if expected != current => Err(StoreError::VersionMismatch { expected, current }),
-            _ => Ok(()),
         }
     }
 }

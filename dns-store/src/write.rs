@@ -1,6 +1,6 @@
 //! All that can be written, as values: to be made, or only to be tried.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::iter::Peekable;
 use std::sync::Arc;
 
@@ -37,7 +37,8 @@ pub enum Write {
         /// Their type; all if not given.
         rtype: Option<RecordType>,
     },
-    /// These changes, if their preconditions hold.
+    /// These changes, if their preconditions hold. Deleting what nobody has is no error, [`StoreError::Foreign`] if only others
+    /// have it.
     Changes(ChangeSet),
     /// A zone that this source declares, in place of what it declared there before. Its serial is kept if it is a later one,
     /// else made one.
@@ -257,6 +258,7 @@ pub(crate) fn step(
         }
         Write::Changes(set) => {
             check_preconditions(state, source, &set.preconditions)?;
+            check_deletes(state, source, &set.changes)?;
             Ok(changes(state, source, &set.changes))
         }
         Write::PutZone { apex, zone, records, is_new } => {
@@ -317,7 +319,7 @@ impl Step {
         match (&change, state.declared.get(&apex)) {
             (_, Some(declared)) if !may_replace(source, &declared.source) => {
                 let holder = declared.source.clone();
-                return Err(StoreError::Foreign(Reason::ForeignZone { apex, holder }));
+                return Err(StoreError::Foreign(vec![Reason::ForeignZone { apex, holder }]));
             }
             (ZoneChange::Drop | ZoneChange::SetOptions(_), None) => {
                 return Err(StoreError::NotFound(Reason::NoZone(apex)));
@@ -453,7 +455,7 @@ fn revert(writer: &Writer, source: &Source, entry: &Entry) -> Result<Step, Store
         let declared = state.declared.get(apex).filter(|declared| declared.source == *source);
         let now = declared.and_then(|declared| declared.kept());
         if now != *after {
-            return Err(StoreError::Precondition(Reason::ZoneDiffers(apex.clone())));
+            return Err(StoreError::Precondition(vec![Reason::ZoneDiffers(apex.clone())]));
         }
         let change = match before {
             Some(kept) => {
@@ -490,12 +492,33 @@ fn check_deletable(
     Err(match (holders.into_iter().next(), zone) {
         (None, _) => StoreError::NotFound(Reason::NoRecords { owner, rtype }),
         (Some(Holder { of_zone: true, .. }), Some(zone)) => {
-            StoreError::Foreign(Reason::OfZone { owner, rtype, apex: zone.apex.clone() })
+            StoreError::Foreign(vec![Reason::OfZone { owner, rtype, apex: zone.apex.clone() }])
         }
-        (Some(holder), _) => StoreError::Foreign(Reason::Foreign { owner, rtype, holder: holder.source }),
+        (Some(holder), _) => {
+            StoreError::Foreign(vec![Reason::Foreign { owner, rtype, holder: holder.source }])
+        }
     })
 }
 
+/// Refuses to delete what only others have. What an earlier change of the set has given to the source is its own.
+fn check_deletes(state: &State, source: &Source, changes: &[Change]) -> Result<(), StoreError> {
+    let mut given: HashSet<&Name> = HashSet::new();
+    let mut foreign = Vec::new();
+    for change in changes {
+        match change {
+            Change::Put(rrset) | Change::Add(rrset) => drop(given.insert(rrset.owner())),
+            Change::Delete { owner, rtype } if !given.contains(owner) => {
+                if let Err(StoreError::Foreign(reasons)) = check_deletable(state, source, owner, *rtype) {
+                    foreign.extend(reasons);
+                }
+            }
+            Change::Delete { .. } | Change::Remove(_) => {}
+        }
+    }
+    if foreign.is_empty() { Ok(()) } else { Err(StoreError::Foreign(foreign)) }
+}
+
+/// Refuses a write with all preconditions that do not hold.
 pub(crate) fn check_preconditions(
     state: &State,
     source: &Source,
@@ -507,11 +530,12 @@ pub(crate) fn check_preconditions(
         };
         state.flat.get(owner).iter().find(matches).map(|contribution| contribution.rrset.clone())
     };
+    let mut reasons = Vec::new();
     for precondition in preconditions {
+        let current = state.catalog.version();
         let failed = match precondition {
             Precondition::Version(expected) => {
-                state.check_version(Some(*expected))?;
-                continue;
+                (current != *expected).then_some(Reason::CatalogChanged { expected: *expected, current })
             }
             Precondition::Unchanged(owner, expected) => {
                 let current = state.name_version(owner);
@@ -532,9 +556,13 @@ pub(crate) fn check_preconditions(
             Precondition::Equals(rrset) => (own(rrset.owner(), Some(rrset.rtype())).as_ref() != Some(rrset))
                 .then(|| Reason::Differs { owner: rrset.owner().clone(), rtype: rrset.rtype() }),
         };
-        if let Some(reason) = failed {
-            return Err(StoreError::Precondition(reason));
-        }
+        reasons.extend(failed);
     }
-    Ok(())
+    match reasons[..] {
+        [] => Ok(()),
+        [Reason::CatalogChanged { expected, current }] => {
+            Err(StoreError::VersionMismatch { expected, current })
+        }
+        _ => Err(StoreError::Precondition(reasons)),
+    }
 }

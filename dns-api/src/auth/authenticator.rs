@@ -88,6 +88,11 @@ pub enum TokensError {
     /// More would make every change of tokens slow.
     #[error("there are {} tokens already", Authenticator::TOKENS_MAX)]
     TooMany,
+    /// Nobody could make tokens without it.
+    #[error(
+        "this is the last token with admin access, and without one nobody can make or revoke tokens: make another one first"
+    )]
+    LastAdmin,
     /// It could not be kept.
     #[error("the token cannot be kept: {0}")]
     NotKept(#[source] TokenStoreError),
@@ -215,8 +220,34 @@ impl Authenticator {
     /// It is refused while the process runs, but may come back with the next start; the token stays listed until trying again
     /// succeeds.
     pub fn revoke(&self, id: TokenId) -> Result<bool, TokensError> {
+        self.remove(id, |_| Ok(()))
+    }
+
+    /// As [`revoke`](Self::revoke), but never the last token with admin access: nobody could make another one.
+    ///
+    /// # Errors
+    /// As [`revoke`](Self::revoke), or [`TokensError::LastAdmin`].
+    pub fn revoke_but_the_last(&self, id: TokenId) -> Result<bool, TokensError> {
+        self.remove(id, |tokens| {
+            let now = SystemTime::now();
+            let is_admin = |session: &Session| {
+                session.token.is_admin() && !session.token.is_expired(now) && !session.is_revoked()
+            };
+            let is_other = |(other, session): (&TokenId, &Arc<Session>)| *other != id && is_admin(session);
+            let is_needed =
+                tokens.get(&id).is_some_and(|session| is_admin(session)) && !tokens.iter().any(is_other);
+            if is_needed { Err(TokensError::LastAdmin) } else { Ok(()) }
+        })
+    }
+
+    fn remove(
+        &self,
+        id: TokenId,
+        check: impl FnOnce(&HashMap<TokenId, Arc<Session>>) -> Result<(), TokensError>,
+    ) -> Result<bool, TokensError> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut tokens = HashMap::clone(&self.tokens.load());
+        check(&tokens)?;
         let Some(session) = tokens.remove(&id) else { return Ok(false) };
         // Before the disk is asked, which may be slow or full.
         session.revoked.send_replace(true);

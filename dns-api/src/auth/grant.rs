@@ -101,6 +101,32 @@ impl Grant {
     /// Most entries in each of the lists of a grant.
     pub const LIMITS_MAX: usize = 100;
 
+    /// Reads a grant.
+    ///
+    /// # Errors
+    /// What is wrong with it first, and what else is.
+    pub(crate) fn read(spec: GrantSpec) -> Result<Self, (GrantError, Vec<GrantError>)> {
+        let GrantSpec { access, zones, names, types } = spec;
+        let mut faults = Vec::new();
+        if access == Access::Admin && !(zones.is_empty() && names.is_empty() && types.is_empty()) {
+            faults.push(GrantError::LimitedAdmin);
+        }
+        let zone = |text: String| text.parse().map_err(|source| GrantError::Zone { text, source });
+        let name = |text: String| text.parse().map_err(|pattern| GrantError::Name { pattern });
+        let rtype = |text: String| match text.parse::<RecordType>() {
+            Ok(rtype) if !rtype.is_meta() => Ok(rtype),
+            _ => Err(GrantError::Type(text)),
+        };
+        let grant = Self {
+            access,
+            zones: read_each("zones", zones, zone, &mut faults),
+            names: read_each("names", names, name, &mut faults),
+            types: read_each("types", types, rtype, &mut faults),
+        };
+        let mut faults = faults.into_iter();
+        faults.next().map_or(Ok(grant), |first| Err((first, faults.collect())))
+    }
+
     /// A grant without limits.
     pub fn unlimited(access: Access) -> Self {
         Self { access, zones: Vec::new(), names: Vec::new(), types: Vec::new() }
@@ -155,32 +181,25 @@ impl Grant {
     }
 }
 
+/// Reads the entries of a list, or notes what is wrong with them.
+fn read_each<T>(
+    field: &'static str,
+    texts: Vec<String>,
+    read: impl Fn(String) -> Result<T, GrantError>,
+    faults: &mut Vec<GrantError>,
+) -> Vec<T> {
+    if texts.len() > Grant::LIMITS_MAX {
+        faults.push(GrantError::TooMany { field });
+        return Vec::new();
+    }
+    texts.into_iter().filter_map(|text| read(text).map_err(|fault| faults.push(fault)).ok()).collect()
+}
+
 impl TryFrom<GrantSpec> for Grant {
     type Error = GrantError;
 
     fn try_from(spec: GrantSpec) -> Result<Self, GrantError> {
-        let GrantSpec { access, zones, names, types } = spec;
-        for (field, list) in [("zones", &zones), ("names", &names), ("types", &types)] {
-            if list.len() > Self::LIMITS_MAX {
-                return Err(GrantError::TooMany { field });
-            }
-        }
-        let zone = |text: String| text.parse().map_err(|source| GrantError::Zone { text, source });
-        let name = |text: String| text.parse().map_err(|pattern| GrantError::Name { pattern });
-        let rtype = |text: String| match text.parse::<RecordType>() {
-            Ok(rtype) if !rtype.is_meta() => Ok(rtype),
-            _ => Err(GrantError::Type(text)),
-        };
-        let grant = Self {
-            access,
-            zones: zones.into_iter().map(zone).collect::<Result<_, _>>()?,
-            names: names.into_iter().map(name).collect::<Result<_, _>>()?,
-            types: types.into_iter().map(rtype).collect::<Result<_, _>>()?,
-        };
-        if access == Access::Admin && !grant.is_unlimited() {
-            return Err(GrantError::LimitedAdmin);
-        }
-        Ok(grant)
+        Self::read(spec).map_err(|(first, _)| first)
     }
 }
 

@@ -16,7 +16,9 @@ use crate::model::{Problem, ProblemKind};
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Types of bodies that there are. None of them can be sent by a form, or by a script that did not ask first.
-const BODIES: &[&str] = &["application/json", "text/dns"];
+const BODIES: &[&str] = &[JSON, TEXT_DNS];
+const JSON: &str = "application/json";
+const TEXT_DNS: &str = "text/dns";
 
 /// Refuses what a page of another site may have made a browser send.
 ///
@@ -27,15 +29,17 @@ pub(crate) fn check<B: HttpBody>(
     is_loopback: bool,
     hosts: &[String],
 ) -> Result<(), Problem> {
-    let forbidden = |detail: &str| Err(Problem::new(ProblemKind::Forbidden, detail));
+    let forbidden = |detail: String| Err(Problem::new(ProblemKind::CrossSite, detail));
     let Ok(host) = host(request) else {
         return Err(Problem::new(ProblemKind::Malformed, "there must be one Host header"));
     };
     // Under a name of their own that leads to a loopback address, pages count as ours. Browsers always say the name.
     if is_loopback && host.is_some_and(|host| !is_our_host(host, hosts)) {
-        return forbidden(
-            "on a loopback address, the Host must be one as well, or a name from the configuration",
-        );
+        return forbidden(format!(
+            "Host is '{}', and on a loopback address only localhost, loopback addresses and the names in api.hosts will do: \
+                list it there if a proxy is asked by that name",
+            host.unwrap_or_default()
+        ));
     }
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return Ok(());
@@ -44,17 +48,24 @@ pub(crate) fn check<B: HttpBody>(
     if let Some(site) = headers.get(SEC_FETCH_SITE)
         && !matches!(site.as_bytes(), b"same-origin" | b"none")
     {
-        return forbidden("pages of other sites cannot change anything");
+        return forbidden(
+            "Sec-Fetch-Site tells of a page of another site, and these cannot change anything".to_owned(),
+        );
     }
     let is_own =
         |origin: &str| origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
     for origin in headers.get_all(ORIGIN) {
         if !origin.to_str().is_ok_and(is_own) {
-            return forbidden("the Origin is another host than this");
+            return forbidden(format!(
+                "Origin is not '{}', the Host that is asked: pages of other sites cannot change anything, and a proxy must pass \
+                    Host on as it is, with that name in api.hosts if this listens on a loopback address",
+                host.unwrap_or_default()
+            ));
         }
     }
     if !request.body().is_end_stream() && !is_known_body(headers) {
-        let detail = format!("Content-Type must be one of {}", BODIES.join(", "));
+        let wanted = if request.uri().path().ends_with("/import") { TEXT_DNS } else { JSON };
+        let detail = format!("Content-Type must say what the body is, which has to be {wanted} here");
         return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
     }
     Ok(())

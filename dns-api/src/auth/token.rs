@@ -94,6 +94,20 @@ impl Token {
     /// Most grants a token may have.
     pub const GRANTS_MAX: usize = 100;
 
+    /// What keeps such a token from being made.
+    pub(crate) fn faults(
+        name: &str,
+        grants: usize,
+        created: SystemTime,
+        expires: Option<SystemTime>,
+    ) -> Vec<TokenError> {
+        let mut faults = check(name, grants);
+        if expires.is_some_and(|expires| expires <= created) {
+            faults.push(TokenError::Expired);
+        }
+        faults
+    }
+
     /// Makes a token and the secret that proves it.
     ///
     /// # Errors
@@ -104,9 +118,8 @@ impl Token {
         created: SystemTime,
         expires: Option<SystemTime>,
     ) -> Result<(Self, Secret), TokenError> {
-        check(name, &grants)?;
-        if expires.is_some_and(|expires| expires <= created) {
-            return Err(TokenError::Expired);
+        if let Some(fault) = Self::faults(name, grants.len(), created, expires).into_iter().next() {
+            return Err(fault);
         }
         let (mut id, mut secret) = ([0; ID_OCTETS], [0; SECRET_OCTETS]);
         getrandom::fill(&mut id).map_err(TokenError::Random)?;
@@ -190,7 +203,9 @@ impl Token {
             return Err(TokenError::Version(version));
         }
         let record: Record = serde_json::from_slice(record).map_err(TokenError::Record)?;
-        check(&record.name, &record.grants)?;
+        if let Some(fault) = check(&record.name, record.grants.len()).into_iter().next() {
+            return Err(fault);
+        }
         let damaged = |what: &str| TokenError::Record(serde::de::Error::custom(what));
         let id = record.id.parse().map_err(|Malformed| damaged("id is not one"))?;
         let secret_hash =
@@ -316,16 +331,19 @@ struct Version {
     version: u32,
 }
 
-fn check(name: &str, grants: &[Grant]) -> Result<(), TokenError> {
+/// What is wrong with a name and a number of grants.
+fn check(name: &str, grants: usize) -> Vec<TokenError> {
+    let mut faults = Vec::new();
     let is_long = name.chars().nth(Token::NAME_MAX).is_some();
     if name.trim().is_empty() || is_long || name.chars().any(char::is_control) {
-        return Err(TokenError::Name);
+        faults.push(TokenError::Name);
     }
-    match grants.len() {
-        0 => Err(TokenError::NoGrant),
-        1..=Token::GRANTS_MAX => Ok(()),
-        _ => Err(TokenError::TooManyGrants),
+    match grants {
+        0 => faults.push(TokenError::NoGrant),
+        1..=Token::GRANTS_MAX => {}
+        _ => faults.push(TokenError::TooManyGrants),
     }
+    faults
 }
 
 fn sha256(octets: &[u8]) -> [u8; 32] {

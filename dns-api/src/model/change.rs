@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::object::{self, Object};
 use super::{Finding, Record, RecordSpec, Timestamp};
 
 /// Changes that are made all together or not at all.
@@ -24,7 +25,7 @@ pub struct ChangeRequest {
 
 /// One change at one name and type.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase", tag = "op", try_from = "FlatChange")]
+#[serde(rename_all = "lowercase", tag = "op", try_from = "Object<FlatChange>")]
 pub enum Change {
     /// The API has exactly these records of the name and type, whatever it had before.
     Put {
@@ -56,7 +57,7 @@ pub enum Change {
 #[serde(deny_unknown_fields)]
 struct FlatChange {
     op: Op,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::optional")]
     record: Option<RecordSpec>,
     #[serde(default)]
     name: Option<String>,
@@ -73,10 +74,10 @@ enum Op {
     Delete,
 }
 
-impl TryFrom<FlatChange> for Change {
+impl TryFrom<Object<FlatChange>> for Change {
     type Error = &'static str;
 
-    fn try_from(flat: FlatChange) -> Result<Self, Self::Error> {
+    fn try_from(Object(flat): Object<FlatChange>) -> Result<Self, Self::Error> {
         Ok(match (flat.op, flat) {
             (Op::Delete, FlatChange { name: Some(name), rtype, record: None, .. }) => {
                 Self::Delete { name, rtype }
@@ -97,13 +98,13 @@ impl TryFrom<FlatChange> for Change {
 #[serde(rename_all = "lowercase")]
 pub enum Precondition {
     /// The API has records of this type here; of any type if none is given.
-    Exists(NameAndType),
+    Exists(#[serde(deserialize_with = "object::one")] NameAndType),
     /// The API has no records of this type here; of no type if none is given.
-    Absent(NameAndType),
+    Absent(#[serde(deserialize_with = "object::one")] NameAndType),
     /// The API has exactly these records here; with whatever TTL if none is given.
-    Equals(RecordSpec),
+    Equals(#[serde(deserialize_with = "object::one")] RecordSpec),
     /// Nothing at this name has changed since this version, whoever has it.
-    Unchanged(NameVersion),
+    Unchanged(#[serde(deserialize_with = "object::one")] NameVersion),
     /// Nothing at all has changed since this version of the catalog.
     Version(u64),
 }
@@ -199,6 +200,10 @@ pub struct Served {
     pub deleted: Vec<RecordSpec>,
     /// Zones that have another serial than before.
     pub zones: Vec<String>,
+    /// Zones that were made, deleted or replaced as a whole: all names at and below them may be answered otherwise, and are not
+    /// listed above.
+    #[serde(default)]
+    pub reloaded: Vec<String>,
 }
 
 /// Records that have become others.

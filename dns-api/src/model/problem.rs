@@ -32,6 +32,8 @@ pub enum ProblemKind {
     Unauthorized,
     /// The token does not allow this. 403.
     Forbidden,
+    /// A page of another site may have made a browser send it. 403.
+    CrossSite,
     /// There is no such thing; what may not be seen is [`Forbidden`](Self::Forbidden). 404.
     NotFound,
     /// The path has no such method. 405.
@@ -40,6 +42,8 @@ pub enum ProblemKind {
     Exists,
     /// It belongs to another source. 409.
     Foreign,
+    /// Nothing would work without it. 409.
+    Needed,
     /// It has changed since, and can no longer be undone. 409.
     ChangedSince,
     /// A precondition does not hold. 412.
@@ -65,14 +69,16 @@ const PREFIX: &str = "urn:problem-type:jw238dns:";
 
 impl ProblemKind {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Malformed,
         Self::Unauthorized,
         Self::Forbidden,
+        Self::CrossSite,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Exists,
         Self::Foreign,
+        Self::Needed,
         Self::ChangedSince,
         Self::PreconditionFailed,
         Self::TooLarge,
@@ -90,10 +96,12 @@ impl ProblemKind {
             Self::Malformed => ("malformed", "The request cannot be read", 400),
             Self::Unauthorized => ("unauthorized", "A valid token is needed", 401),
             Self::Forbidden => ("forbidden", "The token does not allow this", 403),
+            Self::CrossSite => ("cross-site", "A page of another site may have sent the request", 403),
             Self::NotFound => ("not-found", "There is no such thing", 404),
             Self::MethodNotAllowed => ("method-not-allowed", "The path has no such method", 405),
             Self::Exists => ("exists", "It exists already", 409),
             Self::Foreign => ("foreign", "It belongs to another source", 409),
+            Self::Needed => ("needed", "Nothing would work without it", 409),
             Self::ChangedSince => ("changed-since", "It has changed since", 409),
             Self::PreconditionFailed => ("precondition-failed", "A precondition does not hold", 412),
             Self::TooLarge => ("too-large", "The body is too large", 413),

@@ -38,6 +38,6 @@ pub struct Resolution {
     pub source: Option<String>,
     /// The wildcard that stands for the name; null if none does.
     pub wildcard: Option<String>,
-    /// What the answer section would have.
+    /// What the answer section would have; of a referral, the NS records of the zone that is referred to.
     pub records: Vec<RecordSpec>,
 }

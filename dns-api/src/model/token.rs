@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Timestamp;
+use super::{Timestamp, object};
 use crate::auth::GrantSpec;
 
 /// A token to be made.
@@ -14,6 +14,7 @@ pub struct TokenSpec {
     #[schema(min_length = 1, max_length = 64, example = "ci")]
     pub name: String,
     /// What it allows: whatever any of these does.
+    #[serde(deserialize_with = "object::list")]
     #[schema(min_items = 1, max_items = 100)]
     pub grants: Vec<GrantSpec>,
     /// From when on it is refused; never if it is missing.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::ChangeSetAnswer;
+use super::{ChangeSetAnswer, object};
 
 /// A zone to be made. Its name is enough; for the rest there are defaults.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
@@ -13,7 +13,7 @@ pub struct ZoneSpec {
     #[schema(example = "example.org.")]
     pub name: String,
     /// Fields of the SOA record.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "object::optional", skip_serializing_if = "Option::is_none")]
     pub soa: Option<SoaSpec>,
     /// Names of the name servers; the MNAME if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -28,7 +28,7 @@ pub struct ZoneSpec {
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SoaSpec {
-    /// Name of the primary server.
+    /// Name of the primary server; the first of `ns` if neither this nor `backend.soa.mname` of the configuration names another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mname: Option<String>,
     /// Mailbox of whoever is responsible, as a name.

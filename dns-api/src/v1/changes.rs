@@ -5,9 +5,11 @@ mod revert;
 mod ttl;
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::Extension;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use dns_core::{Change, ChangeSet, Name, Precondition, RecordType};
@@ -20,10 +22,12 @@ use self::ttl::Ttls;
 use super::write::{self, WriteError, blocking};
 use crate::api::Api;
 use crate::auth::Caller;
-use crate::body::to_its_end;
-use crate::convert::{self, Faults};
+use crate::body::{OctetsMax, to_its_end};
+use crate::convert;
+use crate::doubts;
 use crate::extract::Json;
-use crate::model::{self, ChangeRequest, ChangeSetAnswer, Problem, ProblemKind};
+use crate::faults::{Faults, unique};
+use crate::model::{self, ChangeRequest, ChangeSetAnswer, Problem, ProblemKind, RecordSpec};
 use crate::problem::WriteProblems;
 
 /// Changes in one request.
@@ -41,7 +45,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(apply))
         // Only for the route above.
-        .layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
+        .layer(Extension(OctetsMax(BODY_OCTETS_MAX)))
         .merge(history::routes())
         .merge(revert::routes())
 }
@@ -72,22 +76,41 @@ async fn applied(
     let author = author(&caller, comment.as_deref())?;
     let (store, default_ttl, by) = (api.store().clone(), api.host().default_ttl(), caller.clone());
     let read = move || {
-        let set = read(changes, preconditions, default_ttl, |owner| present(&store, owner))?;
+        let doubts: Vec<_> =
+            changes.iter().filter_map(given).take(write::CHECKED_MAX).flat_map(doubts::of_text).collect();
+        let bounds = store.options().ttl_bounds;
+        let set = read(changes, preconditions, default_ttl, &bounds, |owner| present(&store, owner))?;
         // There are as few of them as may be, by now.
         drop(turn);
         check_scope(&by, &set)?;
-        Ok::<_, Problem>(set)
+        Ok::<_, Problem>((set, doubts))
     };
-    let write = Arc::new(Write::Changes(blocking(read).await??));
+    let (set, doubts) = blocking(read).await??;
+    let write = Arc::new(Write::Changes(set));
+    let answer = move |mut answer: ChangeSetAnswer| {
+        answer.warnings.splice(0..0, doubts);
+        answer
+    };
     if dry_run {
         return match write::plan(&api, write.clone(), Vec::new()).await {
-            Ok(plan) => write::planned(plan, &api, &caller, RECORDS_SHOWN, |answer| answer).await,
+            Ok(plan) => write::planned(plan, &api, &caller, RECORDS_SHOWN, answer).await,
             Err(error) => Err(refused(error, write).await),
         };
     }
     match write::make(&api, author, write.clone(), Vec::new()).await {
-        Ok(made) => made.answer(&api, &caller, RECORDS_SHOWN, |answer| (StatusCode::OK, answer)).await,
+        Ok(made) => {
+            let answer = move |changed| (StatusCode::OK, answer(changed));
+            made.answer(&api, &caller, RECORDS_SHOWN, answer).await
+        }
         Err(error) => Err(refused(error, write).await),
+    }
+}
+
+/// The records that a change brings.
+fn given(change: &model::Change) -> Option<&RecordSpec> {
+    match change {
+        model::Change::Put { record } | model::Change::Add { record } => Some(record),
+        model::Change::Remove { .. } | model::Change::Delete { .. } => None,
     }
 }
 
@@ -124,6 +147,7 @@ pub(crate) fn read(
     changes: Vec<model::Change>,
     preconditions: Vec<model::Precondition>,
     default_ttl: u32,
+    ttl_bounds: &RangeInclusive<u32>,
     present: impl Fn(&Name) -> Vec<(RecordType, u32)>,
 ) -> Result<ChangeSet, Problem> {
     let mut faults = Faults::default();
@@ -138,13 +162,13 @@ pub(crate) fn read(
         return Err(faults.into_problem());
     }
     let mut set = ChangeSet::new();
-    let mut ttls = Ttls::new(default_ttl, &present);
+    let mut ttls = Ttls::new(default_ttl, ttl_bounds, &present);
     for (at, change) in changes.into_iter().enumerate() {
         let place = format!("changes[{at}]");
         set.changes.extend(read_change(change, &place, &mut ttls, &mut faults));
     }
     // They are about what there is before the changes.
-    let mut ttls = Ttls::new(default_ttl, &present);
+    let mut ttls = Ttls::new(default_ttl, ttl_bounds, &present);
     for (at, precondition) in preconditions.into_iter().enumerate() {
         let place = format!("preconditions[{at}]");
         set.preconditions.extend(read_precondition(precondition, &place, &mut ttls, &mut faults));
@@ -155,9 +179,12 @@ pub(crate) fn read(
 fn read_change<F: Fn(&Name) -> Vec<(RecordType, u32)>>(
     change: model::Change,
     place: &str,
-    ttls: &mut Ttls<F>,
+    ttls: &mut Ttls<'_, F>,
     faults: &mut Faults,
 ) -> Option<Change> {
+    if let Some(record) = given(&change) {
+        convert::check_ttl(record.ttl, ttls.bounds(), &format!("{place}.record"), faults);
+    }
     let mut rrset = |record, ttl| convert::rrset(record, ttl, &format!("{place}.record"), faults);
     Some(match change {
         model::Change::Put { record } => {
@@ -183,7 +210,7 @@ fn read_change<F: Fn(&Name) -> Vec<(RecordType, u32)>>(
 fn read_precondition<F: Fn(&Name) -> Vec<(RecordType, u32)>>(
     precondition: model::Precondition,
     place: &str,
-    ttls: &mut Ttls<F>,
+    ttls: &mut Ttls<'_, F>,
     faults: &mut Faults,
 ) -> Option<Precondition> {
     use model::Precondition::{Absent, Equals, Exists, Unchanged, Version};
@@ -269,10 +296,11 @@ fn failed(error: WriteError, set: &ChangeSet) -> Problem {
         first.entry((change.owner(), None)).or_insert(at);
         first.entry((change.owner(), Some(type_of(change)))).or_insert(at);
     }
-    let place = |reason: &Reason| {
+    // Reasons about preconditions come in the order of these.
+    let mut conditions = set.preconditions.iter().enumerate();
+    let mut place = |reason: &Reason| {
         if is_condition {
-            // The store ends with the first condition that does not hold.
-            let at = set.preconditions.iter().position(|precondition| is_about(reason, precondition))?;
+            let (at, _) = conditions.find(|(_, precondition)| is_about(reason, precondition))?;
             return Some(format!("preconditions[{at}]"));
         }
         let (owner, rtype) = subject(reason)?;
@@ -293,7 +321,9 @@ fn failed(error: WriteError, set: &ChangeSet) -> Problem {
         })
         .collect();
     let mut problem = Problem::from(error);
-    problem.reasons = reasons;
+    if !reasons.is_empty() {
+        problem.reasons = unique(reasons);
+    }
     problem
 }
 
@@ -329,6 +359,7 @@ fn is_about(reason: &Reason, precondition: &Precondition) -> bool {
         (Reason::NameChanged { owner, expected, .. }, Precondition::Unchanged(other, version)) => {
             owner == other && expected == version
         }
+        (Reason::CatalogChanged { expected, .. }, Precondition::Version(version)) => expected == version,
         _ => false,
     }
 }

@@ -1,5 +1,6 @@
 //! Records: listed, and read and written one name and type at a time.
 
+use std::mem::take;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -14,13 +15,15 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::cursor;
-use super::write::{self, ChangedIn, Made, WriteError, reading};
+use super::write::{self, ChangedIn, Made, WriteError, blocking, reading};
 use crate::api::Api;
 use crate::auth::Caller;
-use crate::convert::{self, Faults};
+use crate::convert;
+use crate::doubts;
 use crate::etag::{self, Conditions, Tags};
 use crate::extract::{Json, Path, Query};
-use crate::model::{Deleted, Problem, ProblemKind, Record, RecordPut, RecordSpec, Records, Written};
+use crate::faults::{self, Faults};
+use crate::model::{Deleted, Finding, Problem, ProblemKind, Record, RecordPut, RecordSpec, Records, Written};
 use crate::problem::{ReadProblems, WriteProblems};
 use crate::uri;
 
@@ -51,10 +54,11 @@ struct ListQuery {
     /// Only those at or below this name.
     name: Option<String>,
     /// Only those that are not served, or only those that are.
-    shadowed: Option<bool>,
+    #[param(value_type = Option<bool>)]
+    shadowed: Option<String>,
     /// How many names and types to list at most.
-    #[param(minimum = 1, maximum = 10000, default = 100)]
-    limit: Option<usize>,
+    #[param(value_type = Option<usize>, minimum = 1, maximum = 10000, default = 100)]
+    limit: Option<String>,
     /// `next` of the page before.
     cursor: Option<String>,
 }
@@ -112,22 +116,23 @@ struct Listing {
 
 impl Listing {
     fn of(query: ListQuery) -> Result<Self, Problem> {
-        let name = |text: Option<String>, parameter| {
-            text.map(|text| convert::name_parameter(&text, parameter)).transpose()
-        };
-        let malformed = |detail: String| Problem::new(ProblemKind::Malformed, detail);
-        let limit = query.limit.unwrap_or(PAGE);
-        if !(1..=PAGE_MAX).contains(&limit) {
-            return Err(malformed(format!("limit: {limit} is not between 1 and {PAGE_MAX}")));
-        }
+        let mut faults = Faults::default();
+        let limit = faults::limit(query.limit.as_deref(), PAGE, 1..=PAGE_MAX, &mut faults);
         let filter = Filter {
-            zone: name(query.zone, "zone")?,
-            below: name(query.name, "name")?,
-            rtype: convert::type_parameter(query.rtype.as_deref())?,
-            source: convert::source_parameter(query.source.as_deref())?,
-            shadowed: query.shadowed,
+            zone: query.zone.and_then(|zone| convert::name(&zone, "zone", &mut faults)),
+            below: query.name.and_then(|name| convert::name(&name, "name", &mut faults)),
+            rtype: query.rtype.and_then(|rtype| convert::rtype(&rtype, "type", &mut faults)),
+            source: query.source.and_then(|source| convert::source_kind(&source, &mut faults)),
+            shadowed: faults::parameter(query.shadowed.as_deref(), "shadowed", "true or false", &mut faults),
         };
-        let from = query.cursor.as_deref().map(cursor::read).transpose()?;
+        let from = query.cursor.as_deref().map(cursor::read).transpose();
+        let from = from.unwrap_or_else(|problem| {
+            faults.add("", problem.detail);
+            None
+        });
+        if !faults.is_empty() {
+            return Err(faults.into_malformed());
+        }
         Ok(Self { filter, prefix: query.prefix.map(|prefix| prefix.to_ascii_lowercase()), from, limit })
     }
 }
@@ -209,9 +214,10 @@ async fn create(
     caller: Caller,
     Json(spec, _room): Json<RecordSpec>,
 ) -> Result<Response, Problem> {
-    let rrset = writable(&api, &caller, spec)?;
+    let doubts = doubts::of_text(&spec);
+    let rrset = writable(&api, &caller, spec, Faults::default())?;
     let made = write::make(&api, caller.author(), Write::Create(rrset.clone()), Vec::new()).await?;
-    Ok(written(&api, &caller, StatusCode::CREATED, &rrset, &made))
+    written(&api, &caller, StatusCode::CREATED, &rrset, &made, doubts).await
 }
 
 /// Replaces the records of a name and type
@@ -243,8 +249,10 @@ async fn put(
     Query(query): Query<TypeQuery>,
     Json(body, _room): Json<RecordPut>,
 ) -> Result<Response, Problem> {
-    let spec = whole(&name, query.rtype.as_deref(), body)?;
-    let rrset = writable(&api, &caller, spec)?;
+    let mut faults = Faults::default();
+    let spec = whole(&name, query.rtype.as_deref(), body, &mut faults)?;
+    let doubts = doubts::of_text(&spec);
+    let rrset = writable(&api, &caller, spec, faults)?;
     let preconditions = preconditions(&api, &conditions, rrset.owner())?;
     let (status, write) = match conditions.if_none_match {
         Some(Tags::Any) => (StatusCode::CREATED, Write::Create(rrset.clone())),
@@ -252,7 +260,7 @@ async fn put(
     };
     let made = write::make(&api, caller.author(), write, preconditions).await;
     let made = made.map_err(|error| failed(error, &conditions))?;
-    Ok(written(&api, &caller, status, &rrset, &made))
+    written(&api, &caller, status, &rrset, &made, doubts).await
 }
 
 /// Deletes the records of a name, or those of one type
@@ -292,16 +300,20 @@ async fn delete(
 }
 
 /// Puts a record together of the path, the parameters and the body, which may say the same twice, but not two things.
-fn whole(name: &str, rtype: Option<&str>, body: RecordPut) -> Result<RecordSpec, Problem> {
+fn whole(
+    name: &str,
+    rtype: Option<&str>,
+    body: RecordPut,
+    faults: &mut Faults,
+) -> Result<RecordSpec, Problem> {
     let owner = convert::name_parameter(name, "name")?;
     let of_query = convert::type_parameter(rtype)?;
-    let mut faults = Faults::default();
-    if let Some(other) = body.name.as_deref().and_then(|name| convert::name(name, "name", &mut faults))
+    if let Some(other) = body.name.as_deref().and_then(|name| convert::name(name, "name", faults))
         && other != owner
     {
         faults.add("name", format_args!("{other} is not the name in the path, {owner}"));
     }
-    let of_body = body.rtype.as_deref().and_then(|rtype| convert::rtype(rtype, "type", &mut faults));
+    let of_body = body.rtype.as_deref().and_then(|rtype| convert::rtype(rtype, "type", faults));
     match (of_query, of_body) {
         (Some(rtype), Some(other)) if rtype != other => {
             faults.add("type", format_args!("{other} is not the type behind '?', {rtype}"));
@@ -311,20 +323,24 @@ fn whole(name: &str, rtype: Option<&str>, body: RecordPut) -> Result<RecordSpec,
         }
         _ => {}
     }
-    let rtype = of_query.or(of_body).unwrap_or(RecordType::ANY).to_string();
-    faults.none_or(RecordSpec { name: owner.to_string(), rtype, ttl: body.ttl, value: body.value })
+    // Without a type, there is nothing to be said of the values.
+    let rtype = of_query.or(of_body).ok_or_else(|| take(faults).into_problem())?;
+    Ok(RecordSpec { name: owner.to_string(), rtype: rtype.to_string(), ttl: body.ttl, value: body.value })
 }
 
 /// Records that the caller may write. Whether they may is asked before their values are looked at.
-fn writable(api: &Api, caller: &Caller, spec: RecordSpec) -> Result<Rrset, Problem> {
-    let mut faults = Faults::default();
+/// `faults` is what is wrong with them already.
+fn writable(api: &Api, caller: &Caller, spec: RecordSpec, mut faults: Faults) -> Result<Rrset, Problem> {
     if let (Ok(owner), Ok(rtype)) = (spec.name.parse::<Name>(), spec.rtype.parse::<RecordType>()) {
         write::check_write(caller, [(owner, rtype)].into_iter())?;
     }
-    match convert::rrset(spec, api.host().default_ttl(), "", &mut faults) {
-        Some(rrset) => Ok(rrset),
-        None => Err(faults.into_problem()),
+    let ttl = spec.ttl;
+    let rrset = convert::rrset(spec, api.host().default_ttl(), "", &mut faults);
+    if let Some(rrset) = rrset.filter(|_| faults.is_empty()) {
+        return Ok(rrset);
     }
+    convert::check_ttl(ttl, &api.store().options().ttl_bounds, "", &mut faults);
+    Err(faults.into_problem())
 }
 
 /// What `If-Match` and `If-None-Match` come to for a write at a name.
@@ -368,7 +384,25 @@ fn failed(error: WriteError, conditions: &Conditions) -> Problem {
 }
 
 /// Records that were written, as they are now.
-fn written(api: &Api, caller: &Caller, status: StatusCode, rrset: &Rrset, made: &Made) -> Response {
+async fn written(
+    api: &Api,
+    caller: &Caller,
+    status: StatusCode,
+    rrset: &Rrset,
+    made: &Made,
+    doubts: Vec<Finding>,
+) -> Result<Response, Problem> {
+    let is_far_reaching = write::is_far_reaching(rrset.rtype());
+    let warnings = {
+        let (store, caller, rrset) = (api.store().clone(), caller.clone(), rrset.clone());
+        let find = move || {
+            let mut warnings = doubts;
+            warnings.extend(write::warnings(&store, [(rrset.owner(), rrset.rtype())], &caller));
+            warnings.extend(doubts::of_serial(&store, &rrset));
+            warnings
+        };
+        if is_far_reaching { blocking(find).await? } else { find() }
+    };
     let store = api.store();
     let owner = rrset.owner();
     // Somebody else may have been here since; then the tag is of a version that there is no more, and matches nothing.
@@ -385,13 +419,13 @@ fn written(api: &Api, caller: &Caller, status: StatusCode, rrset: &Rrset, made: 
         record: convert::record(&found, catalog.view(store.view_name())),
         version: made.version,
         durable: store.is_durable(),
-        warnings: write::warnings(store, [owner], caller),
+        warnings,
     };
     let headers = ([(header::ETAG, etag::of_version(tag))], Extension(ChangedIn(made.version)));
     if status != StatusCode::CREATED {
-        return (status, headers, axum::Json(body)).into_response();
+        return Ok((status, headers, axum::Json(body)).into_response());
     }
     let location =
         format!("{}/records/{}?type={}", uri::BASE, uri::segment(&body.record.name), body.record.rtype);
-    (status, headers, [(header::LOCATION, location)], axum::Json(body)).into_response()
+    Ok((status, headers, [(header::LOCATION, location)], axum::Json(body)).into_response())
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use dns_core::{Name, RecordType, Rrset};
+use dns_store::Store;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -20,6 +21,9 @@ use crate::convert::spec;
 use crate::extract::Query;
 use crate::model::{Ask, DnsTest, Problem, ProblemKind, RecordSpec, Resolution};
 use crate::v1::write::blocking;
+
+/// What an answer comes to that names the servers of another zone.
+const REFERRAL: &str = "referral";
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(resolve)).routes(routes!(test_dns))
@@ -81,13 +85,29 @@ async fn resolve(
     permit(&caller, &qname, qtype)?;
     let ask = Ask { qname, qtype, client: client.flatten(), listener: listener.flatten() };
     // The server may have to wait for whoever changes the records just now.
-    let mut resolution = blocking(move || api.host().explain(&ask)).await?;
+    let mut resolution = blocking(move || {
+        let mut resolution = api.host().explain(&ask);
+        if resolution.outcome == REFERRAL {
+            resolution.records.extend(delegation(api.store(), &resolution, &ask.qname));
+        }
+        resolution
+    })
+    .await?;
     // Aliases lead to names beyond the one that was asked for.
     resolution.records.retain(|record| match (record.name.parse(), record.rtype.parse()) {
         (Ok(owner), Ok(rtype)) => caller.may_read(&owner, rtype),
         _ => false,
     });
     Ok(Json(resolution))
+}
+
+/// The NS records of the zone cut at or above a name, whose owner is the zone that is referred to.
+fn delegation(store: &Store, resolution: &Resolution, qname: &Name) -> Option<RecordSpec> {
+    let view = store.view(&resolution.view)?;
+    let apex: Name = resolution.zone.as_ref()?.parse().ok()?;
+    let cuts = apex.label_count() + 1..=qname.label_count();
+    let found = cuts.map(|labels| qname.suffix(labels)).find_map(|cut| view.get(&cut, RecordType::NS))?;
+    Some(spec(&found.rrset))
 }
 
 /// A question that is asked over DNS.

@@ -1,6 +1,7 @@
 //! Tokens: made, listed and revoked by admins.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::Json as Answer;
 use axum::extract::State;
@@ -11,6 +12,7 @@ use utoipa_axum::routes;
 use crate::api::Api;
 use crate::auth::{Authenticator, Caller, Grant, GrantSpec, ListedToken, Token, TokenId, TokensError};
 use crate::extract::{Json, Path};
+use crate::faults::Faults;
 use crate::model::{Problem, ProblemKind, Timestamp, TokenInfo, TokenMade, TokenSpec, Tokens};
 use crate::problem::RETRY_AFTER;
 use crate::uri;
@@ -61,8 +63,15 @@ async fn create(
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Answer<TokenMade>), Problem> {
     admin(&caller)?;
     let TokenSpec { name, grants, expires } = spec;
-    let grants = readable(grants)?;
     let expires = expires.map(Timestamp::to_system_time);
+    let mut faults = Faults::default();
+    for fault in Token::faults(&name, grants.len(), SystemTime::now(), expires) {
+        faults.add("", fault);
+    }
+    let grants = readable(grants, &mut faults);
+    if !faults.is_empty() {
+        return Err(faults.into_problem());
+    }
     let (token, secret) =
         change(&api, move |authenticator| authenticator.create(&name, grants, expires)).await?;
     tracing::info!(
@@ -113,7 +122,7 @@ async fn show(
 /// Revoke a token
 ///
 /// It is refused from now on, and what is under way with it ends: streams of events, above all. Needs admin access. The last
-/// admin token can be revoked, too; the server makes a new one when it is started again.
+/// token with admin access stays, since nobody could make another one.
 #[utoipa::path(
     delete,
     path = "/tokens/{id}",
@@ -123,6 +132,7 @@ async fn show(
     responses(
         (status = 204, description = "It is revoked for good"),
         (status = 404, description = "There is no such token", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It is the last one with admin access", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "It is revoked for as long as the server runs, and this has to be done again to be kept", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -133,7 +143,7 @@ async fn revoke(
 ) -> Result<StatusCode, Problem> {
     admin(&caller)?;
     let known = identity(&id).ok_or_else(|| unknown(&id))?;
-    let was_there = change(&api, move |authenticator| authenticator.revoke(known)).await?;
+    let was_there = change(&api, move |authenticator| authenticator.revoke_but_the_last(known)).await?;
     if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(unknown(&id)) }
 }
 
@@ -153,20 +163,20 @@ async fn change<T: Send + 'static>(
     blocking(move || change(&authenticator)).await?.map_err(Problem::from)
 }
 
-/// Reads all grants, or says what is wrong with each.
-fn readable(specs: Vec<GrantSpec>) -> Result<Vec<Grant>, Problem> {
-    let mut reasons = Vec::new();
+/// Reads the grants, or notes all that is wrong with them.
+fn readable(specs: Vec<GrantSpec>, faults: &mut Faults) -> Vec<Grant> {
     let mut grants = Vec::new();
     for (at, spec) in specs.into_iter().enumerate() {
-        match Grant::try_from(spec) {
+        match Grant::read(spec) {
             Ok(grant) => grants.push(grant),
-            Err(error) => reasons.push(format!("grants[{at}].{error}")),
+            Err((first, others)) => {
+                for fault in std::iter::once(first).chain(others) {
+                    faults.add("", format_args!("grants[{at}].{fault}"));
+                }
+            }
         }
     }
-    if reasons.is_empty() {
-        return Ok(grants);
-    }
-    Err(Problem::new(ProblemKind::Invalid, "some of the grants make no sense").because(reasons))
+    grants
 }
 
 fn identity(text: &str) -> Option<TokenId> {
@@ -182,6 +192,7 @@ impl From<TokensError> for Problem {
         let kind = match &error {
             TokensError::Token(_) => ProblemKind::Invalid,
             TokensError::TooMany => ProblemKind::Exists,
+            TokensError::LastAdmin => ProblemKind::Needed,
             TokensError::NotKept(_) | TokensError::NotForgotten(_) => ProblemKind::NotDurable,
         };
         let text = error.to_string();

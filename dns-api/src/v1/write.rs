@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use dns_core::{Name, Precondition, RecordType, zonecheck};
+use dns_core::{Name, Precondition, RecordType, Rrset, zonecheck};
 use dns_store::{Changed, Entry, Planned, RecordChange, Source, Store, StoreError, Write, ZoneRecord};
 use serde::Serialize;
 use tokio::sync::Semaphore;
@@ -14,10 +14,11 @@ use tokio::task::spawn_blocking;
 use crate::api::Api;
 use crate::auth::Caller;
 use crate::convert;
-use crate::model::{ChangeSetAnswer, Finding, Problem, ProblemKind, Severity};
+use crate::doubts;
+use crate::model::{ChangeSetAnswer, Finding, Problem, ProblemKind, Served, Severity};
 
 /// Names that are looked at for warnings after a write; whoever changes more than this asks for a check of the zone.
-const CHECKED_MAX: usize = 100;
+pub(crate) const CHECKED_MAX: usize = 100;
 
 /// Names, types and zones that may be worked on where others wait meanwhile: it takes no longer than handing it over would.
 const FEW: usize = 50;
@@ -148,30 +149,56 @@ impl From<WriteError> for Problem {
     }
 }
 
-/// What looks wrong with names that have just changed.
+/// What looks wrong with names and types that have just been written, and with what these hide. May take long where
+/// [`is_far_reaching`].
 pub(crate) fn warnings<'n>(
     store: &Store,
-    names: impl IntoIterator<Item = &'n Name>,
+    written: impl IntoIterator<Item = (&'n Name, RecordType)>,
     caller: &Caller,
 ) -> Vec<Finding> {
     let catalog = store.snapshot();
     let Some(view) = catalog.view(store.view_name()) else { return Vec::new() };
     let mut warnings = Vec::new();
-    let mut last = None;
-    for name in names.into_iter().filter(|name| last.replace(*name) != Some(*name)).take(CHECKED_MAX) {
+    let mut names: Vec<Name> = Vec::new();
+    for (name, rtype) in written.into_iter().take(CHECKED_MAX) {
+        names.push(name.clone());
+        if caller.may_read(name, rtype) {
+            warnings.extend(doubts::of_hidden(store, name, rtype));
+        }
+        let is_apex = view.zone(name).is_some();
+        if is_far_reaching(rtype) && !is_apex {
+            names.extend(doubts::names_below(store, name, caller));
+        }
+    }
+    names.sort();
+    names.dedup();
+    for name in &names {
         let Some(entry) = view.zone_of(name) else { continue };
         let Some(zone) = entry.zone() else { continue };
         let derived = entry.derived.then_some(&entry.apex);
         let findings = convert::findings(&zonecheck::check_names(zone, [name]).findings, derived, caller);
         warnings.extend(findings.into_iter().filter(|finding| finding.severity == Severity::Warning));
+        if [RecordType::A, RecordType::AAAA].iter().all(|rtype| caller.may_read(name, *rtype)) {
+            warnings.extend(doubts::of_glue(zone, name));
+        }
     }
     warnings
 }
 
+/// Records of the type concern the names below their own.
+pub(crate) fn is_far_reaching(rtype: RecordType) -> bool {
+    matches!(rtype, RecordType::NS | RecordType::DNAME)
+}
+
 impl Made {
-    /// Names with records that have changed.
-    pub fn names(&self) -> impl Iterator<Item = &Name> {
-        self.entry.iter().flat_map(|entry| &entry.records).map(|change| &change.owner)
+    /// Records that were written.
+    fn records(&self) -> impl Iterator<Item = &Rrset> {
+        self.entry.iter().flat_map(|entry| &entry.records).filter_map(|change| change.after.as_ref())
+    }
+
+    /// Names and types that have changed.
+    fn changed(&self) -> impl Iterator<Item = (&Name, RecordType)> {
+        self.entry.iter().flat_map(|entry| &entry.records).map(|change| (&change.owner, change.rtype))
     }
 
     /// An answer that says to the audit log what has come of it.
@@ -189,6 +216,7 @@ impl Made {
     ) -> Result<Response, Problem> {
         let count = self.entry.as_ref().map_or(0, |entry| entry.records.len() + entry.zones.len())
             + self.served.as_ref().map_or(0, |served| count_of(served));
+        let count = if self.changed().any(|(_, rtype)| is_far_reaching(rtype)) { FEW + 1 } else { count };
         let (store, caller) = (api.store().clone(), caller.clone());
         in_proportion(count, move || {
             let (records, zones) = match &self.entry {
@@ -196,7 +224,8 @@ impl Made {
                 None => Default::default(),
             };
             let changed = Outcome { version: self.version, records, zones, served: self.served.as_deref() };
-            let warnings = warnings(&store, self.names(), &caller);
+            let mut warnings = warnings(&store, self.changed(), &caller);
+            warnings.extend(self.records().filter_map(|rrset| doubts::of_serial(&store, rrset)));
             let (status, body) =
                 body(ChangeSetAnswer { warnings, ..changed.answer(&store, &caller, records_max) });
             (status, self.told(&body)).into_response()
@@ -241,14 +270,17 @@ struct Outcome<'o> {
 impl Outcome<'_> {
     fn answer(&self, store: &Store, caller: &Caller, max: usize) -> ChangeSetAnswer {
         let (records, total) = convert::record_changes(self.records, caller, max);
+        let served = self.served.map(|served| convert::served(served, caller, max));
+        let zones = convert::zone_changes(self.zones, caller);
+        let reloaded = zones.iter().map(|zone| zone.name.clone()).collect();
         ChangeSetAnswer {
             version: self.version,
             durable: store.is_durable(),
             dry_run: false,
             records_total: (records.len() < total).then_some(total),
             records,
-            zones: convert::zone_changes(self.zones, caller),
-            served: self.served.map(|served| convert::served(served, caller, max)).unwrap_or_default(),
+            zones,
+            served: Served { reloaded, ..served.unwrap_or_default() },
             warnings: Vec::new(),
         }
     }

@@ -10,8 +10,10 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use dns_core::Name;
+use dns_core::{Name, RecordType};
 use dns_store::{Source, Write, ZoneInfo};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -19,8 +21,11 @@ use super::write::{self, Made, forbidden, reading};
 use crate::api::Api;
 use crate::auth::Caller;
 use crate::convert;
-use crate::extract::{Json, Path};
-use crate::model::{ChangeSetAnswer, Problem, ProblemKind, Zone, ZoneSpec, ZoneWritten, Zones};
+use crate::doubts;
+use crate::extract::{Json, Path, Query};
+use crate::model::{
+    ChangeSetAnswer, OneOrMany, Problem, ProblemKind, RecordSpec, Zone, ZoneSpec, ZoneWritten, Zones,
+};
 use crate::problem::{ReadProblems, WriteProblems};
 use crate::uri;
 
@@ -34,6 +39,17 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
         .merge(import::routes())
         .merge(export::routes())
         .merge(check::routes())
+}
+
+/// Whether to do it.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DryRunQuery {
+    /// Tell what would be changed, and change nothing.
+    #[serde(default)]
+    #[param(default = false)]
+    pub dry_run: bool,
 }
 
 /// Lists zones
@@ -89,18 +105,27 @@ async fn create(
     Json(spec, _room): Json<ZoneSpec>,
 ) -> Result<Response, Problem> {
     let options = api.store().options();
+    let mut warnings = doubts::of_text(&servers(&spec));
     let (apex, zone) = shell::read(spec, &options)?;
     check_write(&caller, &apex)?;
     let write = Write::PutZone { apex: apex.clone(), zone, records: None, is_new: true };
     let made = write::make(&api, caller.author(), write, Vec::new()).await?;
     let store = api.store();
+    warnings.extend(write::warnings(store, [(&apex, RecordType::SOA)], &caller));
     let body = ZoneWritten {
         zone: model(store.zone(&apex).unwrap_or_else(|| as_made(&apex, &made))),
         durable: store.is_durable(),
-        warnings: write::warnings(store, [&apex], &caller),
+        warnings,
     };
     let location = format!("{}/zones/{}", uri::BASE, uri::segment(&body.zone.name));
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], made.told(&body)).into_response())
+}
+
+/// The name servers that are asked for, as records.
+fn servers(spec: &ZoneSpec) -> RecordSpec {
+    let mname = spec.soa.iter().filter_map(|soa| soa.mname.clone());
+    let value = spec.ns.iter().cloned().chain(mname).collect();
+    RecordSpec { name: spec.name.clone(), rtype: "NS".to_owned(), ttl: None, value: OneOrMany::Many(value) }
 }
 
 /// Deletes a zone, and all that the API has in it
@@ -108,17 +133,23 @@ async fn create(
 /// What others have in it stays, in the zone above or in one that is made up.
 #[utoipa::path(
     delete, path = "/zones/{zone}", tag = "zones", operation_id = "deleteZone",
-    params(("zone" = String, Path, description = "Its apex; the dot at its end may be missing")),
-    responses((status = 200, description = "The zone is gone", body = ChangeSetAnswer), WriteProblems),
+    params(("zone" = String, Path, description = "Its apex; the dot at its end may be missing"), DryRunQuery),
+    responses((status = 200, description = "The zone is gone, or would be", body = ChangeSetAnswer), WriteProblems),
 )]
 async fn delete(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(zone): Path<String>,
+    Query(query): Query<DryRunQuery>,
 ) -> Result<Response, Problem> {
     let apex = convert::name_parameter(&zone, "zone")?;
     check_write(&caller, &apex)?;
-    let made = write::make(&api, caller.author(), Write::DeleteZone { apex }, Vec::new()).await?;
+    let write = Write::DeleteZone { apex };
+    if query.dry_run {
+        let plan = write::plan(&api, write, Vec::new()).await?;
+        return write::planned(plan, &api, &caller, RECORDS_SHOWN, |answer| answer).await;
+    }
+    let made = write::make(&api, caller.author(), write, Vec::new()).await?;
     made.answer(&api, &caller, RECORDS_SHOWN, |answer| (StatusCode::OK, answer)).await
 }
 

@@ -73,6 +73,12 @@ async fn pages_elsewhere_cannot_use_a_browser() {
     ] {
         let answer = server.ask(&create.clone().with(header, value)).await;
         assert_eq!(answer.status, 403, "{header}: {value}");
+        let problem = answer.json();
+        assert_eq!(problem["type"], "urn:problem-type:jw238dns:cross-site", "it is not for the token");
+        if header == "Host" {
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(detail.contains("evil.example") && detail.contains("api.hosts"), "{detail}");
+        }
     }
     // Nor can it be asked whether it may.
     let preflight = Ask::new("OPTIONS", "/api/v1/records").with("Origin", "http://evil.example");

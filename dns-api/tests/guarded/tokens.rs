@@ -129,3 +129,25 @@ async fn revocation_ends_an_open_stream_of_events() {
     let mut rest = Vec::new();
     within(stream.read_to_end(&mut rest)).await.unwrap();
 }
+
+#[tokio::test]
+async fn the_last_admin_token_stays() {
+    let server = Server::start(Setup::default());
+    let (first, second) = (server.token(ADMIN), server.token(ADMIN));
+    server.token(WRITE);
+    let path = async |token: &str| {
+        let own = server.ask(&Ask::get("/api/v1/tokens/self").by(token)).await.json();
+        format!("/api/v1/tokens/{}", own["id"].as_str().unwrap())
+    };
+    let (first_path, second_path) = (path(&first).await, path(&second).await);
+    assert_eq!(server.ask(&Ask::new("DELETE", &first_path).by(&second)).await.status, 204);
+    let refused = server.ask(&Ask::new("DELETE", &second_path).by(&second)).await;
+    assert_eq!(refused.status, 409, "{refused:?}");
+    let reason = refused.json()["reasons"][0].clone();
+    assert!(reason.as_str().unwrap().starts_with("this is the last token with admin access"), "{reason}");
+    assert_eq!(server.ask(&Ask::get("/api/v1/tokens").by(&second)).await.status, 200, "it is still valid");
+    // One that has expired is of no use to anybody; one that has not is.
+    let third = r#"{"name":"third","grants":[{"access":"admin"}],"expires":"2999-01-01T00:00:00Z"}"#;
+    assert_eq!(server.ask(&Ask::new("POST", "/api/v1/tokens").by(&second).json(third)).await.status, 201);
+    assert_eq!(server.ask(&Ask::new("DELETE", &second_path).by(&second)).await.status, 204);
+}

@@ -122,6 +122,23 @@ async fn questions_are_explained_within_the_scope() {
 }
 
 #[tokio::test]
+async fn referrals_name_the_servers_of_the_other_zone() {
+    let server = with_dns(Vec::new());
+    for record in ["sub.example.org. NS ns.example.net.", "ns.sub.example.org. A 192.0.2.53"] {
+        server.store.create(&Source::Api, rrset(record), None).unwrap();
+    }
+    let referral = within(server.admin().resolve("www.sub.example.org", None, None, None)).await.unwrap();
+    assert_eq!(referral.outcome, "referral");
+    assert_eq!(
+        (&*referral.records[0].name, values(&referral.records)),
+        ("sub.example.org.", vec!["ns.example.net.".to_owned()])
+    );
+    let (narrow, _) = server.client(r#"[{"access":"read","names":["www.sub.example.org"]}]"#);
+    let part = within(narrow.resolve("www.sub.example.org", None, None, None)).await.unwrap();
+    assert_eq!(values(&part.records), [""; 0], "they are not theirs to read");
+}
+
+#[tokio::test]
 async fn questions_that_make_no_sense_are_refused_with_all_reasons() {
     let server = with_dns(Vec::new());
     let client = server.admin();

@@ -66,6 +66,16 @@ impl Host for TestHost {
             }
             owner = target.parse().unwrap();
         };
+        let cut = qname.parent().and_then(|parent| self.store.get(&parent, RecordType::NS));
+        if let Some(cut) = cut.filter(|_| records.is_empty()) {
+            return Resolution {
+                view: self.store.view_name().to_owned(),
+                zone: cut.rrset.owner().parent().map(|apex| apex.to_string()),
+                outcome: "referral".to_owned(),
+                rcode: "NOERROR".to_owned(),
+                ..Resolution::default()
+            };
+        }
         Resolution {
             view: format!("of {client:?} at {listener:?}"),
             outcome: if records.is_empty() { "nxdomain" } else { "answer" }.to_owned(),

@@ -12,4 +12,6 @@ mod journal;
 mod paging;
 mod records;
 mod server;
+mod strict;
+mod warnings;
 mod zones;

@@ -16,6 +16,7 @@ use crate::api::Api;
 use crate::auth::Caller;
 use crate::convert;
 use crate::extract::{Path, Query};
+use crate::faults::{self, Faults};
 use crate::model::{History, HistoryEntry, Problem, ProblemKind};
 use crate::problem::{RETRY_AFTER, ReadProblems};
 use crate::v1::write::reading;
@@ -41,10 +42,11 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 #[serde(deny_unknown_fields)]
 struct HistoryQuery {
     /// How many changes to list at most.
-    #[param(minimum = 1, maximum = 1000, default = 100)]
-    limit: Option<usize>,
+    #[param(value_type = Option<usize>, minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<String>,
     /// Only those before this version.
-    before: Option<u64>,
+    #[param(value_type = Option<u64>)]
+    before: Option<String>,
     /// Only those that concern names at or below this apex, or the zone itself.
     zone: Option<String>,
     /// Only those that concern this name or names below it.
@@ -93,19 +95,18 @@ struct Wanted {
 
 impl Wanted {
     fn of(query: HistoryQuery) -> Result<Self, Problem> {
-        let malformed = |detail: String| Problem::new(ProblemKind::Malformed, detail);
-        let limit = query.limit.unwrap_or(PAGE);
-        if !(1..=PAGE_MAX).contains(&limit) {
-            return Err(malformed(format!("limit: {limit} is not between 1 and {PAGE_MAX}")));
-        }
+        let mut faults = Faults::default();
+        let limit = faults::limit(query.limit.as_deref(), PAGE, 1..=PAGE_MAX, &mut faults);
+        let before = faults::parameter(query.before.as_deref(), "before", "a version", &mut faults);
         let mut tops = Vec::new();
         for (text, parameter) in [(query.zone, "zone"), (query.name, "name")] {
-            if let Some(text) = text {
-                tops.push(convert::name_parameter(&text, parameter)?);
-            }
+            tops.extend(text.and_then(|text| convert::name(&text, parameter, &mut faults)));
         }
-        let source = convert::source_parameter(query.source.as_deref())?;
-        Ok(Self { limit, before: query.before, tops, source, author: query.author })
+        let source = query.source.and_then(|source| convert::source_kind(&source, &mut faults));
+        if !faults.is_empty() {
+            return Err(faults.into_malformed());
+        }
+        Ok(Self { limit, before, tops, source, author: query.author })
     }
 
     /// The caller may see that this entry is what was asked for.

@@ -7,8 +7,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use dns_core::{Name, RecordType};
 use dns_store::{Entry, SourceKind, StoreError, Write};
-use serde::Deserialize;
-use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -20,20 +18,10 @@ use crate::extract::{Path, Query};
 use crate::model::{ChangeSetAnswer, Problem, ProblemKind};
 use crate::problem::WriteProblems;
 use crate::v1::write::{self, WriteError, forbidden};
+use crate::v1::zones::DryRunQuery;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(revert))
-}
-
-/// Whether to do it.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-struct RevertQuery {
-    /// Tell what would be changed, and change nothing.
-    #[serde(default)]
-    #[param(default = false)]
-    dry_run: bool,
 }
 
 /// Undoes a change
@@ -41,14 +29,14 @@ struct RevertQuery {
 /// By another change, so that this can be undone as well. What the first one has changed must still be as it has left it.
 #[utoipa::path(
     post, path = "/changes/{version}/revert", tag = "changes", operation_id = "revertChange",
-    params(("version" = u64, Path, description = "Version of the catalog that has it"), RevertQuery),
+    params(("version" = u64, Path, description = "Version of the catalog that has it"), DryRunQuery),
     responses((status = 200, description = "What was changed, or would be", body = ChangeSetAnswer), WriteProblems),
 )]
 async fn revert(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(version): Path<u64>,
-    Query(query): Query<RevertQuery>,
+    Query(query): Query<DryRunQuery>,
 ) -> Result<Response, Problem> {
     let by = caller.clone();
     history::look_at(&api, version, move |entry| check_scope(&by, entry)).await??;
@@ -89,5 +77,9 @@ fn failed(error: WriteError) -> Problem {
     if !is_changed {
         return problem;
     }
-    Problem::new(ProblemKind::ChangedSince, problem.detail).because(problem.reasons)
+    let detail = match problem.reasons.len() {
+        0 | 1 => problem.detail,
+        count => format!("{count} things have changed since"),
+    };
+    Problem::new(ProblemKind::ChangedSince, detail).because(problem.reasons)
 }

@@ -1,23 +1,25 @@
 //! TTLs of records that are given without one.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use dns_core::{Name, RecordType};
 
 use crate::model::RecordSpec;
 
 /// What TTLs the records of a set of changes have by the time that each change is made.
-pub(super) struct Ttls<F> {
+pub(super) struct Ttls<'b, F> {
     default: u32,
+    bounds: &'b RangeInclusive<u32>,
     present: F,
     /// By owner, for those that the set names.
     known: HashMap<Name, HashMap<RecordType, u32>>,
 }
 
-impl<F: Fn(&Name) -> Vec<(RecordType, u32)>> Ttls<F> {
-    /// `present` tells what there is at a name before the set, `default` what is for all else.
-    pub fn new(default: u32, present: F) -> Self {
-        Self { default, present, known: HashMap::new() }
+impl<'b, F: Fn(&Name) -> Vec<(RecordType, u32)>> Ttls<'b, F> {
+    /// `present` tells what there is at a name before the set, `default` what is for all else; `bounds` is what they may be.
+    pub fn new(default: u32, bounds: &'b RangeInclusive<u32>, present: F) -> Self {
+        Self { default, bounds, present, known: HashMap::new() }
     }
 
     /// The TTL for records to be added: the one given, or the present one, so that one more value changes nothing of the others.
@@ -27,6 +29,11 @@ impl<F: Fn(&Name) -> Vec<(RecordType, u32)>> Ttls<F> {
             return record.ttl.unwrap_or(default);
         };
         self.at(&owner).get(&rtype).copied().unwrap_or(default)
+    }
+
+    /// What TTLs may be.
+    pub fn bounds(&self) -> &'b RangeInclusive<u32> {
+        self.bounds
     }
 
     /// The TTL of records that replace others.

@@ -3,24 +3,24 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::Extension;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use dns_core::zone::{Place, SourceTag, ZoneBuilder};
 use dns_core::{Name, RecordType, Rrset, give_back_memory, zonecheck, zonefile};
 use dns_store::{KeptZone, Source, StoreOptions, Write};
-use serde::Deserialize;
 use smallvec::SmallVec;
-use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{RECORDS_SHOWN, check_write, shell};
+use super::{DryRunQuery, RECORDS_SHOWN, check_write, shell};
 use crate::api::Api;
 use crate::auth::Caller;
-use crate::body::{Received, to_its_end};
-use crate::convert::{self, Faults};
+use crate::body::{OctetsMax, Received, to_its_end};
+use crate::convert;
 use crate::extract::{self, Path, Query};
+use crate::faults::{Faults, unique};
 use crate::model::{ChangeSetAnswer, Finding, Imported, Problem, ProblemKind, Severity};
 use crate::problem::WriteProblems;
 use crate::v1::changes::subject;
@@ -34,18 +34,7 @@ const GIVE_BACK_FROM: usize = 100_000;
 const RDATA_OCTETS: usize = 24;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::new().routes(routes!(import)).layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
-}
-
-/// Whether to do it.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-struct ImportQuery {
-    /// Tell what would be changed, and change nothing.
-    #[serde(default)]
-    #[param(default = false)]
-    dry_run: bool,
+    OpenApiRouter::new().routes(routes!(import)).layer(Extension(OctetsMax(BODY_OCTETS_MAX)))
 }
 
 /// Takes over a zone file
@@ -55,7 +44,7 @@ struct ImportQuery {
 #[utoipa::path(
     put, path = "/zones/{zone}/import", tag = "zones", operation_id = "importZone",
     request_body(content = String, content_type = "text/dns", description = "The zone file, at most 256 MiB; $INCLUDE is an error"),
-    params(("zone" = String, Path, description = "Its apex; the dot at its end may be missing"), ImportQuery),
+    params(("zone" = String, Path, description = "Its apex; the dot at its end may be missing"), DryRunQuery),
     responses(
         (status = 200, description = "The zone is that of the file, or would be", body = Imported),
         (status = 201, description = "The zone is that of the file, and is new", body = Imported),
@@ -66,7 +55,7 @@ async fn import(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(zone): Path<String>,
-    Query(query): Query<ImportQuery>,
+    Query(query): Query<DryRunQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
     let apex = convert::name_parameter(&zone, "zone")?;
@@ -203,8 +192,14 @@ impl File {
         let mut builder = ZoneBuilder::for_file_of(apex.clone(), octets.len());
         let mut groups: Vec<Group> = Vec::new();
         let mut lines = Lines::default();
+        let mut of_signed: Option<Signatures> = None;
         let report = zonefile::read("", octets, &reading, &mut zonefile::no_includes, |record| {
             let place = Place { file: 0, line: record.position.line };
+            if is_of_signing(record.rtype) {
+                let signatures = of_signed.get_or_insert(Signatures { line: place.line, count: 0 });
+                signatures.count += 1;
+                return;
+            }
             builder.add(record.owner, record.rtype, record.ttl, record.rdata, SourceTag::default(), place);
             // What has been read is a name.
             let Ok(owner) = Name::from_wire(record.owner) else { return };
@@ -215,11 +210,19 @@ impl File {
             groups[at].rdatas.push(SmallVec::from_slice(record.rdata));
         });
         let mut faults = Faults::default();
+        if report.errors.is_empty() && groups.is_empty() && of_signed.is_none() {
+            faults.add("", nothing(octets));
+        }
         for error in &report.errors {
             faults.add(&error.position.to_string(), &error.cause);
         }
         if report.errors_omitted > 0 {
             faults.add("", format_args!("{} more errors are not listed", report.errors_omitted));
+        }
+        if let Some(Signatures { line, count }) = of_signed {
+            let what = "record(s) of a signed zone (RRSIG, NSEC and NSEC3), of which this is the first, cannot be \
+                imported: leave them out, as the file without its signatures has them all";
+            faults.add(&line.to_string(), format_args!("{count} {what}"));
         }
         let mut rrsets = Vec::with_capacity(groups.len());
         for Group { owner, rtype, ttl, rdatas } in groups {
@@ -271,6 +274,32 @@ impl File {
     }
 }
 
+/// Records that come of signing, and go with the signatures.
+#[derive(Clone, Copy)]
+struct Signatures {
+    /// Where the first one is.
+    line: u32,
+    count: usize,
+}
+
+/// The type stands for nothing but the signatures of a whole zone.
+fn is_of_signing(rtype: RecordType) -> bool {
+    matches!(rtype, RecordType::RRSIG | RecordType::NSEC | RecordType::NSEC3)
+}
+
+/// What is wrong with a file without records, which would take away all that there is.
+fn nothing(octets: &[u8]) -> String {
+    let received = match octets.len() {
+        0 => "the body is empty".to_owned(),
+        count => format!(
+            "the {count} octets of the body have no record in them, only comments, directives or blank lines"
+        ),
+    };
+    format!(
+        "{received}: an import needs at least one record; a zone is emptied by a file with its SOA alone, and deleted by DELETE"
+    )
+}
+
 /// One of those records that a zone cannot be without.
 fn is_shell(apex: &Name, rrset: &Rrset) -> bool {
     rrset.owner() == apex && matches!(rrset.rtype(), RecordType::SOA | RecordType::NS)
@@ -300,6 +329,6 @@ fn failed(error: WriteError, lines: &Lines) -> Problem {
         })
         .collect();
     let mut problem = Problem::from(error);
-    problem.reasons = reasons;
+    problem.reasons = unique(reasons);
     problem
 }

@@ -3,7 +3,8 @@
 use dns_core::{Name, RecordType, Rrset, TTL_MAX};
 use dns_store::{DerivedAuthority, KeptZone, StoreOptions};
 
-use crate::convert::{self, Faults};
+use crate::convert;
+use crate::faults::Faults;
 use crate::model::{Problem, SoaSpec, ZoneSpec};
 
 /// Reads what a zone is to be; what is not given is as for zones that nobody has declared.
@@ -36,6 +37,8 @@ pub(super) fn read(spec: ZoneSpec, options: &StoreOptions) -> Result<(Name, Kept
         let names = ns.iter().enumerate();
         let names = names.filter_map(|(at, text)| convert::name(text, &format!("ns[{at}]"), &mut faults));
         derived.ns = names.collect();
+        // The primary server of a zone is one of its own, unless somebody says otherwise.
+        derived.mname = derived.mname.or_else(|| derived.ns.first().cloned());
     }
     let Some(apex) = apex.filter(|_| faults.is_empty()) else { return Err(faults.into_problem()) };
     match of(&apex, &derived, options.first_serial) {
