@@ -19,7 +19,7 @@ use crate::event::Event;
 use crate::journal::{Batch, Entry, Journal, JournalError, Marks};
 use crate::pending::Issuer;
 use crate::state::State;
-use crate::sync::{mpsc, thread};
+use crate::sync::{Mutex, MutexGuard, PoisonError, mpsc, thread};
 use crate::turn::{Inner, Plane};
 
 /// Transactions that are journalled at once, at most.
@@ -28,9 +28,11 @@ const BATCH_MAX: usize = 1024;
 /// The journal of a store, and the way to it.
 pub(crate) struct Keeper {
     pub journal: Arc<dyn Journal>,
-    /// Of a durable one.
-    queue: Option<mpsc::Sender<Staged>>,
-    threads: Vec<thread::JoinHandle<()>>,
+    /// It is a durable one.
+    is_durable: bool,
+    /// Of a durable one, until it is closed. Whoever stages something has the turn, so that nobody waits here.
+    queue: Mutex<Option<mpsc::Sender<Staged>>>,
+    threads: Mutex<Vec<thread::JoinHandle<()>>>,
     /// Batches that the journal could not keep.
     pub failures: Arc<AtomicU64>,
     /// It could not keep the last one.
@@ -88,8 +90,10 @@ impl Keeper {
     /// Starts the threads if the journal is a durable one.
     pub fn start(journal: Arc<dyn Journal>, store: Weak<Inner>) -> Result<Self, JournalError> {
         let (failures, is_failing) = Default::default();
-        let mut keeper = Self { journal, queue: None, threads: Vec::new(), failures, is_failing };
-        if !keeper.journal.is_durable() {
+        let is_durable = journal.is_durable();
+        let (queue, threads) = (Mutex::new(None), Mutex::new(Vec::new()));
+        let keeper = Self { journal, is_durable, queue, threads, failures, is_failing };
+        if !is_durable {
             return Ok(keeper);
         }
         let (queue, received) = mpsc::channel();
@@ -103,42 +107,57 @@ impl Keeper {
         };
         keeper.spawn("journal", move || keep.run(&received))?;
         keeper.spawn("journal-show", move || show(&to_show, &store))?;
-        keeper.queue = Some(queue);
+        *keeper.queue() = Some(queue);
         Ok(keeper)
     }
 
-    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), JournalError> {
+    fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), JournalError> {
         let spawned = thread::Builder::new().name(name.into()).spawn(run);
         let failed =
             |error| JournalError::Unavailable(format!("cannot start a thread for the journal: {error}"));
-        self.threads.push(spawned.map_err(failed)?);
+        self.threads().push(spawned.map_err(failed)?);
         Ok(())
     }
 
+    fn queue(&self) -> MutexGuard<'_, Option<mpsc::Sender<Staged>>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Vec<thread::JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub fn is_durable(&self) -> bool {
-        self.queue.is_some()
+        self.is_durable
     }
 
     pub fn send(&self, staged: Staged) {
-        if let Some(queue) = &self.queue {
+        if let Some(queue) = &*self.queue() {
             // The thread ends after this sender only. Had it panicked, the ticket would say so.
             let _ = queue.send(staged);
         }
     }
 }
 
-impl Drop for Keeper {
-    /// Waits until the journal has all that it was sent, so that whoever opens it next finds it.
-    fn drop(&mut self) {
-        self.queue = None;
-        // One of the threads is the last to hold the store if that goes while something is made visible. Then there is nobody
-        // to wait, and each thread ends when it has done its work.
+impl Keeper {
+    /// Takes nothing more, and waits until the journal has all that it was sent, so that whoever opens it next finds it.
+    pub fn close(&self) {
+        *self.queue() = None;
+        // Whoever is told by one of the threads may drop the last handle there. Then there is nobody to wait, and each thread
+        // ends when it has done its work.
+        let threads = std::mem::take(&mut *self.threads());
         let current = thread::current().id();
-        if self.threads.iter().all(|thread| thread.thread().id() != current) {
-            for thread in self.threads.drain(..) {
+        if threads.iter().all(|thread| thread.thread().id() != current) {
+            for thread in threads {
                 let _ = thread.join();
             }
         }
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

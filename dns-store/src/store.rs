@@ -1,8 +1,8 @@
 //! The handle.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Weak};
 
 use dns_backend::{CatalogReader, Catalogs};
 use dns_core::{
@@ -27,6 +27,8 @@ use crate::{Source, StoreError, StoreOptions};
 /// for them. Readers never wait and are never waited for; writers take turns.
 #[derive(Clone)]
 pub struct Store {
+    /// Dropped before the rest. Threads of the store itself hold none.
+    pub(crate) _held: Option<Arc<Held>>,
     pub(crate) inner: Arc<Inner>,
     /// The view that this handle is for.
     pub(crate) plane: Arc<Plane>,
@@ -41,8 +43,9 @@ impl Store {
         let state = State::new(options);
         let catalog = state.catalog.clone();
         let plane = Plane::new(state);
-        let inner = Inner::new(catalog, plane.clone(), events_kept);
-        Self { inner: Arc::new(inner), plane, author: Arc::default() }
+        let inner = Arc::new(Inner::new(catalog, plane.clone(), events_kept));
+        let held = Some(Arc::new(Held { inner: Arc::downgrade(&inner) }));
+        Self { _held: held, inner, plane, author: Arc::default() }
     }
 
     /// A store that has what a journal has kept, and gives it all that durable sources write from now on: what was
@@ -352,6 +355,20 @@ impl Store {
             Ok(Step::of(transaction))
         });
         pending?.wait()
+    }
+}
+
+/// What all handles hold that somebody was given. With the last of them goes the way to the journal, once that has everything:
+/// whoever opens it next finds it, even if a thread of the store has something left to show or to fold.
+pub(crate) struct Held {
+    inner: Weak<Inner>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(keeper) = self.inner.upgrade().as_deref().and_then(Inner::keeper) {
+            keeper.close();
+        }
     }
 }
 

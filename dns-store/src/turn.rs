@@ -448,7 +448,8 @@ pub(crate) struct WeakStore {
 
 impl WeakStore {
     pub fn upgrade(&self) -> Option<Store> {
-        Some(Store { inner: self.inner.upgrade()?, plane: self.plane.upgrade()?, author: Arc::default() })
+        let (inner, plane) = (self.inner.upgrade()?, self.plane.upgrade()?);
+        Some(Store { _held: None, inner, plane, author: Arc::default() })
     }
 }
 

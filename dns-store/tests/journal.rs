@@ -132,6 +132,25 @@ fn the_journal_is_given_back_with_the_last_handle() {
     }
 }
 
+/// Marks of what is not journalled are written just after it, by a thread of the store. There is a new one after a hundred
+/// serials or so.
+#[test]
+fn nothing_is_left_on_its_way_when_the_last_handle_goes() {
+    let journal = TestJournal::new();
+    put_zone(&open(&journal), "example.org.", 7, &[]).unwrap();
+    let mut last = 0;
+    for changes in 90..190 {
+        let store = open(&journal);
+        for change in 0..changes {
+            let record = format!("conf.example.org. 300 A 192.0.2.{change}");
+            store.hot_reload(&Source::Config, &rrsets(&[&record])).unwrap();
+            let now = serial(&store, "example.org.");
+            assert!(now > last, "change {change} of {changes}: {last}, then {now}");
+            last = now;
+        }
+    }
+}
+
 #[test]
 fn nobody_sees_what_is_not_safe() {
     let journal = TestJournal::new();
