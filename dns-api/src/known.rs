@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Query, Request, State};
-use axum::http::header::{IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
+use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderName, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -18,9 +18,10 @@ use crate::faults::Faults;
 use crate::model::Problem;
 use crate::uri::BASE;
 
-/// Conditions on which a change is made. Reads are the same without them, but for octets sent in vain.
-const CONDITIONS: [(HeaderName, &str); 3] =
-    [(IF_MATCH, "If-Match"), (IF_NONE_MATCH, "If-None-Match"), (IF_UNMODIFIED_SINCE, "If-Unmodified-Since")];
+/// Conditions on which a change is made. Reads are the same without them, but for octets sent in vain. Those on times are not among
+/// them: nothing here has a date of its last change, and then they mean nothing
+/// ([RFC 9110, section 13.1.4](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.4)).
+const CONDITIONS: [(HeaderName, &str); 2] = [(IF_MATCH, "If-Match"), (IF_NONE_MATCH, "If-None-Match")];
 
 /// What each operation listens to.
 pub(crate) struct Known(HashMap<(String, Method), Operands>);

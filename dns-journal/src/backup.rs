@@ -83,7 +83,7 @@ pub fn restore_backup(
     let mut source = File::open(backup).map_err(FolderError::io(backup))?;
     check_start(backup, &source)?;
     // The journal may have been moved away for being damaged; what it leaves behind is ours.
-    let _lock = prepare(folder, is_ours)?;
+    let _lock = prepare(folder, may_stay)?;
     let (path, former) = (folder.join(FILE), folder.join(FORMER_FILE));
     let exists = path.try_exists().map_err(FolderError::io(&path))?;
     if exists && !replace {
@@ -119,12 +119,12 @@ fn parent(path: &Path) -> &Path {
 }
 
 /// Whether a server leaves files of this name beside a journal, or a person a journal that was moved aside.
-fn is_ours(name: &str) -> bool {
+fn may_stay(name: &str) -> bool {
     name == COPY_FILE || ["admin-token", ".admin-token-", FILE].iter().any(|start| name.starts_with(start))
 }
 
 /// Gives the journal a second name, so that there is one under its own name at any time; or copies it where the file
-/// system has no second names. One that was kept so before is there until then.
+/// system has no second names: a crash may leave two files there, of which one has to be deleted by hand then.
 fn keep_former(
     path: &Path,
     former: &Path,

@@ -2,8 +2,8 @@
 
 mod place;
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::fs::{self, File, Metadata};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,8 +36,8 @@ pub struct Folder {
     worker: Worker,
     log: Arc<Log>,
     path: PathBuf,
-    /// Device and number of the journal's file.
-    identity: (u64, u64),
+    /// The journal's file, to be told from another one that stands in its place.
+    file: File,
     outcome: Outcome,
     /// Held while a file without a name is written: copies take as much of the disk as the journal does.
     pub(crate) copying: Mutex<()>,
@@ -72,7 +72,7 @@ impl Folder {
             worker,
             log,
             path: path.to_owned(),
-            identity: identity(&file_path).map_err(FolderError::io(&file_path))?,
+            file: File::open(&file_path).map_err(FolderError::io(&file_path))?,
             outcome: Outcome::default(),
             copying: Mutex::new(()),
             _lock: lock,
@@ -89,12 +89,15 @@ impl Folder {
         &self.path
     }
 
-    /// The journal stands where it was opened. If not, somebody has removed or replaced it, or taken the disk away, and what it has
-    /// ends with this process; more is not taken. Asks the disk; what that cannot tell is taken for well.
+    /// The journal stands where it was opened. If not, somebody has removed or replaced it, or taken the disk away, and what it
+    /// has ends with this process; more is not taken. Asks the disk; what that cannot tell is taken for well.
     pub fn is_in_place(&self) -> bool {
-        match identity(&self.path.join(FILE)) {
-            Ok(found) => found == self.identity,
-            Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        let is_same =
+            |file: Metadata, found: Metadata| (file.dev(), file.ino()) == (found.dev(), found.ino());
+        match (self.file.metadata(), fs::metadata(self.path.join(FILE))) {
+            (Ok(file), Ok(found)) => is_same(file, found),
+            (_, Err(error)) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+            _ => true,
         }
     }
 
@@ -195,11 +198,6 @@ impl Journal for Folder {
     fn entry(&self, version: u64) -> Result<Option<Arc<Entry>>, JournalError> {
         self.log.entry(version)
     }
-}
-
-/// What tells a file from another one that stands in its place.
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 /// Makes the journal of an empty folder: whole, or not at all.

@@ -144,6 +144,12 @@ fn a_lock_of_others_is_left_alone() {
         assert!(matches!(check_refused(&path, "lock"), FolderError::NotOurs { .. }));
         assert_eq!(fs::read_to_string(&lock).unwrap(), content);
     }
+    fs::write(&lock, "\0\0\0\0").unwrap();
+    drop(Folder::open(&path).unwrap());
+    fs::remove_file(&lock).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&lock).status().unwrap();
+    assert!(made.success());
+    assert!(matches!(check_refused(&path, "lock"), FolderError::NotOurs { .. }));
     fs::remove_file(&lock).unwrap();
     fs::write(&victim, "").unwrap();
     std::os::unix::fs::symlink(&victim, &lock).unwrap();

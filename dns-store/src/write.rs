@@ -502,12 +502,14 @@ fn check_deletable(
 
 /// Refuses to delete what only others have. What an earlier change of the set has given to the source is its own.
 fn check_deletes(state: &State, source: &Source, changes: &[Change]) -> Result<(), StoreError> {
-    let mut given: HashSet<&Name> = HashSet::new();
+    let mut given: HashSet<(&Name, Option<RecordType>)> = HashSet::new();
     let mut foreign = Vec::new();
     for change in changes {
         match change {
-            Change::Put(rrset) | Change::Add(rrset) => drop(given.insert(rrset.owner())),
-            Change::Delete { owner, rtype } if !given.contains(owner) => {
+            Change::Put(rrset) | Change::Add(rrset) => {
+                given.extend([(rrset.owner(), Some(rrset.rtype())), (rrset.owner(), None)]);
+            }
+            Change::Delete { owner, rtype } if !given.contains(&(owner, *rtype)) => {
                 if let Err(StoreError::Foreign(reasons)) = check_deletable(state, source, owner, *rtype) {
                     foreign.extend(reasons);
                 }

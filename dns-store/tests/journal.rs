@@ -539,3 +539,23 @@ fn zones_that_are_to_be_read_next_wait_for_that_with_their_records() {
     store.set_views(&[views[0].clone(), gone]);
     assert!(store.view("gone").unwrap().zones().is_empty());
 }
+
+/// A zone that nobody had declared gets a file from one start to the next.
+#[test]
+fn a_file_does_not_take_a_derived_zone_back_in_time() {
+    let journal = TestJournal::new();
+    let store = open(&journal);
+    store.create(&Source::Api, rrset("_acme-challenge.example.org. 300 TXT one"), None).unwrap();
+    store.create(&Source::Api, rrset("www.example.net. 300 A 192.0.2.1"), None).unwrap();
+    let before = serial(&store, "example.org.");
+    drop(store);
+    let journal = journal as Arc<dyn Journal>;
+    let expected = ["example.org.", "example.net."]
+        .map(|apex| ExpectedZone { view: "default".into(), apex: name(apex) });
+    let store = Store::open_expecting(StoreOptions::default(), journal, expected.into()).unwrap();
+    for apex in ["example.org.", "example.net."] {
+        store.put_zone(&file(), zone(apex, 7, &[]), ZoneOptions::default()).unwrap();
+    }
+    assert!(serial(&store, "example.org.") > before, "{before}");
+    assert!(serial(&store, "example.net.") < 100, "there was none of this name");
+}

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use dns_server::Config;
 use dns_server::api::client::{Client, ClientError};
+use dns_server::api::model::{Problem, ProblemKind};
 use dns_server::api::with_causes;
 
 use crate::args::{ReachArgs, ServeArgs, SourceArgs};
@@ -69,11 +70,17 @@ impl Server {
                  ('jw238dns token create NAME --access admin')",
                 self.token.place
             ),
-            Some(403) => format!("{told} (asked with the token from {})", self.token.place),
+            Some(403) if error.problem().is_some_and(is_about_token) => {
+                format!("{told} (asked with the token from {})", self.token.place)
+            }
             _ if told.contains(CA_AS_SERVER) => format!("{told}: {CA_REMEDY}"),
             _ => told,
         }
     }
+}
+
+fn is_about_token(problem: &Problem) -> bool {
+    problem.known_kind() == Some(ProblemKind::Forbidden)
 }
 
 fn url(config: &Config) -> Result<String, String> {
@@ -106,7 +113,7 @@ fn token(args: &ReachArgs, config: &Config, is_far: bool) -> Result<Token, Strin
         return read(file)
             .map_err(|error| format!("there is no token: cannot read {}: {error}", file.display()));
     }
-    if let Ok(token) = std::env::var(TOKEN) {
+    if let Some(token) = std::env::var(TOKEN).ok().filter(|token| !token.is_empty()) {
         return Ok(Token { text: token.trim().to_owned(), place: TOKEN.to_owned() });
     }
     if is_far {

@@ -401,7 +401,8 @@ async fn written(
             warnings.extend(doubts::of_serial(&store, &rrset));
             warnings
         };
-        if is_far_reaching { blocking(find).await? } else { find() }
+        // The change is made, whatever becomes of looking at it.
+        if is_far_reaching { blocking(find).await.unwrap_or_default() } else { find() }
     };
     let store = api.store();
     let owner = rrset.owner();

@@ -16,8 +16,8 @@ pub(crate) const FILE: &str = "journal.redb";
 pub(crate) const NEW_FILE: &str = "journal.redb.new";
 /// Locked by whoever has the folder open; holds the number of that process.
 const LOCK_FILE: &str = "lock";
-/// It is not longer than a number and the end of its line.
-const LOCK_OCTETS_MAX: u64 = 21;
+/// It is not longer than a number of 32 bits and the end of its line.
+const LOCK_OCTETS_MAX: u64 = 11;
 
 /// What may be in a folder that has no journal: what a crash has left there, and the folder that some file systems have
 /// in their root.
@@ -81,7 +81,7 @@ fn lock(folder: &Path) -> Result<Lock, FolderError> {
     let path = folder.join(LOCK_FILE);
     let mut file =
         options.open(&path).map_err(|source| FolderError::NotWritable { path: folder.to_owned(), source })?;
-    if !is_ours(&file).map_err(FolderError::io(&path))? {
+    if !is_lock(&file).map_err(FolderError::io(&path))? {
         return Err(FolderError::NotOurs { path: folder.to_owned(), found: LOCK_FILE.to_owned() });
     }
     match file.try_lock() {
@@ -106,12 +106,17 @@ fn lock(folder: &Path) -> Result<Lock, FolderError> {
     Ok(Lock { file })
 }
 
-/// Whether a file of that name is one of our locks: empty, or with the number of a process.
-fn is_ours(lock: &File) -> io::Result<bool> {
+/// Whether a file of that name is one of our locks: empty, or with the number of a process. It is never synced: a power cut may
+/// leave zeros in it.
+fn is_lock(file: &File) -> io::Result<bool> {
+    let metadata = file.metadata()?;
+    // Others might never end.
+    if !metadata.is_file() || metadata.len() > LOCK_OCTETS_MAX {
+        return Ok(false);
+    }
     let mut text = Vec::new();
-    lock.take(LOCK_OCTETS_MAX + 1).read_to_end(&mut text)?;
-    let is_number = text.iter().all(|octet| octet.is_ascii_digit() || *octet == b'\n');
-    Ok(lock.metadata()?.is_file() && text.len() as u64 <= LOCK_OCTETS_MAX && is_number)
+    file.take(LOCK_OCTETS_MAX).read_to_end(&mut text)?;
+    Ok(text.iter().all(|octet| matches!(octet, b'0'..=b'9' | b'\n' | 0)))
 }
 
 /// Makes sure that a folder without a journal holds nothing else either, but what `is_known`.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dns_core::{Access, Name, Rrset};
-use dns_files::{LoadError, ZoneFile, ZoneFiles, load_text};
+use dns_files::{LoadError, SyncReport, ZoneFile, ZoneFiles, load_text};
 use dns_store::{Source, SourceKind, Store, ZoneOptions};
 
 use super::Update;
@@ -21,8 +21,6 @@ pub(crate) struct ViewContent {
     folder_zones: Vec<ZoneFile>,
     /// Zones that came as text, as the configuration had them last.
     texts: Vec<Text>,
-    /// What to say of zones that others have made before: those are served, and not the ones that are wanted.
-    taken: Vec<String>,
     /// Records of the configuration are served, this version of them or an earlier one.
     has_records: bool,
 }
@@ -60,7 +58,6 @@ impl ViewContent {
             folder: None,
             folder_zones: Vec::new(),
             texts: Vec::new(),
-            taken: Vec::new(),
             has_records: false,
         }
     }
@@ -95,12 +92,9 @@ impl ViewContent {
         if !paths.iter().any(|path| self.reads(path)) {
             return true;
         }
-        // What is missing is worked out from all zones.
-        if !self.taken.is_empty() {
-            return false;
-        }
-        let Some(report) = self.files.sync_touched(paths) else { return false };
+        let Some(mut report) = self.files.sync_touched(paths) else { return false };
         let mut update = Update::default();
+        self.tell_taken(&mut report, &mut update);
         update.take(report);
         self.finish(update, checks, all, &mut []);
         true
@@ -116,11 +110,9 @@ impl ViewContent {
     ) {
         let mut update = Update::default();
         let missing_before = missing.len();
-        self.taken.clear();
         // Files first: they drop a zone that has become a text before the text puts it there again.
         self.update_files(wanted, &mut update, missing);
         self.update_texts(wanted, &mut update);
-        missing.extend(self.taken.iter().cloned());
         self.update_records(wanted, &mut update, missing);
         self.finish(update, checks, all, &mut missing[missing_before..]);
     }
@@ -164,7 +156,7 @@ impl ViewContent {
     }
 
     /// Returns whether the zone is served as its text has it.
-    fn load_text(&mut self, zone: &Zone, update: &mut Update) -> bool {
+    fn load_text(&self, zone: &Zone, update: &mut Update) -> bool {
         let ZoneContent::Text(text) = &zone.content else { return false };
         let (apex, options) = (&zone.name, options(zone));
         let put = load_text(&format!("zone {apex}"), text, apex).map_err(|error| error.to_string());
@@ -205,30 +197,33 @@ impl ViewContent {
         zones.extend(self.folder_zones.iter().cloned());
         let mut report = self.files.sync(zones);
         let failed: Vec<String> = report.failed.iter().map(|(_, error)| error.to_string()).collect();
-        report.failed.retain(|(apex, _)| {
-            let path = self.files.path_of(apex).map_or_else(String::new, |path| path.display().to_string());
-            !self.is_taken(apex, &path, update)
-        });
+        self.tell_taken(&mut report, update);
         update.take(report);
         // What was wrong with the file of a zone was wrong when its name was looked for, too.
         update.problems.extend(errors.into_iter().filter(|error| !failed.contains(error)));
     }
 
+    /// Says what to do about files that are not served because others have made their zones.
+    fn tell_taken(&self, report: &mut SyncReport, update: &mut Update) {
+        report.failed.retain(|(apex, _)| {
+            let path = self.files.path_of(apex).map_or_else(String::new, |path| path.display().to_string());
+            !self.is_taken(apex, &path, update)
+        });
+    }
+
     /// Whether somebody else has made the zone that was to come from this place. Then that one goes on being served, and what to
     /// do is told.
-    fn is_taken(&mut self, apex: &Name, place: &str, update: &mut Update) -> bool {
+    fn is_taken(&self, apex: &Name, place: &str, update: &mut Update) -> bool {
         let holder = self.store.zone(apex).and_then(|zone| zone.source);
         let Some(holder) = holder.filter(|holder| holder.kind() != SourceKind::File) else { return false };
         let (holder, delete) = match holder {
             Source::Api => ("the API".to_owned(), format!(" (DELETE /api/v1/zones/{apex})")),
             other => (other.to_string(), String::new()),
         };
-        let told = format!(
+        update.problems.push(format!(
             "zone {apex}: {place} is not served, as {holder} has made a zone of this name: delete that{delete} and reload, or \
              take this one out of the configuration"
-        );
-        update.problems.push(told.clone());
-        self.taken.push(told);
+        ));
         true
     }
 

@@ -92,11 +92,16 @@ impl Keep {
             let looked_at = folder.clone();
             // It may lie on a disk that sleeps, or on a network.
             let looking = tokio::task::spawn_blocking(move || looked_at.is_in_place());
-            let Ok(is_there) = looking.await else { return };
+            let is_there = tokio::select! {
+                _ = stopped.changed() => return,
+                looked = looking => looked,
+            };
+            let Ok(is_there) = is_there else { return };
             match (was_there, is_there) {
                 (true, false) => tracing::error!(
                     "store.data_dir: the journal in {} was removed or replaced, so what it has ends with this process, and \
-                     changes are refused: make the folder again, copy all with 'jw238dns backup FILE --url URL', and restore that",
+                     changes are refused: make the folder again, copy all with 'jw238dns backup FILE --url URL' and a token \
+                     (--token-file, JW238DNS_TOKEN), stop the server, and restore the copy",
                     folder.path().display()
                 ),
                 (false, true) => tracing::info!("store.data_dir: the journal is at its place again"),

@@ -36,6 +36,7 @@ impl Writer {
             edits: BTreeMap::new(),
             reasons: Vec::new(),
         };
+        leave_behind_derived(&mut state, &zones, names);
         let put = declare_zones(zones, &mut state, &mut work);
         let records = || FlatRecords::from_sorted(names.to_vec());
         state.flat = thread::scope(|scope| {
@@ -75,6 +76,23 @@ impl Writer {
     pub fn accept_restored(&mut self, state: State) -> Arc<State> {
         self.state = Arc::new(state);
         self.state.clone()
+    }
+}
+
+/// Where a zone is still to be read, a derived one may have been served the last time. The serial of that one counts, as if it had
+/// been replaced now.
+fn leave_behind_derived(state: &mut State, zones: &BTreeMap<Name, ZoneChange>, names: &[Arc<FlatName>]) {
+    let is_unread = |apex: &Name| matches!(zones.get(apex), Some(ZoneChange::Declare(declared)) if declared.zone().is_none());
+    if !zones.keys().any(is_unread) {
+        return;
+    }
+    for flat in names {
+        if let Some(apex) = Candidates::of(flat.name(), has_cname(flat.contributions()))
+            && is_unread(&apex)
+            && state.serials.floor(&apex).is_none()
+        {
+            state.serials.set(&apex, state.serials.derived, true);
+        }
     }
 }
 

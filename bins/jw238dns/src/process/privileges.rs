@@ -7,7 +7,7 @@
 
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, lchown};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -60,7 +60,7 @@ pub enum PrivilegeError {
         source: io::Error,
     },
     /// What root puts there would be root's alone.
-    #[error("{} belongs to root, and the server runs as {user}: run chown {user} {}", path.display(), path.display())]
+    #[error("{} belongs to root, and the server runs as {user}: restore as that user, or run chown {user} {}", path.display(), path.display())]
     OfRoot {
         /// The folder.
         path: PathBuf,
@@ -87,10 +87,16 @@ pub fn provide_folder(path: &Path, user: Option<&str>) -> Result<Vec<PathBuf>, P
     let missing = path.ancestors().take_while(is_missing).map(Path::to_owned);
     let mut missing: Vec<PathBuf> = missing.collect();
     missing.reverse();
+    let failed = |folder: &PathBuf| {
+        let path = folder.clone();
+        move |source| PrivilegeError::Make { path, source }
+    };
     for folder in &missing {
-        let made = DirBuilder::new().mode(0o700).create(folder);
-        made.and_then(|()| chown(folder, Some(uid.as_raw()), Some(gid.as_raw())))
-            .map_err(|source| PrivilegeError::Make { path: folder.clone(), source })?;
+        DirBuilder::new().mode(0o700).create(folder).map_err(failed(folder))?;
+    }
+    // The deepest one first: whoever owns a folder can put something else into the place of what is in it.
+    for folder in missing.iter().rev() {
+        lchown(folder, Some(uid.as_raw()), Some(gid.as_raw())).map_err(failed(folder))?;
     }
     Ok(missing)
 }

@@ -221,7 +221,7 @@ impl File {
         }
         if let Some(Signatures { line, count }) = of_signed {
             let what = "record(s) of a signed zone (RRSIG, NSEC and NSEC3), of which this is the first, cannot be \
-                imported: leave them out, as the file without its signatures has them all";
+                imported: leave these out; all other records can stay";
             faults.add(&line.to_string(), format_args!("{count} {what}"));
         }
         let mut rrsets = Vec::with_capacity(groups.len());
