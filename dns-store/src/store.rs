@@ -59,9 +59,9 @@ impl Store {
         Self::open_expecting(options, journal, Vec::new())
     }
 
-    /// The same for one who will next [put](Self::put_zone) these zones from files, or [fail](Self::fail_zone) them. Until then
-    /// their names get SERVFAIL; zones of other views stand in those that [come](Self::set_views) first. What a journal has
-    /// at names in them would otherwise be served in many small zones, and move from there name by name.
+    /// The same for one who next [puts](Self::put_zone) these zones, or [fails](Self::fail_zone) them. Until then they stand there
+    /// without content, and their names get SERVFAIL; those of other views from the first [`set_views`](Self::set_views) on. What
+    /// a journal has at names in them would otherwise be served in many small zones, and move from there name by name.
     ///
     /// # Errors
     /// As [`open`](Self::open).
