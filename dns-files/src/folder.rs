@@ -15,8 +15,11 @@ use crate::set::ZoneFile;
 use crate::spread::spread;
 
 /// What the `*.zone` files of a folder are the zones of; remembers it from one look to the next.
+///
+/// Whoever has to know the zones before there is a store for them scans, and hands both on: the report to
+/// [`ZoneFiles::sync`](crate::ZoneFiles::sync), and this to [`ZoneFiles::with_folder`](crate::ZoneFiles::with_folder).
 #[derive(Debug, Default)]
-pub(crate) struct ZoneFolder {
+pub struct ZoneFolder {
     folder: PathBuf,
     /// By name in the folder: there may be very many, and names are compared faster than paths.
     files: BTreeMap<OsString, KnownFile>,
@@ -101,7 +104,7 @@ impl ZoneFolder {
 
     /// A file that may have changed is still that of the same zone; if it is none of this folder's, nothing has to be.
     /// Where this is not so, the folder has to be scanned.
-    pub fn keeps_zone_of(&mut self, path: &Path) -> bool {
+    pub(crate) fn keeps_zone_of(&mut self, path: &Path) -> bool {
         let Some(name) = path.file_name().filter(|_| path.parent() == Some(&self.folder)) else {
             return true;
         };

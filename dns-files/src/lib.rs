@@ -16,7 +16,7 @@ mod trail;
 mod watch;
 
 pub use self::{
-    folder::{FolderReport, find_apex},
+    folder::{FolderReport, ZoneFolder, find_apex},
     load::{LoadError, Loaded, load_text, load_zone},
     place::place_findings,
     set::{SyncError, SyncReport, ZoneFile, ZoneFiles},

@@ -88,7 +88,12 @@ pub enum SyncError {
 impl ZoneFiles {
     /// No zones yet.
     pub fn new(store: Store) -> Self {
-        Self { store, known: HashMap::new(), readers: HashMap::new(), folder: ZoneFolder::default() }
+        Self::with_folder(store, ZoneFolder::default())
+    }
+
+    /// The same, with a folder that was looked through before.
+    pub fn with_folder(store: Store, folder: ZoneFolder) -> Self {
+        Self { store, known: HashMap::new(), readers: HashMap::new(), folder }
     }
 
     /// Serves exactly these zones: reads those that are new or whose files have changed, and drops those that are not

@@ -2,7 +2,7 @@
 
 mod view;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,8 +13,10 @@ use dns_files::SyncReport;
 use dns_store::{DerivedAuthority, ExpectedZone, Store, StoreOptions};
 
 pub(crate) use self::view::ViewContent;
+use self::view::{Scanned, Wanted};
 use crate::check::Checks;
 use crate::config::{Config, Zone, ZoneContent};
+use crate::manage::{self, Keep};
 
 /// Zones and records of the configuration, and how far the store has them.
 pub(crate) struct Content {
@@ -23,9 +25,14 @@ pub(crate) struct Content {
     options: StoreOptions,
     /// The default one first.
     views: Vec<ViewContent>,
+    /// Of views that are still to be made.
+    folders: Folders,
     missing: Missing,
     checks: Checks,
 }
+
+/// What the folders of views held before there was a store, by the name of the view.
+type Folders = HashMap<Arc<str>, Scanned>;
 
 /// What the configuration asks for, was never served, and is no zone that the store knows to have failed.
 #[derive(Clone, Debug, Default)]
@@ -127,14 +134,28 @@ pub struct WatchedPaths {
 impl Content {
     /// Nothing is served yet, and nothing that changes is kept.
     pub fn new(config: &Config, checks: Checks) -> Self {
-        Self::of(Store::new(store_options(config)), checks)
+        Self::of(Store::new(store_options(config)), Folders::new(), checks)
     }
 
-    /// The store has what was kept of earlier changes.
-    pub fn of(store: Store, checks: Checks) -> Self {
+    /// The store has what was kept of earlier changes; an [`update`](Self::update) with the same configuration is to follow.
+    ///
+    /// # Errors
+    /// The data folder cannot be used; says what to do.
+    pub fn open(config: &Config, checks: Checks) -> Result<(Self, Keep), String> {
+        // Once, and before the journal is read: each zone that is expected then has its file read, or is known to have failed,
+        // whatever becomes of the folder meanwhile.
+        let folders: Folders =
+            wanted(config).filter_map(|(view, wanted)| Some((view.into(), wanted.scan()?))).collect();
+        let expected = expected_zones(config, &folders);
+        // What was kept is there before any file is read, so that serials go on from where they were.
+        let (store, keep) = manage::open(&config.store, store_options(config), expected)?;
+        Ok((Self::of(store, folders, checks), keep))
+    }
+
+    fn of(store: Store, mut folders: Folders, checks: Checks) -> Self {
         let options = store.options();
-        let views = vec![ViewContent::new(store.clone())];
-        Self { store, options, views, missing: Missing::default(), checks }
+        let views = vec![ViewContent::new(store.clone(), folders.remove(store.view_name()))];
+        Self { store, options, views, folders, missing: Missing::default(), checks }
     }
 
     pub fn store(&self) -> &Store {
@@ -157,10 +178,7 @@ impl Content {
         self.update_options(config, &mut update);
         let specs: Vec<ViewSpec> = config.views.iter().map(|view| view_spec(config, view)).collect();
         self.prepare_views(&specs);
-        let wanted = std::iter::once(view::Wanted::outside_views(config));
-        for (view, wanted) in
-            self.views.iter_mut().zip(wanted.chain(config.views.iter().map(view::Wanted::of)))
-        {
+        for (view, (_, wanted)) in self.views.iter_mut().zip(wanted(config)) {
             view.update(&wanted, self.checks, &mut update, &mut missing);
         }
         self.store.set_views(&specs);
@@ -201,7 +219,8 @@ impl Content {
         let mut old = std::mem::take(&mut self.views);
         for store in self.store.views() {
             let known = old.iter().position(|view| view.name() == store.view_name());
-            self.views.push(known.map_or_else(|| ViewContent::new(store), |at| old.swap_remove(at)));
+            let scanned = self.folders.remove(store.view_name());
+            self.views.push(known.map_or_else(|| ViewContent::new(store, scanned), |at| old.swap_remove(at)));
         }
     }
 
@@ -236,19 +255,26 @@ fn view_spec(config: &Config, view: &crate::config::View) -> ViewSpec {
     }
 }
 
-/// The zones that a configuration names, which are read next. Those of folders are known only once they have been.
-pub(crate) fn expected_zones(config: &Config) -> Vec<ExpectedZone> {
-    let of_view = |view: &str, zones: &[Zone]| {
+/// What the configuration wants of its views, by their names, the default one first.
+fn wanted(config: &Config) -> impl Iterator<Item = (&str, Wanted<'_>)> {
+    let views = config.views.iter().map(|view| (view.name.as_str(), Wanted::of(view)));
+    std::iter::once((dns_core::View::DEFAULT, Wanted::outside_views(config))).chain(views)
+}
+
+/// The zones that the first update puts, by name and from folders.
+fn expected_zones(config: &Config, folders: &Folders) -> Vec<ExpectedZone> {
+    let mut expected = Vec::new();
+    for (view, wanted) in wanted(config) {
         let view: Arc<str> = view.into();
-        let expected = |zone: &Zone| ExpectedZone { view: view.clone(), apex: zone.name.clone() };
-        zones.iter().map(expected).collect::<Vec<_>>()
-    };
-    let views = config.views.iter().flat_map(|view| of_view(&view.name, &view.zones));
-    of_view(dns_core::View::DEFAULT, &config.zones).into_iter().chain(views).collect()
+        let in_folder = folders.get(&view).into_iter().flat_map(Scanned::zones);
+        let zones = wanted.named().chain(in_folder);
+        expected.extend(zones.map(|apex| ExpectedZone { view: view.clone(), apex: apex.clone() }));
+    }
+    expected
 }
 
 /// The options of a store that serves a configuration.
-pub(crate) fn store_options(config: &Config) -> StoreOptions {
+fn store_options(config: &Config) -> StoreOptions {
     let soa = &config.backend.soa;
     let first_ns = config.backend.ns.first().cloned();
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs());
@@ -274,15 +300,16 @@ pub(crate) fn store_options(config: &Config) -> StoreOptions {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::config::{Listen, Listener, View};
+    use std::fs;
 
-    #[test]
-    fn a_view_of_a_listener_that_there_is_not_is_for_nobody() {
-        let [here, elsewhere]: [SocketAddr; 2] = [([127, 0, 0, 1], 53).into(), ([127, 0, 0, 2], 53).into()];
-        let listen = Listen { dns: vec![Listener::required(here)], ..Listen::default() };
-        let config = Config { listen, ..Config::default() };
-        let view = |listeners: Vec<SocketAddr>| View {
+    use dns_core::{RecordType, Rrset};
+    use dns_store::Source;
+
+    use super::*;
+    use crate::config::{Listen, Listener, StoreConfig, View};
+
+    fn view(listeners: Vec<SocketAddr>) -> View {
+        View {
             name: "inside".to_owned(),
             clients: Vec::new(),
             listeners,
@@ -290,9 +317,90 @@ mod tests {
             zones: Vec::new(),
             zones_dir: None,
             records: Vec::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn a_view_of_a_listener_that_there_is_not_is_for_nobody() {
+        let [here, elsewhere]: [SocketAddr; 2] = [([127, 0, 0, 1], 53).into(), ([127, 0, 0, 2], 53).into()];
+        let listen = Listen { dns: vec![Listener::required(here)], ..Listen::default() };
+        let config = Config { listen, ..Config::default() };
         assert_eq!(view_spec(&config, &view(vec![here])).listeners, [0]);
         assert_eq!(view_spec(&config, &view(vec![elsewhere])).listeners, [1]);
         assert!(view_spec(&config, &view(Vec::new())).listeners.is_empty());
+    }
+
+    /// Without that, what the journal has below them would be served in many small zones first.
+    #[test]
+    fn zones_of_folders_are_waited_for() {
+        const ZONE: &str = "$TTL 300\n@ SOA ns hostmaster 1 2 3 4 5\n@ NS ns.example.net.\n";
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name);
+        for (file, text) in [
+            ("outside/a.zone", format!("$ORIGIN example.org.\n{ZONE}")),
+            ("outside/example.net.zone", ZONE.to_owned()),
+            ("inside/example.org.zone", ZONE.to_owned()),
+        ] {
+            fs::create_dir_all(path(file).parent().unwrap()).unwrap();
+            fs::write(path(file), text).unwrap();
+        }
+        let store = StoreConfig { data_dir: Some(path("data")), ..StoreConfig::default() };
+        let mut config = Config { store, views: vec![view(Vec::new())], ..Config::default() };
+        let (mut content, keep) = Content::open(&config, Checks::Brief).unwrap();
+        content.update(&config);
+        for store in content.store().views() {
+            for owner in ["www.example.org", "www.example.net"] {
+                let www = Rrset::new(owner.parse().unwrap(), RecordType::A, 300, [[192, 0, 2, 1]]).unwrap();
+                store.create(&Source::Api, www, None).unwrap();
+            }
+        }
+        // Others may have this one open a moment longer than we do.
+        keep.folder().unwrap().backup_to(path("copy")).unwrap();
+        dns_journal::restore_backup(path("copy"), path("later"), false).unwrap();
+        config.store.data_dir = Some(path("later"));
+
+        config.zones_dir = Some(path("outside"));
+        config.views[0].zones_dir = Some(path("inside"));
+        let (mut content, _keep) = Content::open(&config, Checks::Brief).unwrap();
+        let specs = [view_spec(&config, &config.views[0])];
+        content.prepare_views(&specs);
+        let zones = |content: &Content| {
+            let of_view = |view: &ViewContent| {
+                let zones = content.store().view(view.name()).unwrap().zones();
+                zones.iter().map(|zone| (zone.apex.to_string(), zone.failed.clone())).collect::<Vec<_>>()
+            };
+            content.views().iter().map(of_view).collect::<Vec<_>>()
+        };
+        let of = |apex: &str, failed: Option<&str>| (apex.to_owned(), failed.map(str::to_owned));
+        let unread = Some("its file has not been read yet");
+        assert_eq!(
+            zones(&content),
+            [
+                vec![of("example.net.", unread), of("example.org.", unread)],
+                vec![of("www.example.net.", None), of("example.org.", unread)]
+            ]
+        );
+
+        // One that is expected does not stay so when its file goes away before it is read.
+        fs::remove_file(path("outside/example.net.zone")).unwrap();
+        let update = content.update(&config);
+        assert_eq!(update.loaded.len(), 2, "{update:?}");
+        assert_eq!(update.problems.len(), 1, "{update:?}");
+        assert!(update.problems[0].contains("example.net.zone: cannot be read"), "{update:?}");
+        let update = content.update(&config);
+        assert_eq!((update.dropped.len(), update.problems.len()), (1, 0), "{update:?}");
+        let derived = of("www.example.net.", None);
+        let served = of("example.org.", None);
+        assert_eq!(zones(&content), [[derived.clone(), served.clone()], [derived, served]]);
+
+        // A folder that cannot be read is told once, and not before it is time to.
+        config.store.data_dir = None;
+        config.zones_dir = Some(path("absent"));
+        let (mut content, _keep) = Content::open(&config, Checks::Brief).unwrap();
+        for _ in 0..2 {
+            let problems = content.update(&config).problems;
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert!(problems[0].starts_with("zones_dir: "), "{problems:?}");
+        }
     }
 }

@@ -18,9 +18,9 @@ use thiserror::Error;
 
 use crate::check::Checks;
 use crate::config::{Config, Listener, Tls, Zone, ZoneContent};
-use crate::content::{self, Content, Update};
+use crate::content::{Content, Update};
 use crate::guard::{self, Secrets};
-use crate::manage::{self, Keep, Manager};
+use crate::manage::{Keep, Manager};
 use crate::metrics::{Figures, Reloads};
 use crate::query_log;
 use crate::running::{Managed, Parts, Readiness, Running, State};
@@ -110,11 +110,7 @@ impl Server {
             let secrets = Secrets::draw().map_err(BuildError::Random)?;
             let guard = guard::compile(&config, &secrets).map_err(BuildError::Content)?;
             let tls = load_tls(&config)?;
-            // What was kept is there before any file is read, so that serials go on from where they were.
-            let options = content::store_options(&config);
-            let expected = content::expected_zones(&config);
-            let (store, keep) = manage::open(&config.store, options, expected).map_err(BuildError::Data)?;
-            let mut content = Content::of(store, Checks::Brief);
+            let (mut content, keep) = Content::open(&config, Checks::Brief).map_err(BuildError::Data)?;
             let loaded = content.update(&config);
             Ok::<_, BuildError>((config, content, loaded, secrets, guard, tls, keep))
         });

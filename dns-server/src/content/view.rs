@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dns_core::{Access, Name, Rrset};
-use dns_files::{LoadError, SyncReport, ZoneFile, ZoneFiles, load_text};
+use dns_files::{FolderReport, LoadError, SyncReport, ZoneFile, ZoneFiles, ZoneFolder, load_text};
 use dns_store::{Source, SourceKind, Store, ZoneOptions};
 
 use super::Update;
@@ -17,6 +17,8 @@ pub(crate) struct ViewContent {
     store: Store,
     files: ZoneFiles,
     folder: Option<PathBuf>,
+    /// What was found in the folder before there was a store, for the first update.
+    scanned: Option<FolderReport>,
     /// The zones that the folder held when it could last be read.
     folder_zones: Vec<ZoneFile>,
     /// Zones that came as text, as the configuration had them last.
@@ -40,6 +42,42 @@ impl<'c> Wanted<'c> {
     pub fn of(view: &'c View) -> Self {
         Self { zones: &view.zones, zones_dir: view.zones_dir.as_ref(), records: &view.records }
     }
+
+    /// The zones that are named one by one.
+    pub fn named(&self) -> impl Iterator<Item = &'c Name> {
+        self.zones.iter().map(|zone| &zone.name)
+    }
+
+    /// Looks through the folder, if there is to be one.
+    pub fn scan(&self) -> Option<Scanned> {
+        let mut folder = ZoneFolder::default();
+        let report = folder.scan(self.zones_dir?, &self.files());
+        Some(Scanned { folder, report })
+    }
+
+    /// The zones that are named with a file.
+    fn files(&self) -> Vec<ZoneFile> {
+        let file = |zone: &Zone| match &zone.content {
+            ZoneContent::File(path) => {
+                Some(ZoneFile { apex: zone.name.clone(), path: path.clone(), options: options(zone) })
+            }
+            ZoneContent::Text(_) => None,
+        };
+        self.zones.iter().filter_map(file).collect()
+    }
+}
+
+/// What a folder held before there was a store.
+pub(super) struct Scanned {
+    folder: ZoneFolder,
+    report: FolderReport,
+}
+
+impl Scanned {
+    /// The zones in it.
+    pub fn zones(&self) -> impl Iterator<Item = &Name> {
+        self.report.zones.iter().map(|zone| &zone.apex)
+    }
 }
 
 /// A zone that came as text.
@@ -50,12 +88,17 @@ struct Text {
 }
 
 impl ViewContent {
-    /// Nothing is served yet.
-    pub fn new(store: Store) -> Self {
+    /// Nothing is served yet. What was found in the folder is what the first update goes by.
+    pub(super) fn new(store: Store, scanned: Option<Scanned>) -> Self {
+        let (folder, scanned) = match scanned {
+            Some(Scanned { folder, report }) => (folder, Some(report)),
+            None => Default::default(),
+        };
         Self {
-            files: ZoneFiles::new(store.clone()),
+            files: ZoneFiles::with_folder(store.clone(), folder),
             store,
             folder: None,
+            scanned,
             folder_zones: Vec::new(),
             texts: Vec::new(),
             has_records: false,
@@ -186,13 +229,7 @@ impl ViewContent {
     }
 
     fn update_files(&mut self, wanted: &Wanted<'_>, update: &mut Update, missing: &mut Vec<String>) {
-        let mut zones: Vec<ZoneFile> = Vec::new();
-        for zone in wanted.zones {
-            if let ZoneContent::File(path) = &zone.content {
-                let options = options(zone);
-                zones.push(ZoneFile { apex: zone.name.clone(), path: path.clone(), options });
-            }
-        }
+        let mut zones = wanted.files();
         let errors = self.update_folder(wanted, &zones, update, missing);
         zones.extend(self.folder_zones.iter().cloned());
         let mut report = self.files.sync(zones);
@@ -240,7 +277,7 @@ impl ViewContent {
             self.folder_zones.clear();
             return Vec::new();
         };
-        let found = self.files.scan_folder(folder, listed);
+        let found = self.scanned.take().unwrap_or_else(|| self.files.scan_folder(folder, listed));
         let mut errors = Vec::new();
         for error in found.errors {
             if matches!(&error, LoadError::Unreadable { path, .. } if path == folder) {
