@@ -18,8 +18,8 @@ pub fn become_user(user: Option<&str>) -> Result<(), PrivilegeError> {
 }
 
 /// The server becomes nobody else, so what is made here is for it.
-pub fn provide_folder(_: &Path, _: Option<&str>) -> Result<Vec<PathBuf>, PrivilegeError> {
-    Ok(Vec::new())
+pub fn provide_folder(_: &Path, _: &[PathBuf], _: Option<&str>) -> Result<(), PrivilegeError> {
+    Ok(())
 }
 
 /// There are none.
