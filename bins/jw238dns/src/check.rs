@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use dns_server::check;
 use dns_server::config::View;
 
-use crate::args::SourceArgs;
+use crate::args::{ServeArgs, SourceArgs};
 use crate::{exit, process, settings};
 
 /// Lists everything that is wrong with the configuration and its zones on the standard error, and what was checked on the
@@ -15,7 +15,8 @@ use crate::{exit, process, settings};
 pub fn run(args: &SourceArgs) -> ExitCode {
     let mut args = args.clone();
     settings::choose_file(&mut args);
-    let loaded = match settings::load(&args) {
+    let serve = ServeArgs { source: args.clone(), ..ServeArgs::default() };
+    let loaded = match settings::load_to_serve(&serve) {
         Ok(loaded) => loaded,
         // Without a valid configuration nobody knows what the zones are.
         Err(errors) => {
@@ -23,9 +24,23 @@ pub fn run(args: &SourceArgs) -> ExitCode {
             return print(&closing_line(errors.iter().len(), 0), code);
         }
     };
+    let exposed = process::check_config(settings::files_read(&args, &loaded.config));
+    // Before a file is read, as at a start: what only root may read or write is of no use to the server.
+    let user = process::try_user(loaded.config.user.as_deref());
     let mut checked = check(&loaded.config);
-    if let Err(error) = process::check_config(settings::files_read(&args, &loaded.config)) {
-        checked.errors.push(error.to_string());
+    checked.errors.extend(exposed.err().map(|error| error.to_string()));
+    match (user, &loaded.config.store.data_dir) {
+        (Ok(true), Some(path)) => {
+            let unusable = process::check_data_dir(path).err();
+            checked.errors.extend(unusable.map(|error| format!("store.data_dir: {error}")));
+        }
+        (Ok(false), Some(_)) => {
+            let note =
+                "store.data_dir was not looked at: that is for root, or the user whom the server becomes";
+            checked.notes.push(note.to_owned());
+        }
+        (Ok(_), None) => {}
+        (Err(error), _) => checked.errors.push(error.to_string()),
     }
     let warnings: Vec<String> =
         loaded.warnings.iter().map(ToString::to_string).chain(checked.warnings).collect();

@@ -6,6 +6,7 @@
 
 mod descriptors;
 mod exposure;
+mod place;
 #[cfg(target_os = "linux")]
 mod privileges;
 #[cfg(not(target_os = "linux"))]
@@ -20,7 +21,8 @@ use nix::sys::stat::{Mode, umask};
 
 pub use self::descriptors::provide_descriptors;
 pub use self::exposure::check_config;
-pub use self::privileges::{become_user, check_threads, drop_capabilities, provide_folder};
+pub use self::place::check_data_dir;
+pub use self::privileges::{become_user, check_threads, drop_capabilities, provide_folder, try_user};
 pub use self::watchdog::{reachable, watch_over};
 
 /// What is written here is for this user, and for its group to read.

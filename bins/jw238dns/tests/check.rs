@@ -111,6 +111,27 @@ fn a_certificate_without_its_key_is_wrong() {
     expect(&check(folder.path(), &words), 0, "0 errors, 0 warnings\n", "");
 }
 
+/// Whoever checks, root or not. Who starts the server may be somebody else, and then it is not known what they may write.
+#[test]
+fn the_user_to_become_is_looked_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = ["--config", "config.yaml"];
+    let config = "user: no-such-user\nstore: {data_dir: config.yaml}\n";
+    std::fs::write(folder.path().join("config.yaml"), config).unwrap();
+    let told = "error: user: there is no user \"no-such-user\"\n";
+    expect(&check(folder.path(), &words), 1, "1 error, 0 warnings\n", told);
+    let uid = nix::unistd::geteuid();
+    if uid.is_root() {
+        return;
+    }
+    let other = uid.as_raw() + 1;
+    let other = format!("{other}:{other}");
+    std::fs::write(folder.path().join("config.yaml"), config.replace("no-such-user", &other)).unwrap();
+    let told =
+        "note: store.data_dir was not looked at: that is for root, or the user whom the server becomes\n";
+    expect(&check(folder.path(), &words), 0, "0 errors, 0 warnings\n", told);
+}
+
 #[test]
 fn the_sample_is_sound() {
     let folder = tempfile::tempdir().unwrap();

@@ -17,6 +17,11 @@ pub fn become_user(user: Option<&str>) -> Result<(), PrivilegeError> {
     user.map_or(Ok(()), |user| Err(PrivilegeError::Unavailable(user.to_owned())))
 }
 
+/// As a start would.
+pub fn try_user(user: Option<&str>) -> Result<bool, PrivilegeError> {
+    become_user(user).map(|()| true)
+}
+
 /// The server becomes nobody else, so what is made here is for it.
 pub fn provide_folder(_: &Path, _: &[PathBuf], _: Option<&str>) -> Result<(), PrivilegeError> {
     Ok(())

@@ -70,7 +70,8 @@ pub enum PrivilegeError {
 }
 
 /// Sees to it that the server can use what root is about to put into a folder: makes it for the user whom the server becomes, and
-/// those above it, where they are `missing`, the deepest one first. Does nothing for others than root, or without a user to become.
+/// those above it, where they are `missing`, the deepest one first. Does nothing for others than root, or without a user to
+/// become.
 ///
 /// # Errors
 /// There is no such user, or the folder cannot be made, or it is there and belongs to root.
@@ -119,6 +120,19 @@ pub fn become_user(user: Option<&str>) -> Result<(), PrivilegeError> {
     let mut kept = lasting();
     kept.insert(Capability::CAP_NET_BIND_SERVICE);
     keep(&kept)
+}
+
+/// Becomes whom a start would become, to see what that user sees; `false` if only root could, who may well be the one to start
+/// the server.
+///
+/// # Errors
+/// As [`become_user`], for root.
+pub fn try_user(user: Option<&str>) -> Result<bool, PrivilegeError> {
+    match become_user(user) {
+        Ok(()) => Ok(true),
+        Err(PrivilegeError::NotRoot(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Drops the capabilities of this thread that are not needed once everything is bound.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use redb::{Database, TableDefinition};
 
 use crate::site::{Site, record, runtime};
-use crate::support::{Process, folder};
+use crate::support::{Process, command, folder};
 use crate::volume::{Volume, is_root};
 
 /// Every file below a folder, and what is in it; `None` for folders.
@@ -52,6 +53,27 @@ fn refusal(site: &Site, place: &str) -> String {
     log
 }
 
+fn check(site: &Site) -> Command {
+    command(site.folder.path(), &["check", "--config", "config.yaml"])
+}
+
+/// What a start says of the folder, a check says before it, and it leaves no trace at all. Returns that.
+#[track_caller]
+fn checked(site: &Site) -> String {
+    let before = tree(site.folder.path());
+    let output = check(site).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(tree(site.folder.path()) == before, "{told}");
+    if output.status.success() {
+        assert_eq!(told, "");
+        return told;
+    }
+    let line = told.lines().find(|line| line.starts_with("error: store.data_dir: "));
+    let line = line.unwrap_or_else(|| panic!("{told}")).trim_start_matches("error: ").to_owned();
+    says(&refusal(site, ""), &line);
+    line
+}
+
 #[track_caller]
 fn is_refusal(code: Option<i32>, log: &str, place: &str) {
     assert_eq!(code, Some(1), "{log}");
@@ -88,8 +110,13 @@ fn is_unharmed(site: &Site, server: &Process) {
 fn a_folder_is_for_one_server_at_a_time() {
     let site = used();
     let first = site.start();
-    let log = refusal(&site, &site.data().display().to_string());
+    // The first one may be tidying up its files: they are not compared.
+    let (status, log) = site.spawn().wait();
+    is_refusal(status.code(), &log, &site.data().display().to_string());
     says(&log, &format!("is in use by process {}", first.id()));
+    // A configuration is checked before the server that runs reads it anew.
+    let check = check(&site).output().unwrap();
+    assert_eq!((String::from_utf8_lossy(&check.stderr).as_ref(), check.status.code()), ("", Some(0)));
     is_unharmed(&site, &first);
     drop(first);
     let second = site.start();
@@ -103,6 +130,7 @@ fn what_is_no_folder_is_named() {
         let data = folder.path().join(at);
         let site = Site::with_data(folder, data, "", "");
         says(&refusal(&site, at), "is not a folder");
+        says(&checked(&site), "is not a folder");
     }
 }
 
@@ -129,6 +157,10 @@ fn a_folder_that_cannot_be_written_is_named() {
         is_refusal(status.code(), &log, "disk/data");
         says(&log, "is not writable");
         says(&log, "Read-only file system");
+        let told = volume.within(&check(&site)).output().unwrap();
+        let told = String::from_utf8(told.stderr).unwrap();
+        says(&told, "disk/data is not writable (Read-only file system");
+        says(&log, told.trim().trim_start_matches("error: "));
         volume.remount("rw");
         let server = start();
         server.wait_for("answering HTTP");
@@ -143,7 +175,33 @@ fn a_folder_that_cannot_be_written_is_named() {
     fs::set_permissions(site.data(), Permissions::from_mode(0o500)).unwrap();
     fs::set_permissions(site.data().join("lock"), Permissions::from_mode(0o400)).unwrap();
     says(&refusal(&site, "data"), "is not writable");
+    says(&checked(&site), "is not writable");
     fs::set_permissions(site.data(), Permissions::from_mode(0o700)).unwrap();
+}
+
+/// Root can make any folder for itself, but not as the user whom the server becomes.
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let folder = folder(&[("srv/empty", "")]);
+    let (srv, data) = (folder.path().join("srv"), folder.path().join("srv/dns/data"));
+    let rest = if is_root() { "user: 65534:65534\n" } else { "" };
+    let site = Site::with_data(folder, data.clone(), "", rest);
+    fs::set_permissions(site.folder.path(), Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&srv, Permissions::from_mode(0o555)).unwrap();
+    let told = checked(&site);
+    fs::set_permissions(&srv, Permissions::from_mode(0o755)).unwrap();
+    says(&told, &format!("{} cannot be made (Permission denied", data.display()));
+    if is_root() {
+        fs::create_dir_all(&data).unwrap();
+        says(&checked(&site), &format!("{} is not writable (Permission denied", data.display()));
+        fs::set_permissions(&data, Permissions::from_mode(0o700)).unwrap();
+        says(&checked(&site), "data/journal.redb: Permission denied");
+        chown(&data, Some(65_534), Some(65_534)).unwrap();
+        fs::write(data.join("journal.redb"), "of root").unwrap();
+        says(&checked(&site), "data/journal.redb: Permission denied");
+    } else {
+        assert_eq!(checked(&site), "");
+    }
 }
 
 #[test]
@@ -151,6 +209,7 @@ fn a_folder_that_anybody_may_write_to_is_refused() {
     let site = used();
     fs::set_permissions(site.data(), Permissions::from_mode(0o777)).unwrap();
     says(&refusal(&site, "data"), "anybody could change what is in it");
+    says(&checked(&site), "anybody could change what is in it");
     fs::set_permissions(site.data(), Permissions::from_mode(0o700)).unwrap();
     is_unharmed(&site, &site.start());
 }
