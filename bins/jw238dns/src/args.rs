@@ -74,7 +74,7 @@ pub struct ReachArgs {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Where its API is, in place of what the configuration says.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = url)]
     pub url: Option<String>,
     /// File with an admin token [default: $JW238DNS_TOKEN, else the server's own file, unless --url names another machine].
     #[arg(long, value_name = "FILE")]
@@ -134,6 +134,13 @@ pub struct CreateTokenArgs {
     pub expires: Option<Duration>,
     #[command(flatten)]
     pub reach: ReachArgs,
+}
+
+fn url(text: &str) -> Result<String, String> {
+    if text.starts_with("http://") || text.starts_with("https://") {
+        return Ok(text.to_owned());
+    }
+    Err("it must begin with http:// or https://, as in http://127.0.0.1:5380".to_owned())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -17,6 +17,12 @@ pub fn backup(file: &Path, args: &ReachArgs) -> ExitCode {
     if file == Path::new("-") {
         return exit::usage(&"a backup is a file that is synced to its disk: name one, instead of '-'");
     }
+    // A link that leads nowhere would not be written over either.
+    if fs::symlink_metadata(file).is_ok() {
+        let told =
+            format!("{} is there already, and no backup is written over: name a new file", file.display());
+        return exit::failure(&told);
+    }
     let config = match reach::config(args) {
         Ok(config) => config,
         Err(error) => return exit::usage(&error),
@@ -29,9 +35,13 @@ pub fn backup(file: &Path, args: &ReachArgs) -> ExitCode {
             Err(FolderError::Locked { .. }) => {
                 reach::Server::find(args, &config).and_then(|server| download(file, &server))
             }
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(reach::tell_folder(&error)),
         },
-        Some(folder) => Err(format!("there is nothing to copy: {} has no journal", folder.display())),
+        Some(folder) => Err(format!(
+            "there is nothing to copy: {} has no journal; name the configuration of the server by --config, or say by --url \
+             where it is",
+            folder.display()
+        )),
         None => reach::Server::find(args, &config).and_then(|server| download(file, &server)),
     };
     match done {
@@ -89,8 +99,12 @@ pub fn restore(args: &RestoreArgs) -> ExitCode {
             );
             ExitCode::SUCCESS
         }
-        Err(error @ FolderError::Occupied { .. }) => {
-            exit::failure(&format!("{error}; --replace keeps it beside the restored one"))
+        Err(FolderError::Occupied { path }) => exit::failure(&format!(
+            "{} has a journal already: --replace keeps it beside the restored one",
+            path.display()
+        )),
+        Err(FolderError::Io { path, source }) if path == args.file => {
+            exit::failure(&format!("cannot read {}: {source}", path.display()))
         }
         // It is about the copy, of which nothing is lost by taking another one.
         Err(FolderError::Damaged { path, detail }) if path == args.file => exit::failure(&format!(
@@ -101,7 +115,7 @@ pub fn restore(args: &RestoreArgs) -> ExitCode {
             "{} is no journal of this server: {detail}; name a file that 'jw238dns backup' has written",
             path.display()
         )),
-        Err(error) => exit::failure(&error),
+        Err(error) => exit::failure(&reach::tell_folder(&error)),
     }
 }
 

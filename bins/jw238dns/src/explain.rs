@@ -1,9 +1,11 @@
 //! `jw238dns explain`.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use dns_server::backend::{ExplainedVerdict, Explanation, Question, RuleEffect};
+use dns_server::config::Listener;
 use dns_server::{Explained, explain};
 
 use crate::args::ExplainArgs;
@@ -23,7 +25,7 @@ pub fn run(args: &ExplainArgs) -> ExitCode {
         None => 0,
         Some(wanted) => match place(wanted) {
             Some(place) => place,
-            None => return exit::usage(&format!("--listener: the configuration has no listener {wanted}")),
+            None => return exit::usage(&no_listener(wanted, listeners)),
         },
     };
     let question = Question { name: args.name.clone(), rtype: args.rtype, client: args.client, listener };
@@ -41,6 +43,11 @@ pub fn run(args: &ExplainArgs) -> ExitCode {
         }
         Err(errors) => exit::usage(&errors.join("\n")),
     }
+}
+
+fn no_listener(wanted: SocketAddr, known: &[Listener]) -> String {
+    let known = known.iter().map(|listener| listener.address.to_string()).collect::<Vec<_>>();
+    format!("--listener: the configuration has no listener {wanted}, only {}", known.join(", "))
 }
 
 fn text(question: &Question, at: &str, explained: &Explained) -> String {

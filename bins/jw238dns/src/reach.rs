@@ -9,6 +9,7 @@ use dns_server::Config;
 use dns_server::api::client::{Client, ClientError};
 use dns_server::api::model::{Problem, ProblemKind};
 use dns_server::api::with_causes;
+use dns_server::journal::FolderError;
 
 use crate::args::{ReachArgs, ServeArgs, SourceArgs};
 use crate::{process, settings};
@@ -52,6 +53,11 @@ impl Server {
                 let pem = fs::read(ca).map_err(|error| format!("cannot read {}: {error}", ca.display()))?;
                 Client::with_ca(&url, &token.text, &pem)
             }
+            None if url.starts_with("https:") => {
+                return Err(format!(
+                    "there is nothing to know {url} by: give its certificate, a PEM file, by --ca"
+                ));
+            }
             None => Client::new(&url, &token.text),
         };
         match client {
@@ -74,8 +80,24 @@ impl Server {
                 format!("{told} (asked with the token from {})", self.token.place)
             }
             _ if told.contains(CA_AS_SERVER) => format!("{told}: {CA_REMEDY}"),
+            _ if is_refused(error) => format!("{told}; start the server, or say by --url where it is"),
             _ => told,
         }
+    }
+}
+
+/// Nobody listens there.
+fn is_refused(error: &ClientError) -> bool {
+    matches!(error, ClientError::Connect { error, .. } if error.kind() == ErrorKind::ConnectionRefused)
+}
+
+/// Why the data folder of a server could not be opened, and what to do where that is known.
+pub fn tell_folder(error: &FolderError) -> String {
+    match error {
+        FolderError::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+            format!("{error}; run this as the user of the server")
+        }
+        error => error.to_string(),
     }
 }
 

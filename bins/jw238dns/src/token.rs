@@ -31,7 +31,7 @@ pub fn run(command: &TokenCommand) -> ExitCode {
         match folder(&args.reach, &config) {
             Ok(Some(folder)) => return create_in(folder, args),
             Ok(None) => {}
-            Err(error) => return exit::failure(&error),
+            Err(error) => return exit::failure(&reach::tell_folder(&error)),
         }
     }
     let server = match reach::Server::find(args, &config) {

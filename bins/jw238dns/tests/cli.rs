@@ -114,6 +114,8 @@ fn wrong_flags_exit_with_2() {
         &["--zone", "example.com"],
         &["--log-level", "loud"],
         &["--strict", "check"],
+        &["token", "list", "--url", "127.0.0.1:5380"],
+        &["backup", "copy", "--url", "ftp://127.0.0.1"],
         &["serv"],
         &["format"],
     ] {
@@ -164,5 +166,8 @@ fn explain_says_view_rule_zone_and_source() {
     let words = ["explain", "--config", "config.yaml", "a.example", "--listener", "192.0.2.9:53"];
     let output = run(folder.path(), &words);
     expect(&output, 2);
-    assert_eq!(stderr(&output), "--listener: the configuration has no listener 192.0.2.9:53\n");
+    assert_eq!(
+        stderr(&output),
+        "--listener: the configuration has no listener 192.0.2.9:53, only 0.0.0.0:53, [::]:53\n"
+    );
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::process::Output;
 
 use dns_api::client::{Client, Revision};
@@ -45,13 +46,14 @@ fn a_backup_of_a_server_that_runs_is_restored_into_one_that_does_not() {
     expect(&run(&site, &["backup", "copy", "--url", &url(&server)]), 0, "copy has all zones");
     assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     // It is never written over another.
-    expect(&run(&site, &["backup", "copy", "--url", &url(&server)]), 1, "File exists");
+    expect(&run(&site, &["backup", "copy", "--url", &url(&server)]), 1, "copy is there already");
     runtime.block_on(admin.delete_records("www.example.org", None, Revision::Any)).unwrap();
     expect(&run(&site, &["restore", "copy"]), 1, "is in use by");
     server.stop();
     // Without a server it is copied from the folder.
     expect(&run(&site, &["backup", "later"]), 0, "later has all zones");
-    expect(&run(&site, &["restore", "copy"]), 1, "--replace keeps it beside");
+    expect(&run(&site, &["backup", "later"]), 1, "later is there already");
+    expect(&run(&site, &["restore", "copy"]), 1, "data has a journal already: --replace keeps it beside");
     fs::write(site.folder.path().join("junk"), "no journal").unwrap();
     expect(&run(&site, &["restore", "junk", "--replace"]), 1, "junk is no journal");
     // Whoever restores knows that a backup can be restored.
@@ -138,6 +140,8 @@ fn what_root_restores_is_for_the_user_of_the_server() {
 fn a_backup_needs_something_to_copy_and_someone_who_may() {
     let site = Site::new("", "");
     expect(&run(&site, &["backup", "copy"]), 1, "there is nothing to copy");
+    expect(&run(&site, &["backup", "copy"]), 1, "name the configuration of the server by --config");
+    expect(&run(&site, &["restore", "absent"]), 1, "cannot read absent: No such file");
     assert!(!site.data().exists(), "looking does not make it");
     // A disk that is not mounted leaves an empty folder.
     fs::create_dir(site.data()).unwrap();
@@ -245,6 +249,40 @@ fn the_own_token_stays_on_this_machine() {
     site.start().stop();
     let output = run(&site, &["token", "list", "--url", "https://192.0.2.1:5380"]);
     expect(&output, 2, "is not sent to other machines");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told_with_a_way_on() {
+    let site = Site::new("", "");
+    site.start().stop();
+    // Bound, so that nobody else gets the port, and not listened at.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let place = socket.local_addr().unwrap();
+    let gone = run(&site, &["token", "list", "--url", &format!("http://{place}")]);
+    expect(&gone, 1, "Connection refused (os error 111); start the server, or say by --url where it is");
+    let unknown = run(&site, &["token", "list", "--url", &format!("https://{place}")]);
+    expect(&unknown, 2, "give its certificate, a PEM file, by --ca");
+}
+
+/// Somebody else's data folder is not to be changed for them, but used by whom it belongs to.
+#[test]
+fn who_may_not_read_the_data_folder_is_told_who_may() {
+    if !is_root() {
+        println!("skipped: who_may_not_read_the_data_folder_is_told_who_may has to be run by root");
+        return;
+    }
+    let site = Site::new("", "");
+    site.start().stop();
+    expect(&run(&site, &["backup", "copy"]), 0, "copy has all zones");
+    for (path, mode) in [(site.folder.path().to_owned(), 0o755), (site.folder.path().join("copy"), 0o644)] {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+    for words in [&["token", "create", "x"][..], &["backup", "later"], &["restore", "copy", "--replace"]] {
+        let words = [words, &["--config", "config.yaml"]].concat();
+        let output = command(site.folder.path(), &words).uid(65_534).gid(65_534).output().unwrap();
+        expect(&output, 1, "data/journal.redb: Permission denied (os error 13); run this as the user of");
+    }
 }
 
 #[test]
