@@ -71,12 +71,14 @@ pub struct Zone {
     pub version: u64,
 }
 
-/// All zones that may be seen.
+/// A page of the zones that may be seen.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct Zones {
     /// In canonical order.
     pub zones: Vec<Zone>,
-    /// Version of the catalog.
+    /// `cursor` of the next page; null on the last one.
+    pub next: Option<String>,
+    /// Version of the catalog; what has changed later may or may not show.
     pub version: u64,
     /// What is written through the API survives a restart.
     pub durable: bool,
