@@ -176,13 +176,16 @@ async fn the_server_tells_of_itself() {
     let loaded = Reloaded { loaded: vec!["example.net.".to_owned()], ..Reloaded::default() };
     *server.host.reloaded.lock().unwrap() = loaded.clone();
     assert_eq!(client.reload().await.unwrap(), loaded);
-    let failed = Reloaded { problems: vec!["zone file x: line 1".to_owned()], ..loaded };
-    *server.host.reloaded.lock().unwrap() = failed;
+    let failed = Reloaded {
+        problems: vec!["zone file x: line 1".to_owned()],
+        warnings: vec!["listen.dns has changed".to_owned()],
+        ..loaded
+    };
+    *server.host.reloaded.lock().unwrap() = failed.clone();
     let refused = client.reload().await.unwrap_err();
-    assert_eq!(
-        (refused.kind(), &*refused.problem().unwrap().reasons),
-        (Some(ProblemKind::Invalid), &["zone file x: line 1".to_owned()][..])
-    );
+    let problem = refused.problem().unwrap();
+    assert_eq!(problem.known_kind(), Some(ProblemKind::Invalid));
+    assert_eq!((&problem.reasons[..], &problem.warnings[..]), (&failed.problems[..], &failed.warnings[..]));
 }
 
 #[tokio::test]
