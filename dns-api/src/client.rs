@@ -28,6 +28,7 @@ mod error;
 mod events;
 mod routes;
 mod sse;
+mod trust;
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,15 +36,13 @@ use std::time::Duration;
 
 use hyper::header::HeaderValue;
 use hyper::{Method, Uri};
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 
 use self::call::Call;
 use self::connection::Connections;
 pub use self::error::ClientError;
 pub use self::events::{Events, Received};
 pub use self::routes::{HistoryFilter, RecordFilter, Revision};
+use self::trust::Trust;
 
 /// How long an answer may take, unless told otherwise.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -75,19 +74,13 @@ impl Client {
     /// # Errors
     /// As [`new`](Self::new), or `pem` holds no certificate.
     pub fn with_ca(base_url: &str, token: &str, pem: &[u8]) -> Result<Self, ClientError> {
-        let mut trusted = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            let certificate = certificate.map_err(|error| ClientError::Ca(error.to_string()))?;
-            trusted.add(certificate).map_err(|error| ClientError::Ca(error.to_string()))?;
-        }
-        if trusted.is_empty() {
-            return Err(ClientError::Ca("there is no certificate in it".to_owned()));
-        }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let trust = Trust::new(pem, provider.clone())?;
         let config = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| ClientError::Ca(error.to_string()))?
-            .with_root_certificates(trusted)
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(trust))
             .with_no_client_auth();
         Self::build(base_url, token, Some(Arc::new(config)))
     }

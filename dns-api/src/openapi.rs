@@ -52,6 +52,10 @@ const COMMON: [(&str, &str); 4] = [
     ("429", "Too much is asked at once"),
 ];
 
+/// What `/ready` tells whom.
+const NOT_READY: &str = "\
+It is not: what is missing, one reason per line; for clients on other machines, how many reasons there are";
+
 /// The description of the API that the router serves, as OpenAPI 3.1.
 pub fn openapi() -> Value {
     // Maps with text for keys, strings and numbers can always be written.
@@ -169,7 +173,7 @@ fn open_paths() -> Vec<(String, PathItem)> {
             path(
                 operation("ready", "Says whether everything is served that should be")
                     .response("200", text("It is", plain))
-                    .response("503", text("It is not: what is missing, one reason per line", plain)),
+                    .response("503", text(NOT_READY, plain)),
             ),
         ),
         (

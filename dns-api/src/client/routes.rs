@@ -12,6 +12,7 @@ use crate::model::{
     RecordPut, RecordSpec, Records, Reloaded, Resolution, Status, Written, Zone, ZoneSpec, ZoneWritten,
     Zones,
 };
+use crate::v1::cursor::PAGE_MAX;
 
 /// What a zone file is sent as.
 const ZONE_FILE: &str = "text/dns";
@@ -178,9 +179,20 @@ impl Client {
 
 /// Zones.
 impl Client {
-    /// All zones.
+    /// All zones, page after page; the version is that of the first one.
     pub async fn zones(&self) -> Result<Zones, ClientError> {
-        self.call(Method::GET, &["zones"]).read().await
+        let mut all = self.zones_page(Some(PAGE_MAX), None).await?;
+        while let Some(cursor) = all.next.take() {
+            let page = self.zones_page(Some(PAGE_MAX), Some(&cursor)).await?;
+            all.zones.extend(page.zones);
+            all.next = page.next;
+        }
+        Ok(all)
+    }
+
+    /// A page of zones, at most `limit`; `cursor` is `next` of the page before.
+    pub async fn zones_page(&self, limit: Option<usize>, cursor: Option<&str>) -> Result<Zones, ClientError> {
+        self.call(Method::GET, &["zones"]).with("limit", limit).with("cursor", cursor).read().await
     }
 
     /// One zone.

@@ -18,6 +18,9 @@ pub struct Problem {
     pub detail: String,
     /// Each single thing that is wrong, with its place where there is one: `changes[3].record.value[0]: …`.
     pub reasons: Vec<String>,
+    /// What somebody should look at besides; missing if there is nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Seconds after which trying again may help; sent as the header `Retry-After`.
     #[serde(skip)]
     pub retry_after: Option<u32>,
@@ -130,6 +133,7 @@ impl Problem {
             status,
             detail: detail.into(),
             reasons: Vec::new(),
+            warnings: Vec::new(),
             retry_after: None,
         }
     }
@@ -158,7 +162,8 @@ impl Problem {
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.detail)?;
-        for reason in self.reasons.iter().filter(|reason| **reason != self.detail) {
+        // What is told of a single reason is often in the detail, too.
+        for reason in self.reasons.iter().filter(|reason| !self.detail.contains(reason.as_str())) {
             write!(f, "; {reason}")?;
         }
         Ok(())
@@ -179,5 +184,17 @@ mod tests {
             let text = serde_json::to_string(&problem).unwrap();
             assert_eq!(serde_json::from_str::<Problem>(&text).unwrap(), problem);
         }
+    }
+
+    #[test]
+    fn every_reason_is_told_once() {
+        let told = |detail: &str, reasons: &[&str]| {
+            Problem::new(ProblemKind::Invalid, detail)
+                .because(reasons.iter().map(ToString::to_string))
+                .to_string()
+        };
+        assert_eq!(told("the disk is full", &["the disk is full"]), "the disk is full");
+        assert_eq!(told("no JSON: it ends too early", &["it ends too early"]), "no JSON: it ends too early");
+        assert_eq!(told("2 things are wrong", &["this", "that"]), "2 things are wrong; this; that");
     }
 }

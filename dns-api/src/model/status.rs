@@ -46,7 +46,7 @@ pub struct Status {
 pub struct Contents {
     /// Zones, declared and derived ones.
     pub zones: usize,
-    /// RRsets in them.
+    /// Records in them, signatures not counted.
     pub records: usize,
     /// Where DNS is answered.
     pub listeners: Vec<String>,

@@ -57,9 +57,9 @@ pub struct Zone {
     pub source: Option<String>,
     /// Serial of its SOA; null if it is not served.
     pub serial: Option<u32>,
-    /// How many names have records.
+    /// How many names exist in it, empty non-terminals included.
     pub names: usize,
-    /// How many records there are.
+    /// How many records there are, signatures not counted.
     pub records: usize,
     /// It is signed.
     pub signed: bool,
@@ -67,16 +67,18 @@ pub struct Zone {
     pub fallthrough: bool,
     /// Why it is not served; null if it is.
     pub failed: Option<String>,
-    /// Version of the catalog in which it last changed.
+    /// Version of the catalog that it was declared with; 0 if nobody has declared it. Changes of its records leave it as it is.
     pub version: u64,
 }
 
-/// All zones that may be seen.
+/// A page of the zones that may be seen.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct Zones {
     /// In canonical order.
     pub zones: Vec<Zone>,
-    /// Version of the catalog.
+    /// `cursor` of the next page; null on the last one.
+    pub next: Option<String>,
+    /// Version of the catalog; what has changed later may or may not show.
     pub version: u64,
     /// What is written through the API survives a restart.
     pub durable: bool,

@@ -49,9 +49,8 @@ async fn backup(
         let octets = file.metadata().map_err(|error| error.to_string())?.len();
         Ok::<_, String>((file, octets))
     });
-    let unavailable = |reason: String| {
-        Problem::new(ProblemKind::Unavailable, format!("there is no backup: {reason}")).because([reason])
-    };
+    let unavailable =
+        |reason: String| Problem::new(ProblemKind::Unavailable, format!("there is no backup: {reason}"));
     let (file, octets) = made.await.map_err(|error| unavailable(error.to_string()))?.map_err(unavailable)?;
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),

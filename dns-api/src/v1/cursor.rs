@@ -3,8 +3,13 @@
 use data_encoding::BASE64URL_NOPAD;
 use dns_core::{Name, RecordType};
 
+use crate::faults::{self, Faults};
 use crate::model::{Problem, ProblemKind};
 
+/// Names and types, or zones, on a page, unless the client asks for another number.
+const PAGE: usize = 100;
+/// Most of them.
+pub(crate) const PAGE_MAX: usize = 10_000;
 /// Longer than the cursor of the longest name; what is longer is not even looked at.
 const LENGTH_MAX: usize = 400;
 
@@ -25,6 +30,20 @@ pub(crate) fn read(text: &str) -> Result<(Name, RecordType), Problem> {
     let read = if text.len() <= LENGTH_MAX { decode() } else { None };
     let detail = "cursor: it is none that a page has ended with";
     read.ok_or_else(|| Problem::new(ProblemKind::Malformed, detail))
+}
+
+/// How much a page is to have at most, and where it begins: `?limit=` and `?cursor=`.
+pub(crate) fn parameters(
+    limit: Option<&str>,
+    cursor: Option<&str>,
+    faults: &mut Faults,
+) -> (usize, Option<(Name, RecordType)>) {
+    let limit = faults::limit(limit, PAGE, 1..=PAGE_MAX, faults);
+    let from = cursor.map(read).transpose().unwrap_or_else(|problem| {
+        faults.add("", problem.detail);
+        None
+    });
+    (limit, from)
 }
 
 #[cfg(test)]

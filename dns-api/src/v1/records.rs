@@ -27,11 +27,6 @@ use crate::model::{Deleted, Finding, Problem, ProblemKind, Record, RecordPut, Re
 use crate::problem::{ReadProblems, WriteProblems};
 use crate::uri;
 
-/// Names and types on a page, unless the client asks for another number.
-const PAGE: usize = 100;
-/// Most of them.
-const PAGE_MAX: usize = 10_000;
-
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read, put, delete))
 }
@@ -117,7 +112,6 @@ struct Listing {
 impl Listing {
     fn of(query: ListQuery) -> Result<Self, Problem> {
         let mut faults = Faults::default();
-        let limit = faults::limit(query.limit.as_deref(), PAGE, 1..=PAGE_MAX, &mut faults);
         let filter = Filter {
             zone: query.zone.and_then(|zone| convert::name(&zone, "zone", &mut faults)),
             below: query.name.and_then(|name| convert::name(&name, "name", &mut faults)),
@@ -125,11 +119,7 @@ impl Listing {
             source: query.source.and_then(|source| convert::source_kind(&source, &mut faults)),
             shadowed: faults::parameter(query.shadowed.as_deref(), "shadowed", "true or false", &mut faults),
         };
-        let from = query.cursor.as_deref().map(cursor::read).transpose();
-        let from = from.unwrap_or_else(|problem| {
-            faults.add("", problem.detail);
-            None
-        });
+        let (limit, from) = cursor::parameters(query.limit.as_deref(), query.cursor.as_deref(), &mut faults);
         if !faults.is_empty() {
             return Err(faults.into_malformed());
         }

@@ -25,7 +25,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     operation_id = "reload",
     responses(
         (status = 200, description = "Everything was read; what has changed is served", body = Reloaded),
-        (status = 422, description = "Something was not taken over, and stays as it was: all reasons are listed", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Something was not taken over, and stays as it was: all reasons and warnings are listed", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn reload(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Reloaded>, Problem> {
@@ -39,5 +39,6 @@ async fn reload(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Relo
     }
     let taken = reloaded.loaded.len() + reloaded.dropped.len();
     let detail = format!("{taken} changes were taken over; what has problems stays as it was");
-    Err(Problem::new(ProblemKind::Invalid, detail).because(reloaded.problems))
+    let problem = Problem::new(ProblemKind::Invalid, detail).because(reloaded.problems);
+    Err(Problem { warnings: reloaded.warnings, ..problem })
 }

@@ -10,19 +10,21 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use dns_core::{Name, RecordType};
-use dns_store::{Source, Write, ZoneInfo};
+use dns_core::{Name, RecordType, View};
+use dns_store::{Source, Store, Write, ZoneInfo};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::cursor;
 use super::write::{self, Made, forbidden, reading};
 use crate::api::Api;
 use crate::auth::Caller;
 use crate::convert;
 use crate::doubts;
 use crate::extract::{Json, Path, Query};
+use crate::faults::Faults;
 use crate::model::{
     ChangeSetAnswer, OneOrMany, Problem, ProblemKind, RecordSpec, Zone, ZoneSpec, ZoneWritten, Zones,
 };
@@ -52,24 +54,62 @@ pub(super) struct DryRunQuery {
     pub dry_run: bool,
 }
 
+/// Which zones to list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    /// How many zones to list at most.
+    #[param(value_type = Option<usize>, minimum = 1, maximum = 10000, default = 100)]
+    limit: Option<String>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
 /// Lists zones
 ///
 /// Those in which the token lets something be read, whoever has declared them, and those that were made up for records
-/// without a zone.
+/// without a zone; in canonical order, page by page.
 #[utoipa::path(
-    get, path = "/zones", tag = "zones", operation_id = "listZones",
-    responses((status = 200, description = "The zones in canonical order", body = Zones), ReadProblems),
+    get, path = "/zones", tag = "zones", operation_id = "listZones", params(ListQuery),
+    responses((status = 200, description = "A page of zones", body = Zones), ReadProblems),
 )]
-async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Response, Problem> {
+async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, Problem> {
+    let mut faults = Faults::default();
+    let (limit, from) = cursor::parameters(query.limit.as_deref(), query.cursor.as_deref(), &mut faults);
+    if !faults.is_empty() {
+        return Err(faults.into_malformed());
+    }
+    let from = from.map(|(apex, _)| apex);
     let store = api.store().clone();
     // Read before the zones, so that it is never newer than they are.
     let version = store.version();
     reading(&api, move || {
-        let visible = store.zones().into_iter().filter(|zone| caller.may_read_zone(&zone.apex));
-        let zones = visible.map(model).collect();
-        axum::Json(Zones { zones, version, durable: store.is_durable() }).into_response()
+        let (zones, next) = page(&store, &caller, from.as_ref(), limit);
+        // A zone begins with its SOA.
+        let next = next.map(|apex| cursor::write(&(apex, RecordType::SOA)));
+        axum::Json(Zones { zones, next, version, durable: store.is_durable() }).into_response()
     })
     .await
+}
+
+/// The first zones at and after an apex that the caller may see, at most `limit`, and the apex of the one that follows.
+fn page(store: &Store, caller: &Caller, from: Option<&Name>, limit: usize) -> (Vec<Zone>, Option<Name>) {
+    let catalog = store.snapshot();
+    let zones = catalog.view(store.view_name()).into_iter().flat_map(View::zones);
+    let mut apexes: Vec<&Name> = zones
+        .map(|zone| &zone.apex)
+        .filter(|apex| from.is_none_or(|from| *apex >= from) && caller.may_read_zone(apex))
+        .collect();
+    // They come in no order. Sorting what is shown is enough, though there may be far more behind it.
+    let next = (limit < apexes.len()).then(|| apexes.select_nth_unstable(limit).1.clone());
+    apexes.truncate(limit);
+    apexes.sort_unstable();
+    (apexes.into_iter().filter_map(|apex| store.zone(apex)).map(model).collect(), next)
 }
 
 /// Reads what a zone is

@@ -23,5 +23,7 @@ async fn where_nothing_is_kept_there_is_no_copy() {
     let admin = server.token(ADMIN);
     let answer = server.ask(&Ask::get("/api/v1/backup").by(&admin)).await;
     assert_eq!(answer.status, 503);
-    assert_eq!(answer.json()["detail"], "there is no backup: nothing is kept");
+    let problem: dns_api::model::Problem = serde_json::from_value(answer.json()).unwrap();
+    assert_eq!(problem.to_string(), "there is no backup: nothing is kept");
+    assert_eq!(problem.reasons, Vec::<String>::new(), "the detail says it");
 }

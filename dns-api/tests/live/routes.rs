@@ -8,11 +8,12 @@ use dns_api::client::{Client, ClientError, HistoryFilter, RecordFilter, Revision
 use dns_api::model::{
     Change, ChangeRequest, OneOrMany, ProblemKind, RecordSpec, Reloaded, TokenSpec, ZoneSpec,
 };
+use dns_store::Source;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::host::BACKUP;
-use crate::server::{Server, within};
+use crate::server::{Server, rrset, within};
 
 fn record(name: &str, rtype: &str, value: &str) -> RecordSpec {
     let value = OneOrMany::Many(vec![value.to_owned()]);
@@ -110,6 +111,25 @@ async fn zones_are_made_exported_imported_checked_and_deleted() {
 }
 
 #[tokio::test]
+async fn zones_come_in_pages_and_all_of_them_when_asked_for() {
+    // More than the largest page has.
+    const ZONES: usize = 10_001;
+    let server = Server::start();
+    let client = server.admin();
+    let record = |at| dns_core::Change::Put(rrset(&format!("n{at:05}.test. A 192.0.2.1")));
+    let changes: dns_core::ChangeSet = (0..ZONES).map(record).collect();
+    server.store.partial_reload(&Source::Config, &changes).unwrap();
+    let first = client.zones_page(Some(2), None).await.unwrap();
+    let second = client.zones_page(Some(2), first.next.as_deref()).await.unwrap();
+    let names: Vec<_> = first.zones.iter().chain(&second.zones).map(|zone| &*zone.name).collect();
+    assert_eq!(names, ["n00000.test.", "n00001.test.", "n00002.test.", "n00003.test."]);
+    assert_eq!(client.zones_page(None, None).await.unwrap().zones.len(), 100);
+    let all = client.zones().await.unwrap();
+    assert_eq!((all.zones.len(), all.next), (ZONES, None));
+    assert!(all.zones.is_sorted_by(|left, right| left.name < right.name));
+}
+
+#[tokio::test]
 async fn tokens_are_made_used_and_revoked() {
     let server = Server::start();
     let admin = server.admin();
@@ -156,13 +176,16 @@ async fn the_server_tells_of_itself() {
     let loaded = Reloaded { loaded: vec!["example.net.".to_owned()], ..Reloaded::default() };
     *server.host.reloaded.lock().unwrap() = loaded.clone();
     assert_eq!(client.reload().await.unwrap(), loaded);
-    let failed = Reloaded { problems: vec!["zone file x: line 1".to_owned()], ..loaded };
-    *server.host.reloaded.lock().unwrap() = failed;
+    let failed = Reloaded {
+        problems: vec!["zone file x: line 1".to_owned()],
+        warnings: vec!["listen.dns has changed".to_owned()],
+        ..loaded
+    };
+    *server.host.reloaded.lock().unwrap() = failed.clone();
     let refused = client.reload().await.unwrap_err();
-    assert_eq!(
-        (refused.kind(), &*refused.problem().unwrap().reasons),
-        (Some(ProblemKind::Invalid), &["zone file x: line 1".to_owned()][..])
-    );
+    let problem = refused.problem().unwrap();
+    assert_eq!(problem.known_kind(), Some(ProblemKind::Invalid));
+    assert_eq!((&problem.reasons[..], &problem.warnings[..]), (&failed.problems[..], &failed.warnings[..]));
 }
 
 #[tokio::test]

@@ -46,6 +46,12 @@ async fn a_name_is_enough_for_a_zone() {
     let findings = server.get("/zones/example.org/check").await.json();
     assert_eq!(findings["findings"].as_array().unwrap().len(), 1, "{findings}");
     assert_eq!(str(&findings["findings"][0]["severity"]), "note", "one name server");
+    // Names are counted even if they have no records of their own. The version is that of the declaration.
+    server.create("deep.empty.example.org", "A", &["192.0.2.1", "192.0.2.2"]).await;
+    let counted = server.get("/zones/example.org").await.json();
+    assert_eq!((counted["names"].as_u64(), counted["records"].as_u64()), (Some(5), Some(6)));
+    assert_eq!(counted["version"], zone["version"]);
+    assert_eq!(server.get("/status").await.json()["contents"]["records"], 6);
     // The apex cannot lose what makes it one.
     let kept = server.send("DELETE", "/records/example.org?type=SOA", &[], "").await;
     assert_eq!((kept.status, kept.problem().as_str()), (409, "foreign"));
