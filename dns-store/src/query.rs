@@ -59,7 +59,7 @@ pub struct ZoneInfo {
     pub source: Option<Source>,
     /// The serial that is served; `None` if the zone has failed.
     pub serial: Option<u32>,
-    /// Names that have records.
+    /// Names that exist: those with records, and empty non-terminals between them and the apex.
     pub names: usize,
     /// Records, those made up for derived zones included.
     pub records: usize,

@@ -29,21 +29,23 @@ pub fn run(args: &SourceArgs) -> ExitCode {
     let user = process::try_user(loaded.config.user.as_deref());
     let mut checked = check(&loaded.config);
     checked.errors.extend(exposed.err().map(|error| error.to_string()));
-    match (user, &loaded.config.store.data_dir) {
+    // Of this machine, not of the configuration: it may be checked elsewhere, before it is brought to where it is for.
+    let place = match (user, &loaded.config.store.data_dir) {
         (Ok(true), Some(path)) => {
-            let unusable = process::check_data_dir(path).err();
-            checked.errors.extend(unusable.map(|error| format!("store.data_dir: {error}")));
+            process::check_data_dir(path).err().map(|error| format!("store.data_dir: {error}"))
         }
         (Ok(false), Some(_)) => {
             let note =
                 "store.data_dir was not looked at: that is for root, or the user whom the server becomes";
             checked.notes.push(note.to_owned());
+            None
         }
-        (Ok(_), None) => {}
-        (Err(error), _) => checked.errors.push(error.to_string()),
-    }
+        (Ok(_), None) => None,
+        (Err(error), _) => Some(error.to_string()),
+    };
+    let place = place.map(|reason| format!("{NO_START}{reason}"));
     let warnings: Vec<String> =
-        loaded.warnings.iter().map(ToString::to_string).chain(checked.warnings).collect();
+        loaded.warnings.iter().map(ToString::to_string).chain(checked.warnings).chain(place).collect();
     for error in checked.errors.iter().flat_map(|error| error.lines()) {
         eprintln!("error: {error}");
     }
@@ -68,6 +70,9 @@ pub fn run(args: &SourceArgs) -> ExitCode {
     text.push_str(&closing_line(errors, warnings.len()));
     print(&text, if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
+
+/// What stands before the reason.
+const NO_START: &str = "a server could not start on this machine: ";
 
 fn closing_line(errors: usize, warnings: usize) -> String {
     format!("{}, {}\n", counted(errors, "error"), counted(warnings, "warning"))

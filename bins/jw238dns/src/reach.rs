@@ -172,10 +172,10 @@ fn tell(error: &ClientError) -> String {
 }
 
 /// What the library for TLS calls a server whose certificate says that it is for signing others, as that of a plain
-/// `openssl req -x509` does.
+/// `openssl req -x509` does, and was not given.
 const CA_AS_SERVER: &str = "CaUsedAsEndEntity";
-const CA_REMEDY: &str = "the server's certificate is one for signing others (CA:TRUE); make another one, with \
-                         '-addext basicConstraints=critical,CA:FALSE' if by 'openssl req -x509'";
+const CA_REMEDY: &str = "the server's certificate is one for signing others (CA:TRUE), which is believed only if it is given \
+                         itself by --ca";
 
 #[cfg(test)]
 mod tests {

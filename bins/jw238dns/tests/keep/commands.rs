@@ -313,17 +313,23 @@ fn a_server_is_managed_over_tls() {
 
 /// As `openssl req -x509` makes one, unless told otherwise.
 #[test]
-fn a_certificate_for_signing_others_is_explained() {
+fn a_certificate_for_signing_others_has_to_be_the_servers() {
     let site = Site::new("", "api: {tls: {certificate: cert.pem, private_key: key.pem}}\n");
     let mut parameters = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
     parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let key = rcgen::KeyPair::generate().unwrap();
-    fs::write(site.folder.path().join("cert.pem"), parameters.self_signed(&key).unwrap().pem()).unwrap();
-    fs::write(site.folder.path().join("key.pem"), key.serialize_pem()).unwrap();
+    let path = |name: &str| site.folder.path().join(name);
+    fs::write(path("cert.pem"), parameters.self_signed(&key).unwrap().pem()).unwrap();
+    fs::write(path("key.pem"), key.serialize_pem()).unwrap();
     let server = site.start();
     let url = format!("https://localhost:{}", server.http().port());
-    let output = run(&site, &["token", "list", "--url", &url]);
-    expect(&output, 1, "-addext basicConstraints=critical,CA:FALSE");
+    // The configuration names the certificate.
+    let listed = expect(&run(&site, &["token", "list", "--url", &url]), 0, "");
+    assert!(listed.contains("admin"), "{listed}");
+    let other = rcgen::KeyPair::generate().unwrap();
+    fs::write(path("other.pem"), parameters.self_signed(&other).unwrap().pem()).unwrap();
+    let words = ["token", "list", "--url", &url, "--ca", "other.pem"];
+    expect(&run(&site, &words), 1, "(CA:TRUE), which is believed only if it is given itself by --ca");
     server.stop();
 }
 
