@@ -1,9 +1,8 @@
 //! `jw238dns backup` and `jw238dns restore`.
 
 use std::fs::{self, File};
-use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use dns_server::journal::{Folder, FolderError, restore_backup};
@@ -81,14 +80,14 @@ pub fn restore(args: &RestoreArgs) -> ExitCode {
     let Some(folder) = config.store.data_dir else {
         return exit::usage(&"there is nowhere to restore to: the configuration has no store.data_dir");
     };
-    let missing = missing_folders(&folder);
-    if let Err(error) = process::provide_folder(&folder, &missing, config.user.as_deref()) {
-        take_back(&missing);
-        return exit::failure(&error);
-    }
+    let made = match process::provide_folder(&folder, config.user.as_deref()) {
+        Ok(made) => made,
+        Err(error) => return exit::failure(&error),
+    };
     let restored = restore_backup(&args.file, &folder, args.replace);
     if restored.is_err() {
-        take_back(&missing);
+        // Empty folders are nothing to leave behind.
+        made.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
     }
     match restored {
         Ok(()) => {
@@ -117,33 +116,4 @@ pub fn restore(args: &RestoreArgs) -> ExitCode {
         )),
         Err(error) => exit::failure(&reach::tell_folder(&error)),
     }
-}
-
-/// The folder and those above it that are not there, the deepest one first.
-fn missing_folders(folder: &Path) -> Vec<PathBuf> {
-    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && matches!(path.try_exists(), Ok(false));
-    folder.ancestors().take_while(is_missing).map(Path::to_owned).collect()
-}
-
-/// Takes folders back that were made for nothing, and stops at what others have put there meanwhile.
-fn take_back(made: &[PathBuf]) {
-    // What cannot be removed is nothing to tell beside the error that there is.
-    if let Some(folder) = made.first() {
-        let _ = remove_lock(folder);
-    }
-    for folder in made {
-        let _ = fs::remove_dir(folder);
-    }
-}
-
-/// Removes the lock of a folder that holds nothing else, unless somebody has it.
-fn remove_lock(folder: &Path) -> io::Result<()> {
-    let path = folder.join("lock");
-    // Held until it is gone: a server that comes now is told that the folder is in use.
-    let held = File::open(&path)?;
-    held.try_lock()?;
-    if fs::read_dir(folder)?.count() == 1 {
-        fs::remove_file(path)?;
-    }
-    Ok(())
 }

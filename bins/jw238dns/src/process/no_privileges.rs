@@ -23,8 +23,8 @@ pub fn try_user(user: Option<&str>) -> Result<bool, PrivilegeError> {
 }
 
 /// The server becomes nobody else, so what is made here is for it.
-pub fn provide_folder(_: &Path, _: &[PathBuf], _: Option<&str>) -> Result<(), PrivilegeError> {
-    Ok(())
+pub fn provide_folder(_: &Path, _: Option<&str>) -> Result<Vec<PathBuf>, PrivilegeError> {
+    Ok(Vec::new())
 }
 
 /// There are none.

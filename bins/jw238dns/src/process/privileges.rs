@@ -69,32 +69,36 @@ pub enum PrivilegeError {
     },
 }
 
-/// Sees to it that the server can use what root is about to put into a folder: makes it for the user whom the server becomes, and
-/// those above it, where they are `missing`, the deepest one first. Does nothing for others than root, or without a user to
-/// become.
+/// Sees to it that the server can use what root is about to put into a folder: makes the folder, and those above it that are not
+/// there, for the user whom the server becomes; returns those that it has made. Does nothing for others than root, or without a
+/// user to become.
 ///
 /// # Errors
 /// There is no such user, or the folder cannot be made, or it is there and belongs to root.
-pub fn provide_folder(path: &Path, missing: &[PathBuf], user: Option<&str>) -> Result<(), PrivilegeError> {
-    let Some(user) = user.filter(|_| geteuid().is_root()) else { return Ok(()) };
+pub fn provide_folder(path: &Path, user: Option<&str>) -> Result<Vec<PathBuf>, PrivilegeError> {
+    let Some(user) = user.filter(|_| geteuid().is_root()) else { return Ok(Vec::new()) };
     let Identity { uid, gid, .. } = Identity::look_up(user)?;
     if let Ok(metadata) = fs::metadata(path) {
         let is_roots = metadata.uid() == 0;
         let of_root = || PrivilegeError::OfRoot { path: path.to_owned(), user: user.to_owned() };
-        return if is_roots { Err(of_root()) } else { Ok(()) };
+        return if is_roots { Err(of_root()) } else { Ok(Vec::new()) };
     }
+    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && matches!(path.try_exists(), Ok(false));
+    let missing = path.ancestors().take_while(is_missing).map(Path::to_owned);
+    let mut missing: Vec<PathBuf> = missing.collect();
+    missing.reverse();
     let failed = |folder: &PathBuf| {
         let path = folder.clone();
         move |source| PrivilegeError::Make { path, source }
     };
-    for folder in missing.iter().rev() {
+    for folder in &missing {
         DirBuilder::new().mode(0o700).create(folder).map_err(failed(folder))?;
     }
     // The deepest one first: whoever owns a folder can put something else into the place of what is in it.
-    for folder in missing {
+    for folder in missing.iter().rev() {
         lchown(folder, Some(uid.as_raw()), Some(gid.as_raw())).map_err(failed(folder))?;
     }
-    Ok(())
+    Ok(missing)
 }
 
 /// Becomes another user, `name` or `name:group`, if one is given; keeps no capability but the one to bind low ports, and
