@@ -3,7 +3,7 @@
 //! Time on a shared machine wanders by tens of percent; instructions do so by one or two, which is what the hash keys,
 //! drawn anew in each process, make of table slots. So a limit stands with each case: instructions per query, 3 % above what
 //! was measured when it was set, and whoever makes a query dearer than that hears so from `cargo xtask count`. It counts a
-//! second time, with other keys, before it says so: bad luck does not strike twice, and what is dearer is so under any key.
+//! second time, with other keys, before it says so: bad luck seldom strikes twice, and what is dearer is so under most keys.
 //!
 //! A change that is worth its price raises the limits it breaks, and says in its commit why. One that makes queries cheaper
 //! lowers them, so that what was gained cannot be lost unnoticed. `cargo xtask count` shows what was counted beside each limit,

@@ -69,13 +69,14 @@ impl Client {
         Self::build(base_url, token, None)
     }
 
-    /// The same over TLS. Trusts the certificates in `pem` and those that they have signed, and no others.
+    /// The same over TLS. Trusts the certificates in `pem`, and what those of them have signed that are for signing others
+    /// (CA:TRUE).
     ///
     /// # Errors
     /// As [`new`](Self::new), or `pem` holds no certificate.
     pub fn with_ca(base_url: &str, token: &str, pem: &[u8]) -> Result<Self, ClientError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let trust = Trust::new(pem, provider.clone())?;
+        let trust = Trust::new(pem, &provider)?;
         let config = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| ClientError::Ca(error.to_string()))?

@@ -143,11 +143,11 @@ impl Content {
     /// The data folder cannot be used; says what to do.
     pub fn open(config: &Config, checks: Checks) -> Result<(Self, Keep), String> {
         // Once, and before the journal is read: each zone that is expected then has its file read, or is known to have failed,
-        // whatever becomes of the folder meanwhile.
+        // whatever becomes of the folder meanwhile: a file that goes is a problem until the folder is looked through again.
         let folders: Folders =
             wanted(config).filter_map(|(view, wanted)| Some((view.into(), wanted.scan()?))).collect();
         let expected = expected_zones(config, &folders);
-        // What was kept is there before any file is read, so that serials go on from where they were.
+        // What was kept is there before any zone is put, so that serials go on from where they were.
         let (store, keep) = manage::open(&config.store, store_options(config), expected)?;
         Ok((Self::of(store, folders, checks), keep))
     }

@@ -137,8 +137,11 @@ pub struct CreateTokenArgs {
 }
 
 fn url(text: &str) -> Result<String, String> {
-    if text.starts_with("http://") || text.starts_with("https://") {
-        return Ok(text.to_owned());
+    // Schemes are the same in capitals (RFC 3986, section 3.1).
+    if let Some((scheme, rest)) = text.split_once("://")
+        && let scheme @ ("http" | "https") = scheme.to_ascii_lowercase().as_str()
+    {
+        return Ok(format!("{scheme}://{rest}"));
     }
     Err("it must begin with http:// or https://, as in http://127.0.0.1:5380".to_owned())
 }

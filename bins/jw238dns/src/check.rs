@@ -30,22 +30,24 @@ pub fn run(args: &SourceArgs) -> ExitCode {
     let mut checked = check(&loaded.config);
     checked.errors.extend(exposed.err().map(|error| error.to_string()));
     // Of this machine, not of the configuration: it may be checked elsewhere, before it is brought to where it is for.
-    let place = match (user, &loaded.config.store.data_dir) {
-        (Ok(true), Some(path)) => {
-            process::check_data_dir(path).err().map(|error| format!("store.data_dir: {error}"))
-        }
-        (Ok(false), Some(_)) => {
-            let note =
-                "store.data_dir was not looked at: that is for root, or the user whom the server becomes";
+    let mut cannot_start = Vec::new();
+    let is_user = user.unwrap_or_else(|error| {
+        cannot_start.push(error.to_string());
+        false
+    });
+    if let Some(path) = &loaded.config.store.data_dir {
+        // Without a user in the configuration, somebody else may start the server: a service manager, say.
+        if is_user && (loaded.config.user.is_some() || !process::is_of_another(path)) {
+            let unusable = process::check_data_dir(path).err();
+            cannot_start.extend(unusable.map(|error| format!("store.data_dir: {error}")));
+        } else {
+            let note = "store.data_dir was not looked at: that is for root, or the user of the server";
             checked.notes.push(note.to_owned());
-            None
         }
-        (Ok(_), None) => None,
-        (Err(error), _) => Some(error.to_string()),
-    };
-    let place = place.map(|reason| format!("{NO_START}{reason}"));
+    }
+    let cannot_start = cannot_start.into_iter().map(|reason| format!("{NO_START}{reason}"));
     let warnings: Vec<String> =
-        loaded.warnings.iter().map(ToString::to_string).chain(checked.warnings).chain(place).collect();
+        loaded.warnings.iter().map(ToString::to_string).chain(checked.warnings).chain(cannot_start).collect();
     for error in checked.errors.iter().flat_map(|error| error.lines()) {
         eprintln!("error: {error}");
     }

@@ -21,7 +21,7 @@ use nix::sys::stat::{Mode, umask};
 
 pub use self::descriptors::provide_descriptors;
 pub use self::exposure::check_config;
-pub use self::place::check_data_dir;
+pub use self::place::{check_data_dir, is_of_another};
 pub use self::privileges::{become_user, check_threads, drop_capabilities, provide_folder, try_user};
 pub use self::watchdog::{reachable, watch_over};
 

@@ -63,13 +63,13 @@ impl Server {
         match client {
             Ok(client) => Ok(Self { client, token }),
             Err(ClientError::Token) => Err(format!("{} has something else than a token", token.place)),
-            Err(error) => Err(tell(&error)),
+            Err(error) => Err(with_causes(&error).to_string()),
         }
     }
 
     /// What has gone wrong, and what to do where that is known.
     pub fn tell(&self, error: &ClientError) -> String {
-        let told = tell(error);
+        let told = with_causes(error).to_string();
         match error.status().map(|status| status.as_u16()) {
             Some(401) => format!(
                 "{told}: it is the one from {}; give another one by --token-file or {TOKEN}, or stop the server and make one \
@@ -94,8 +94,11 @@ fn is_refused(error: &ClientError) -> bool {
 /// Why the data folder of a server could not be opened, and what to do where that is known.
 pub fn tell_folder(error: &FolderError) -> String {
     match error {
-        FolderError::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
-            format!("{error}; run this as the user of the server")
+        FolderError::Io { path, source } | FolderError::NotWritable { path, source }
+            if source.kind() == ErrorKind::PermissionDenied =>
+        {
+            // Not the advice for a server's start: the folder is right as it is.
+            format!("{}: {source}; run this as the user of the server", path.display())
         }
         error => error.to_string(),
     }
@@ -162,13 +165,6 @@ fn token(args: &ReachArgs, config: &Config, is_far: bool) -> Result<Token, Strin
 fn read(file: &Path) -> io::Result<Token> {
     let text = fs::read_to_string(file)?.trim().to_owned();
     Ok(Token { text, place: file.display().to_string() })
-}
-
-/// The error with its causes; what a server has found wrong is listed.
-fn tell(error: &ClientError) -> String {
-    let Some(problem) = error.problem() else { return with_causes(error).to_string() };
-    let reasons = problem.reasons.iter().filter(|reason| !problem.detail.contains(reason.as_str()));
-    reasons.fold(problem.detail.clone(), |told, reason| format!("{told}; {reason}"))
 }
 
 /// What the library for TLS calls a server whose certificate says that it is for signing others, as that of a plain

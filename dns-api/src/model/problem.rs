@@ -159,6 +159,7 @@ impl Problem {
     }
 }
 
+/// What is wrong; what there is to be warned of besides is not in it.
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.detail)?;

@@ -67,14 +67,15 @@ pub struct Zone {
     pub fallthrough: bool,
     /// Why it is not served; null if it is.
     pub failed: Option<String>,
-    /// Version of the catalog that it was declared with; 0 if nobody has declared it. Changes of its records leave it as it is.
+    /// Version of the catalog that it was declared with; 0 if nobody has declared it. Changes of its records leave it as it is; a
+    /// restart, an import and a file that is read again declare it anew.
     pub version: u64,
 }
 
 /// A page of the zones that may be seen.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct Zones {
-    /// In canonical order.
+    /// In canonical order. Zones that go while the page is put together leave it shorter.
     pub zones: Vec<Zone>,
     /// `cursor` of the next page; null on the last one.
     pub next: Option<String>,

@@ -79,8 +79,7 @@ async fn certificates_are_those_that_were_given_and_no_others() {
 
     let other = identity(|_| {}).0;
     assert_eq!(ask("localhost", port, &secret, &format!("{other}{}", own.0)).await.unwrap(), "test");
-    // It has the same subject, so it might have signed the server's.
-    refused(ask("localhost", port, &secret, &other).await, "BadSignature");
+    refused(ask("localhost", port, &secret, &other).await, "UnknownIssuer");
     // The name counts, too.
     refused(ask("127.0.0.1", port, &secret, &own.0).await, "not valid for name");
 }
@@ -129,6 +128,36 @@ async fn who_has_signed_counts_only_for_those_that_were_not_given() {
         assert_eq!(ask("localhost", port, &secret, given).await.unwrap(), "test");
     }
     refused(ask("localhost", port, &secret, &identity(signer).0).await, "BadSignature");
+}
+
+/// The key of one server must not be as good as that of all.
+#[tokio::test]
+async fn who_is_not_for_signing_or_no_longer_valid_signs_nobody() {
+    let server_only: Change = |_| {};
+    let expired: Change = |params| {
+        signer(params);
+        (params.not_before, params.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));
+    };
+    for change in [server_only, expired] {
+        let key = KeyPair::generate().unwrap();
+        let given = params(change).self_signed(&key).unwrap().pem();
+        let issuer = Issuer::new(params(change), key);
+        let key = KeyPair::generate().unwrap();
+        let own = params(|_| {}).signed_by(&key, &issuer).unwrap().pem();
+        let (server, secret) = server(&(own, key.serialize_pem()));
+        refused(ask("localhost", server.address.port(), &secret, &given).await, "UnknownIssuer");
+    }
+}
+
+/// A signer may have been renewed under its old name, with another key.
+#[tokio::test]
+async fn a_certificate_that_was_given_does_not_suffer_from_others() {
+    let issuer = Issuer::new(params(signer), KeyPair::generate().unwrap());
+    let key = KeyPair::generate().unwrap();
+    let own = params(|_| {}).signed_by(&key, &issuer).unwrap().pem();
+    let (server, secret) = server(&(own.clone(), key.serialize_pem()));
+    let given = format!("{}{own}", identity(signer).0);
+    assert_eq!(ask("localhost", server.address.port(), &secret, &given).await.unwrap(), "test");
 }
 
 /// A certificate with the key of another one.

@@ -213,8 +213,8 @@ mod tests {
         }
     }
 
-    /// Names that count up are what most zones have. Under no key may they crowd a table: a chain of free and taken slots as the
-    /// zones' has places for each five of three names, and takes two probes on average.
+    /// Names that count up are what most zones have. Under no key may they crowd a table, which like that of a zone has five slots
+    /// for every three names, where names find theirs in two probes on average.
     #[test]
     fn labels_that_count_scatter_under_every_key() {
         let letters = |number: u32| [b'a' + (number / 26) as u8, b'a' + (number % 26) as u8].to_vec();

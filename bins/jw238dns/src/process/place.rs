@@ -6,7 +6,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use dns_server::journal::FolderError;
-use nix::unistd::{AccessFlags, access};
+use nix::errno::Errno;
+use nix::unistd::{AccessFlags, access, geteuid};
+
+/// Whether a folder is there and belongs to another user than this one.
+pub fn is_of_another(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.uid() != geteuid().as_raw())
+}
 
 /// Looks at a place as a start would, without its lock: a server may run. What is in a journal shows only when it is opened.
 ///
@@ -17,7 +23,9 @@ pub fn check_data_dir(path: &Path) -> Result<(), FolderError> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return can_make(path).map_err(|source| FolderError::Create { path: place(), source });
+            // A link that leads nowhere stands in the way.
+            let makes = if path.is_symlink() { Err(Errno::EEXIST.into()) } else { can_make(path) };
+            return makes.map_err(|source| FolderError::Create { path: place(), source });
         }
         Err(error) if error.kind() == ErrorKind::NotADirectory => {
             return Err(FolderError::NotAFolder { path: place() });
@@ -34,9 +42,11 @@ pub fn check_data_dir(path: &Path) -> Result<(), FolderError> {
     let has_journal = journal.try_exists().map_err(in_place(&journal))?;
     can_lock(path).map_err(|source| FolderError::NotWritable { path: place(), source })?;
     if has_journal {
-        may(&journal, AccessFlags::R_OK | AccessFlags::W_OK).map_err(in_place(&journal))?;
+        return may(&journal, AccessFlags::R_OK | AccessFlags::W_OK).map_err(in_place(&journal));
     }
-    Ok(())
+    // A journal is made there.
+    may(path, AccessFlags::W_OK | AccessFlags::X_OK)
+        .map_err(|source| FolderError::NotWritable { path: place(), source })
 }
 
 fn in_place(path: &Path) -> impl FnOnce(io::Error) -> FolderError {

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::process::Output;
+use std::process::{Command, Output};
 
 use dns_api::client::{Client, Revision};
 use dns_api::model::{RecordSpec, ZoneSpec};
@@ -246,13 +246,23 @@ fn who_may_not_read_the_data_folder_is_told_who_may() {
     let site = Site::new("", "");
     site.start().stop();
     expect(&run(&site, &["backup", "copy"]), 0, "copy has all zones");
-    for (path, mode) in [(site.folder.path().to_owned(), 0o755), (site.folder.path().join("copy"), 0o644)] {
+    // Where that user can start it, wherever it was built.
+    let program = site.folder.path().join("jw238dns");
+    fs::copy(env!("CARGO_BIN_EXE_jw238dns"), &program).unwrap();
+    let modes = [(site.folder.path().to_owned(), 0o755), (site.folder.path().join("copy"), 0o644)];
+    for (path, mode) in modes.into_iter().chain([(program.clone(), 0o755)]) {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     }
-    for words in [&["token", "create", "x"][..], &["backup", "later"], &["restore", "copy", "--replace"]] {
-        let words = [words, &["--config", "config.yaml"]].concat();
-        let output = command(site.folder.path(), &words).uid(65_534).gid(65_534).output().unwrap();
-        expect(&output, 1, "data/journal.redb: Permission denied (os error 13); run this as the user of");
+    for (mode, place) in [(0o700, "data/journal.redb: "), (0o755, "data: ")] {
+        fs::set_permissions(site.data(), Permissions::from_mode(mode)).unwrap();
+        for words in [&["token", "create", "x"][..], &["backup", "later"], &["restore", "copy", "--replace"]]
+        {
+            let mut command = Command::new(&program);
+            command.args(words).args(["--config", "config.yaml"]).current_dir(site.folder.path()).env_clear();
+            let output = command.uid(65_534).gid(65_534).output().unwrap();
+            let told = format!("{place}Permission denied (os error 13); run this as the user of the server");
+            expect(&output, 1, &told);
+        }
     }
 }
 

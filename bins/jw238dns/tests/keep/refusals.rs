@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -207,6 +207,19 @@ fn a_folder_that_cannot_be_made_is_named() {
     } else {
         assert_eq!(checked(&site), "");
     }
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_in_the_way() {
+    let folder = folder(&[]);
+    let data = folder.path().join("data");
+    symlink("nowhere", &data).unwrap();
+    let site = Site::with_data(folder, data, "", "");
+    let told = String::from_utf8(check(&site).output().unwrap().stderr).unwrap();
+    says(&told, "data cannot be made (File exists");
+    let (status, log) = site.spawn().wait();
+    is_refusal(status.code(), &log, "data");
+    says(&log, told.trim().trim_start_matches(NO_START));
 }
 
 #[test]
