@@ -296,13 +296,59 @@ pub(crate) fn changes<'c>(
         }
         let contributions =
             names.entry(change.owner().clone()).or_insert_with_key(|owner| state.flat.get(owner).to_vec());
-        reasons.extend(layers::apply(contributions, source, change).err());
+        let applied = match came_with_zone(state, source, contributions, change) {
+            Some((own, apex)) => change_own(contributions, source, &own, apex, change),
+            None => layers::apply(contributions, source, change),
+        };
+        reasons.extend(applied.err());
     }
     names.retain(|name, contributions| {
         layers::check_name(contributions, source, &mut reasons);
         state.flat.get(name) != &contributions[..]
     });
     Step { transaction: Transaction { names, ..Transaction::default() }, reasons }
+}
+
+/// Where single values come or go: those that they stand beside, if the source has them because its zone came with them, and the
+/// apex of that.
+fn came_with_zone<'s>(
+    state: &'s State,
+    source: &Source,
+    contributions: &[Contribution],
+    change: &Change,
+) -> Option<(Rrset, &'s Name)> {
+    let (Change::Add(rrset) | Change::Remove(rrset)) = change else { return None };
+    let (owner, rtype) = (rrset.owner(), rrset.rtype());
+    if own(contributions, source).any(|own| own.rtype() == rtype) {
+        return None;
+    }
+    Some((of_zone(state, source, owner, Some(rtype))?, &state.declared.home(owner)?.apex))
+}
+
+/// Makes a change to what the zone came with. From then on the source has that by name, which hides what came with the zone.
+fn change_own(
+    contributions: &mut Vec<Contribution>,
+    source: &Source,
+    own: &Rrset,
+    apex: &Name,
+    change: &Change,
+) -> Result<(), Reason> {
+    let (owner, rtype) = (own.owner(), Some(own.rtype()));
+    layers::apply(contributions, source, &Change::Put(own.clone()))?;
+    layers::apply(contributions, source, change)?;
+    let left = self::own(contributions, source).find(|rrset| rrset.rtype() == own.rtype());
+    match left.map(|rrset| rrset == own) {
+        Some(false) => Ok(()),
+        Some(true) => layers::apply(contributions, source, &Change::Delete { owner: owner.clone(), rtype }),
+        // The zone would show again what was to go.
+        None => Err(Reason::OfZone { owner: owner.clone(), rtype, apex: apex.clone() }),
+    }
+}
+
+/// What a source has at a name because its zone came with it.
+fn of_zone(state: &State, source: &Source, owner: &Name, rtype: Option<RecordType>) -> Option<Rrset> {
+    let zone = state.declared.home(owner).filter(|zone| zone.source == *source)?;
+    zone.rrsets(owner).into_iter().find(|rrset| rtype.is_none_or(|rtype| rtype == rrset.rtype()))
 }
 
 impl Step {
@@ -449,7 +495,8 @@ fn revert(writer: &Writer, source: &Source, entry: &Entry) -> Result<Step, Store
     }
     // What goes goes first, so that a CNAME can take the place of other records.
     undo.changes.sort_by_key(|change| !matches!(change, Change::Delete { .. }));
-    check_preconditions(&state, source, &undo.preconditions)?;
+    // What came with a zone is not what the transaction was about.
+    check_with(&state, source, &undo.preconditions, by_name(&state, source))?;
     let mut step = changes(&state, source, &undo.changes);
     for ZoneRecord { apex, before, after } in &entry.zones {
         let declared = state.declared.get(apex).filter(|declared| declared.source == *source);
@@ -520,18 +567,34 @@ fn check_deletes(state: &State, source: &Source, changes: &[Change]) -> Result<(
     if foreign.is_empty() { Ok(()) } else { Err(StoreError::Foreign(foreign)) }
 }
 
-/// Refuses a write with all preconditions that do not hold.
+/// Refuses a write with all preconditions that do not hold. They are about what the source has by name, or because its zone came
+/// with it.
 pub(crate) fn check_preconditions(
     state: &State,
     source: &Source,
     preconditions: &[Precondition],
 ) -> Result<(), StoreError> {
-    let own = |owner: &Name, rtype: Option<RecordType>| {
-        let matches = |contribution: &&Contribution| {
-            contribution.source == *source && rtype.is_none_or(|rtype| rtype == contribution.rrset.rtype())
-        };
-        state.flat.get(owner).iter().find(matches).map(|contribution| contribution.rrset.clone())
-    };
+    let by_name = by_name(state, source);
+    let own = |owner: &Name, rtype| by_name(owner, rtype).or_else(|| of_zone(state, source, owner, rtype));
+    check_with(state, source, preconditions, own)
+}
+
+/// What a source has by name.
+fn by_name(state: &State, source: &Source) -> impl Fn(&Name, Option<RecordType>) -> Option<Rrset> {
+    move |owner, rtype| {
+        own(state.flat.get(owner), source)
+            .find(|rrset| rtype.is_none_or(|rtype| rtype == rrset.rtype()))
+            .cloned()
+    }
+}
+
+/// Refuses a write with all preconditions that do not hold, about what `own` tells.
+fn check_with(
+    state: &State,
+    source: &Source,
+    preconditions: &[Precondition],
+    own: impl Fn(&Name, Option<RecordType>) -> Option<Rrset>,
+) -> Result<(), StoreError> {
     let mut reasons = Vec::new();
     for precondition in preconditions {
         let current = state.catalog.version();

@@ -9,8 +9,8 @@ use std::thread;
 
 use dns_core::{Change, ChangeSet, Precondition, RecordType, ViewSpec};
 use dns_store::{
-    Event, ExpectedZone, Journal, JournalError, KeptZone, Reason, Source, Store, StoreError, StoreOptions,
-    Write, ZoneOptions,
+    Event, ExpectedZone, Journal, JournalError, KeptZone, Pending, Reason, Source, Store, StoreError,
+    StoreOptions, Write, ZoneOptions,
 };
 
 use self::support::{config_map, file, name, rrset, rrsets, text, zone};
@@ -357,6 +357,32 @@ fn zones_come_and_go_with_their_records_and_come_back_when_that_is_undone() {
     store.update(&Source::Api, rrset("example.org. 60 NS other.example.org."), None).unwrap();
     store.delete(&Source::Api, &name("example.org."), Some(RecordType::NS), None).unwrap();
     assert_eq!(served(&store, "example.org.", RecordType::NS).as_deref(), Some("3600 NS ns.example.org."));
+    // Single values come and go beside those that it came with.
+    let (ns, other) =
+        (rrset("example.org. 60 NS ns.example.org."), rrset("example.org. 60 NS other.example.org."));
+    let apply = |change: Change| {
+        let set = [change].into_iter().collect();
+        store.stage(&Source::Api, &Write::Changes(set), &[]).and_then(Pending::wait)
+    };
+    let version = apply(Change::Add(other.clone())).unwrap();
+    let both = "60 NS ns.example.org. | other.example.org.";
+    assert_eq!(served(&store, "example.org.", RecordType::NS).as_deref(), Some(both));
+    apply(Change::Remove(ns.clone())).unwrap();
+    assert_eq!(served(&store, "example.org.", RecordType::NS).as_deref(), Some("60 NS other.example.org."));
+    apply(Change::Add(ns.clone())).unwrap();
+    store.stage(&Source::Api, &Write::Revert { version }, &[]).unwrap().wait().unwrap();
+    assert_eq!(served(&store, "example.org.", RecordType::NS).as_deref(), Some("3600 NS ns.example.org."));
+    let error = apply(Change::Remove(ns.clone())).unwrap_err();
+    assert!(matches!(error.reasons(), [Reason::OfZone { .. }]), "{error:?}");
+    assert_eq!(apply(Change::Remove(other.clone())).unwrap(), store.version(), "there is nothing to do");
+    // They are the source's own, as is told of them.
+    let holds =
+        |precondition| store.stage(&Source::Api, &Write::Changes(ChangeSet::new()), &[precondition]).is_ok();
+    let apex = name("example.org.");
+    assert!(holds(Precondition::Exists(apex.clone(), Some(RecordType::SOA))));
+    assert!(!holds(Precondition::Absent(apex.clone(), Some(RecordType::NS))));
+    let came = rrset("example.org. 3600 NS ns.example.org.");
+    assert!(holds(Precondition::Equals(came)) && !holds(Precondition::Equals(other)));
     let error = put_zone(&store, "example.org.", 2, &["www.example.com. 300 A 192.0.2.1"]).unwrap_err();
     assert_eq!(error.to_string(), "www.example.com. is not in the zone example.org.");
     let gone = store

@@ -175,6 +175,12 @@ fn step_model(model: &Model, step: &Step) -> Option<Model> {
     let put = |after: &mut Model, source: &Source, rrset: &Rrset| {
         after.flat.insert((rrset.owner().clone(), source.clone(), rrset.rtype()), rrset.clone());
     };
+    // What the source has of the name and type because its zone came with it.
+    let came_with_zone = |source: &Source, rrset: &Rrset| {
+        let (by, file) = &model.zones[&model.declared(rrset.owner())?];
+        let is_it = |own: &&Rrset| own.owner() == rrset.owner() && own.rtype() == rrset.rtype();
+        file.as_ref().filter(|_| by == source)?.records.iter().find(is_it).cloned()
+    };
     match step {
         Step::Apply(source, changes) => {
             for change in changes {
@@ -182,17 +188,26 @@ fn step_model(model: &Model, step: &Step) -> Option<Model> {
                 match change {
                     Change::Put(rrset) => put(&mut after, source, rrset),
                     Change::Add(rrset) => {
-                        let old = after.flat.get(&key(rrset)).cloned();
+                        let flat = after.flat.get(&key(rrset)).cloned();
+                        let own = came_with_zone(source, rrset).filter(|_| flat.is_none());
+                        let old = flat.or_else(|| own.clone());
                         let values: Vec<&[u8]> = old.iter().chain([rrset]).flat_map(Rrset::rdatas).collect();
                         let rrset = Rrset::new(rrset.owner().clone(), rrset.rtype(), rrset.ttl(), values);
-                        put(&mut after, source, &rrset.unwrap());
+                        let rrset = rrset.unwrap();
+                        if own.as_ref() != Some(&rrset) {
+                            put(&mut after, source, &rrset);
+                        }
                     }
                     Change::Remove(rrset) => {
-                        if let Some(old) = after.flat.remove(&key(rrset)) {
+                        let flat = after.flat.remove(&key(rrset));
+                        let own = came_with_zone(source, rrset).filter(|_| flat.is_none());
+                        if let Some(old) = flat.or_else(|| own.clone()) {
                             let gone: BTreeSet<&[u8]> = rrset.rdatas().collect();
                             let left = old.rdatas().filter(|value| !gone.contains(value));
-                            if let Ok(left) = Rrset::new(old.owner().clone(), old.rtype(), old.ttl(), left) {
-                                put(&mut after, source, &left);
+                            match Rrset::new(old.owner().clone(), old.rtype(), old.ttl(), left) {
+                                Ok(left) if own.as_ref() != Some(&left) => put(&mut after, source, &left),
+                                Err(_) if own.is_some() => return None,
+                                _ => {}
                             }
                         }
                     }
