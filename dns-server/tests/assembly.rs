@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use dns_server::config::{Config, Listen, Listener, SourceKind};
+use dns_server::config::{Config, Listen, Listener, SourceKind, View};
 use dns_server::dns_core::zone::rrsets_of;
 use dns_server::dns_core::{Change, ChangeSet, Name, RecordType, Rrset};
 use dns_server::store::{Source, Store, ZoneOptions};
@@ -211,6 +211,56 @@ async fn records_that_are_refused_at_the_start_are_missing_until_they_are_right(
     assert_eq!(running.reload(wanted).await.problems.len(), 1);
     assert_eq!(running.ready(), Ok(()));
     assert_eq!(addresses(running.store(), "a.example.net"), [[192, 0, 2, 10]]);
+    running.shutdown().await;
+}
+
+/// Otherwise the next start would drop what a reload has found right.
+#[tokio::test]
+async fn bounds_that_leave_records_out_are_told_by_a_reload_as_by_a_start() {
+    let mut wanted = config();
+    wanted.zones = text_zones();
+    wanted.records = vec![address("a.example.net", [192, 0, 2, 10])];
+    wanted.views = vec![View {
+        name: "inside".to_owned(),
+        clients: Vec::new(),
+        listeners: Vec::new(),
+        shared: false,
+        zones: Vec::new(),
+        zones_dir: None,
+        records: vec![address("b.example.net", [192, 0, 2, 11])],
+    }];
+    let running = Server::build(wanted.clone()).await.unwrap().start().unwrap();
+    let store = running.store().clone();
+    let inside = store.view("inside").unwrap();
+
+    let mut narrow = wanted.clone();
+    narrow.records_ttl.min = 1200;
+    // All or nothing: what else changes waits, too.
+    let fitting = Rrset::new(name("c.example.net"), RecordType::A, 1200, [[192, 0, 2, 12]]).unwrap();
+    narrow.records.push(fitting);
+    let told = [
+        "records: a.example.net. A: TTL 300 must be between 1200 and 86400 (records_ttl)",
+        "view inside: records: b.example.net. A: TTL 300 must be between 1200 and 86400 (records_ttl)",
+    ];
+    let started = Server::build(narrow.clone()).await.unwrap();
+    assert_eq!(started.loaded().problems, told);
+    for failures in 1..3 {
+        let update = running.reload(narrow.clone()).await;
+        // The zone's TTLs are its own affair.
+        assert_eq!(update.problems, told);
+        assert_eq!(update.unchanged, 1);
+        let figure = format!("dns_server_reloads_total{{outcome=\"failure\"}} {failures}");
+        assert!(running.metrics().contains(&figure), "{}", running.metrics());
+        assert_eq!(running.ready(), Ok(()), "there is a version that can be kept");
+        assert_eq!(store.get(&name("a.example.net"), RecordType::A).unwrap().rrset.ttl(), 300);
+        assert_eq!(addresses(&inside, "b.example.net"), [[192, 0, 2, 11]]);
+        assert_eq!(addresses(&store, "c.example.net"), Vec::<Vec<u8>>::new());
+        assert_eq!(addresses(&store, "www.example.org"), [[192, 0, 2, 1]]);
+    }
+
+    narrow.records_ttl.min = 300;
+    assert_eq!(running.reload(narrow).await.problems, Vec::<String>::new());
+    assert_eq!(addresses(&store, "c.example.net"), [[192, 0, 2, 12]]);
     running.shutdown().await;
 }
 

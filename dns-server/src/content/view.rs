@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use dns_core::{Access, Name, Rrset};
 use dns_files::{FolderReport, LoadError, SyncReport, ZoneFile, ZoneFiles, ZoneFolder, load_text};
-use dns_store::{Source, SourceKind, Store, ZoneOptions};
+use dns_store::{Reason, Source, SourceKind, Store, ZoneOptions};
 
 use super::Update;
 use crate::check::Checks;
@@ -295,17 +295,38 @@ impl ViewContent {
     }
 
     fn update_records(&mut self, wanted: &Wanted<'_>, update: &mut Update, missing: &mut Vec<String>) {
+        let problems = |reasons: &[Reason]| -> Vec<String> {
+            reasons.iter().map(|reason| format!("records: {reason}")).collect()
+        };
+        // The store does not look again at records that it has already, and the bounds may have changed instead of them.
+        if self.has_records {
+            let out_of_bounds = self.out_of_bounds(wanted.records);
+            if !out_of_bounds.is_empty() {
+                update.problems.extend(problems(&out_of_bounds));
+                return;
+            }
+        }
         match self.store.hot_reload(&Source::Config, wanted.records) {
             Ok(_) => self.has_records = true,
             Err(error) => {
-                let problems = error.reasons().iter().map(|reason| format!("records: {reason}"));
-                let problems: Vec<String> = problems.collect();
+                let problems = problems(error.reasons());
                 if !self.has_records {
                     missing.extend(problems.iter().cloned());
                 }
                 update.problems.extend(problems);
             }
         }
+    }
+
+    /// The records whose TTLs a start would refuse.
+    fn out_of_bounds(&self, records: &[Rrset]) -> Vec<Reason> {
+        let (min, max) = self.store.options().ttl_bounds.into_inner();
+        let outside = records.iter().filter(|rrset| !(min..=max).contains(&rrset.ttl()));
+        let reason = |rrset: &Rrset| {
+            let (owner, rtype, ttl) = (rrset.owner().clone(), rrset.rtype(), rrset.ttl());
+            Reason::InvalidTtl { owner, rtype, ttl, min, max }
+        };
+        outside.map(reason).collect()
     }
 }
 
