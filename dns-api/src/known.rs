@@ -1,7 +1,8 @@
 //! What requests may say that nobody would listen to.
 //!
-//! Who writes `?dry_run=true` or `If-Match` counts on it, or on a body: a request that says what its route does not know is refused,
-//! and not done as if that had not been said. What routes know is what their description lists, so that a handler cannot forget it.
+//! Who writes `?dry_run=true`, `If-Match` or a body counts on it: a request that says what its route does not know is refused,
+//! and not done as if that had not been said. What routes know is what their description lists, so that a handler cannot forget
+//! it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
