@@ -65,10 +65,13 @@ pub(crate) fn rrset(spec: RecordSpec, default_ttl: u32, place: &str, faults: &mu
 /// Notes a TTL that the store will refuse if it gets to see the records.
 pub(crate) fn check_ttl(ttl: Option<u32>, bounds: &RangeInclusive<u32>, place: &str, faults: &mut Faults) {
     if let Some(ttl) = ttl.filter(|ttl| *ttl <= TTL_MAX && !bounds.contains(ttl)) {
-        let what =
-            format_args!("{ttl} must be between {} and {} (records_ttl)", bounds.start(), bounds.end());
-        faults.add_besides(&field(place, "ttl"), what);
+        faults.add_besides(&field(place, "ttl"), out_of_bounds(ttl, bounds));
     }
+}
+
+/// What is wrong with a TTL that is none of these.
+pub(crate) fn out_of_bounds(ttl: u32, bounds: &RangeInclusive<u32>) -> String {
+    format!("{ttl} must be between {} and {} (records_ttl)", bounds.start(), bounds.end())
 }
 
 /// A name in the path or behind `?`.

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
-use serde_json::error::Category;
 use serde_path_to_error::Segment;
 
 use crate::api::Api;
@@ -60,15 +59,32 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<Api>> for Json<T> {
 pub(crate) fn json<T: DeserializeOwned>(octets: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(octets);
     let read = serde_path_to_error::deserialize(&mut deserializer);
-    let malformed = |reason: String| {
-        Problem::new(ProblemKind::Malformed, format!("the body is no JSON: {reason}")).because([reason])
-    };
-    let Object(value) = read.map_err(|error| match error.inner().classify() {
-        Category::Data => misshapen::<T>(octets, error.to_string()),
-        _ => malformed(error.to_string()),
-    })?;
-    deserializer.end().map_err(|error| malformed(error.to_string()))?;
-    Ok(value)
+    match read {
+        Ok(Object(value)) => {
+            deserializer.end().map_err(|error| malformed(error.to_string()))?;
+            Ok(value)
+        }
+        // Some shapes fail with the words of bad syntax, so only another reading tells one from the other.
+        Err(error) => Err(match syntax(octets) {
+            Ok(()) => misshapen::<T>(octets, error.to_string()),
+            Err(reason) => malformed(reason),
+        }),
+    }
+}
+
+fn malformed(reason: String) -> Problem {
+    Problem::new(ProblemKind::Malformed, format!("the body is no JSON: {reason}")).because([reason])
+}
+
+/// Whether octets are JSON of whatever shape.
+///
+/// # Errors
+/// Says where they are not.
+fn syntax(octets: &[u8]) -> Result<(), String> {
+    // What is ignored is not looked at for UTF-8.
+    let text = str::from_utf8(octets).map_err(|error| error.to_string())?;
+    serde_json::from_str::<IgnoredAny>(text).map_err(|error| error.to_string())?;
+    Ok(())
 }
 
 /// What is wrong with JSON of another shape than wanted, whose first mistake is known.
@@ -184,10 +200,13 @@ mod tests {
             (r#"{"numbers":[1,"2"]}"#, 422, "numbers[1]: invalid type: string \"2\""),
             (r#"{"numbers":[1],"number":1}"#, 422, "number: unknown field `number`"),
             ("[[1]]", 422, "invalid type: sequence, expected an object with named fields"),
+            (r#"{"numbers":["2""#, 400, "EOF while parsing a list"),
+            (r#"{"numbers":[1e999]}"#, 422, "numbers[0]: number out of range"),
         ] {
             let problem = json::<Shape>(text.as_bytes()).unwrap_err();
             assert_eq!(problem.status, status, "{text}");
             assert!(problem.reasons[0].contains(reason), "{text}: {problem}");
         }
+        assert_eq!(json::<Shape>(b"{\"\xff\":1}").unwrap_err().status, 400);
     }
 }

@@ -1,11 +1,13 @@
 //! What requests may say that nobody would listen to.
 //!
-//! Who writes `?dry_run=true` or `If-Match` counts on it: a request that says what its route does not know is refused, and not
-//! done as if that had not been said. What routes know is what their description lists, so that a handler cannot forget it.
+//! Who writes `?dry_run=true`, `If-Match` or a body counts on it: a request that says what its route does not know is refused,
+//! and not done as if that had not been said. What routes know is what their description lists, so that a handler cannot forget
+//! it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Query, Request, State};
 use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderName, Method};
@@ -31,6 +33,7 @@ struct Operands {
     /// Names behind `?`.
     parameters: Vec<String>,
     headers: Vec<String>,
+    has_body: bool,
 }
 
 impl Known {
@@ -57,7 +60,9 @@ impl Known {
     /// Refuses what the operation knows nothing of. Where there is no such operation, others say so.
     fn check(&self, request: &Request) -> Result<(), Problem> {
         let has_conditions = || CONDITIONS.iter().any(|(header, _)| request.headers().contains_key(header));
-        if request.uri().query().is_none() && !has_conditions() {
+        // A body of no octets is none, unless it comes in chunks: then only its end would tell.
+        let has_body = !request.body().is_end_stream();
+        if request.uri().query().is_none() && !has_body && !has_conditions() {
             return Ok(());
         }
         let Some(path) = request.extensions().get::<MatchedPath>() else { return Ok(()) };
@@ -86,6 +91,9 @@ impl Known {
                 faults.add(name, "this request takes no such condition, so it was not done");
             }
         }
+        if has_body && !operands.has_body {
+            faults.add("body", operands.no_body());
+        }
         if faults.is_empty() { Ok(()) } else { Err(faults.into_malformed()) }
     }
 }
@@ -100,7 +108,11 @@ impl Operands {
             });
             here.collect()
         };
-        Self { parameters: named(&ParameterIn::Query), headers: named(&ParameterIn::Header) }
+        Self {
+            parameters: named(&ParameterIn::Query),
+            headers: named(&ParameterIn::Header),
+            has_body: operation.request_body.is_some(),
+        }
     }
 
     fn unknown(&self) -> String {
@@ -109,9 +121,17 @@ impl Operands {
         }
         format!("the parameter is unknown; this request takes {}", self.parameters.join(", "))
     }
+
+    fn no_body(&self) -> String {
+        let none = "this request takes none, so it was not done";
+        match &self.parameters[..] {
+            [] => format!("{none}; leave it out"),
+            parameters => format!("{none}; parameters stand behind the path: ?{}=", parameters.join("=, ?")),
+        }
+    }
 }
 
-/// Lets a request through whose parameters and conditions its route knows.
+/// Lets a request through whose parameters, conditions and body its route knows.
 pub(crate) async fn refuse_unknown(
     State(known): State<Arc<Known>>,
     request: Request,

@@ -28,9 +28,9 @@ const DESCRIPTION: &str = "\
 Records and zones of a DNS server, live within milliseconds.
 
 Requests carry a token: `Authorization: Bearer …`. Errors are `application/problem+json` with all reasons. Unknown fields of \
-bodies are refused with 422 and unknown parameters with 400, and a method that a path does not have with 405. Names are \
-absolute, the dot at their end may be missing; TTLs are in seconds. Versions count the changes of everything that is served; \
-that of a name is its `ETag`.";
+bodies are refused with 422, unknown parameters and bodies of requests that take none with 400, and a method that a path \
+does not have with 405. Names are absolute, the dot at their end may be missing; TTLs are in seconds. Versions count the \
+changes of everything that is served; that of a name is its `ETag`.";
 
 /// Tags of operations, and what they have in common.
 const TAGS: [(&str, &str); 8] = [
@@ -49,6 +49,14 @@ const COMMON: [(&str, &str); 4] = [
     ("400", "The request cannot be read"),
     ("401", "There is no valid token"),
     ("403", "The token does not allow this"),
+    ("429", "Too much is asked at once"),
+];
+
+/// What is answered to everybody may be refused to some all the same: to whoever asks far too often, and, where more is told
+/// than to probes, to pages of other sites.
+const REFUSED: [(&str, &str); 3] = [
+    ("400", "The request cannot be read"),
+    ("403", "A page of another site may have sent it"),
     ("429", "Too much is asked at once"),
 ];
 
@@ -159,10 +167,13 @@ fn open_paths() -> Vec<(String, PathItem)> {
             .security(SecurityRequirement::default())
     };
     let path = |operation: OperationBuilder| PathItem::new(HttpMethod::Get, operation.build());
+    let refused = |operation: OperationBuilder| {
+        REFUSED.iter().fold(operation, |operation, (status, text)| operation.response(*status, problem(text)))
+    };
     vec![
         (
             format!("{BASE}/openapi.json"),
-            path(operation("openapi", "Describes the API").response("200", document)),
+            path(refused(operation("openapi", "Describes the API").response("200", document))),
         ),
         (
             "/health".to_owned(),
@@ -178,10 +189,10 @@ fn open_paths() -> Vec<(String, PathItem)> {
         ),
         (
             "/metrics".to_owned(),
-            path(operation("metrics", "Tells what the server counts").response(
+            path(refused(operation("metrics", "Tells what the server counts").response(
                 "200",
                 text("OpenMetrics text", "application/openmetrics-text; version=1.0.0; charset=utf-8"),
-            )),
+            ))),
         ),
     ]
 }

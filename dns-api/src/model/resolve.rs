@@ -38,6 +38,8 @@ pub struct Resolution {
     pub source: Option<String>,
     /// The wildcard that stands for the name; null if none does.
     pub wildcard: Option<String>,
-    /// What the answer section would have; of a referral, the NS records of the zone that is referred to.
+    /// What stands at the name, or at its wildcard, and answers the question. Of an alias, that is its CNAME or DNAME alone,
+    /// without what the answer section has of the names that it leads to; of a referral, the NS records of the zone that is
+    /// referred to.
     pub records: Vec<RecordSpec>,
 }

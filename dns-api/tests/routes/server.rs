@@ -88,6 +88,25 @@ impl Server {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Answer {
+        let json = ("content-type", "application/json");
+        let is_json = !body.is_empty() && headers.iter().all(|(name, _)| *name != json.0);
+        let headers: Vec<_> = is_json.then_some(json).into_iter().chain(headers.iter().copied()).collect();
+        self.send_body_as(token, method, path, &headers, Body::from(body.to_owned())).await
+    }
+
+    /// Sends a body as it is, as somebody who may do everything.
+    pub async fn send_body(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Body) -> Answer {
+        self.send_body_as(&self.admin, method, path, headers, body).await
+    }
+
+    async fn send_body_as(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Body,
+    ) -> Answer {
         let mut request = Request::builder()
             .method(Method::from_bytes(method.as_bytes()).unwrap())
             .uri(format!("/api/v1{path}"))
@@ -95,13 +114,10 @@ impl Server {
         if !token.is_empty() {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        if !body.is_empty() && headers.iter().all(|(name, _)| *name != "content-type") {
-            request = request.header("content-type", "application/json");
-        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.exchange(request.body(Body::from(body.to_owned())).unwrap()).await
+        self.exchange(request.body(body).unwrap()).await
     }
 
     pub async fn exchange(&self, request: Request<Body>) -> Answer {

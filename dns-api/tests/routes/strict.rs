@@ -1,7 +1,11 @@
 //! What requests say in vain is refused, and all of what is wrong with them is told.
 
+use std::convert::Infallible;
+
+use axum::body::Body;
 use dns_core::{RecordType, Rrset};
 use dns_store::Source;
+use futures_util::stream;
 use serde_json::{Value, json};
 
 use crate::server::{Answer, Server, str};
@@ -36,9 +40,9 @@ async fn unknown_parameters_are_refused_everywhere() {
         let Some(path) = path.strip_prefix("/api/v1") else { continue };
         let path = path.replace("{zone}", "example.org").replace("{name}", "www.example.org");
         let path = path.replace("{version}", "1").replace("{id}", "00000000");
-        for method in item.as_object().unwrap().keys().filter(|key| *key != "parameters") {
+        for (method, operation) in item.as_object().unwrap().iter().filter(|(key, _)| *key != "parameters") {
             let method = method.to_uppercase();
-            let body = if matches!(method.as_str(), "POST" | "PUT") { zone } else { "" };
+            let body = if operation["requestBody"].is_object() { zone } else { "" };
             let answer = server.send(&method, &format!("{path}?dryrun=1&force"), &[], body).await;
             assert_eq!((answer.status, answer.problem().as_str()), (400, "malformed"), "{method} {path}");
             assert_eq!(places(&answer), ["dryrun", "force"], "{method} {path}");
@@ -49,6 +53,67 @@ async fn unknown_parameters_are_refused_everywhere() {
     assert_eq!((server.served().await, server.store.version()), (before, version), "nothing was done");
     let head = server.send("HEAD", "/zones?limits=1", &[], "").await;
     assert_eq!(head.status, 400, "as GET");
+}
+
+#[tokio::test]
+async fn bodies_that_nobody_reads_are_refused_everywhere() {
+    let server = Server::start();
+    assert_eq!(server.send("POST", "/zones", &[], r#"{"name":"example.org"}"#).await.status, 201);
+    server.create("www.example.org", "A", &["192.0.2.1"]).await;
+    let (before, version) = (server.served().await, server.store.version());
+    let document: Value = serde_json::from_str(&server.get("/openapi.json").await.text).unwrap();
+    let mut tried = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let Some(path) = path.strip_prefix("/api/v1") else { continue };
+        let path = path.replace("{zone}", "example.org").replace("{name}", "www.example.org");
+        let path = path.replace("{version}", &version.to_string()).replace("{id}", "00000000");
+        for (method, operation) in item.as_object().unwrap().iter().filter(|(key, _)| *key != "parameters") {
+            if operation["requestBody"].is_object() {
+                continue;
+            }
+            let method = method.to_uppercase();
+            let answer = server.send(&method, &path, &[], r#"{"dry_run":true,"type":"A"}"#).await;
+            assert_eq!((answer.status, answer.problem().as_str()), (400, "malformed"), "{method} {path}");
+            assert_eq!(places(&answer), ["body"], "{method} {path}");
+            tried.push((format!("{method} {path}"), answer.reasons().remove(0)));
+        }
+    }
+    let revert = format!("/changes/{version}/revert");
+    let none = "body: this request takes none, so it was not done";
+    for (request, hint) in [
+        (&format!("POST {revert}")[..], "parameters stand behind the path: ?dry_run="),
+        ("DELETE /zones/example.org", "parameters stand behind the path: ?dry_run="),
+        ("DELETE /records/www.example.org", "parameters stand behind the path: ?type="),
+        ("POST /reload", "leave it out"),
+        ("DELETE /tokens/00000000", "leave it out"),
+    ] {
+        let expected = (request.to_owned(), format!("{none}; {hint}"));
+        assert!(tried.contains(&expected), "{expected:?} is not among {tried:?}");
+    }
+    assert_eq!((server.served().await, server.store.version()), (before, version), "nothing was done");
+    // Without a length, it comes in chunks.
+    let chunks = stream::iter([Ok::<_, Infallible>("{\"dry_run\":"), Ok("true}")]);
+    let json = [("content-type", "application/json")];
+    let answer = server.send_body("POST", &revert, &json, Body::from_stream(chunks)).await;
+    assert_eq!((answer.status, places(&answer)), (400, vec!["body".to_owned()]));
+    assert_eq!(server.store.version(), version);
+    let planned = format!("{revert}?dry_run=true");
+    let empty = server.send("POST", &planned, &[("content-length", "0")], "").await;
+    assert_eq!(empty.status, 200, "{empty:?}");
+}
+
+#[tokio::test]
+async fn json_of_another_shape_is_json() {
+    let server = Server::start();
+    for precondition in [r#"{"exists":{"name":"a."},"absent":{"name":"b."}}"#, "{}", "5", "null"] {
+        let body = format!(r#"{{"changes":[],"preconditions":[{precondition}]}}"#);
+        let answer = server.send("POST", "/changes", &[], &body).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (422, "invalid"), "{body}");
+        assert_eq!(places(&answer), ["preconditions[0]"], "{answer:?}");
+        assert!(!answer.reasons()[0].contains("expected value"), "{answer:?}");
+    }
+    let answer = server.send("POST", "/changes", &[], r#"{"changes":[],"preconditions":[{}]"#).await;
+    assert_eq!((answer.status, answer.problem().as_str()), (400, "malformed"), "{answer:?}");
 }
 
 #[tokio::test]

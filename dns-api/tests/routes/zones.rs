@@ -85,6 +85,21 @@ async fn a_zone_is_as_it_was_asked_for() {
 }
 
 #[tokio::test]
+async fn ttls_of_zones_have_the_bounds_of_all_records() {
+    let server = Server::start();
+    for ttl in [0, 59, 86_401] {
+        let spec = json!({"name": "example.com", "ttl": ttl});
+        let answer = server.send("POST", "/zones", &[], &spec.to_string()).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (422, "invalid"), "{answer:?}");
+        assert_eq!(answer.reasons(), [format!("ttl: {ttl} must be between 60 and 86400 (records_ttl)")]);
+    }
+    for (zone, ttl) in [("example.com", 60), ("example.net", 86_400)] {
+        let answer = server.send("POST", "/zones", &[], &json!({"name": zone, "ttl": ttl}).to_string()).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn zones_are_listed_and_deleted() {
     let server = Server::start();
     for name in ["example.org", "example.net"] {

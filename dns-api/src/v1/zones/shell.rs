@@ -32,6 +32,9 @@ pub(super) fn read(spec: ZoneSpec, options: &StoreOptions) -> Result<(Name, Kept
     }
     if derived.ttl > TTL_MAX {
         faults.add("ttl", format_args!("{} is larger than {TTL_MAX}", derived.ttl));
+    } else if let Some(ttl) = ttl.filter(|ttl| !options.ttl_bounds.contains(ttl)) {
+        // The store looks at no TTLs of declared zones, which files may give others.
+        faults.add("ttl", convert::out_of_bounds(ttl, &options.ttl_bounds));
     }
     if !ns.is_empty() {
         let names = ns.iter().enumerate();
