@@ -3,13 +3,16 @@
 use dns_core::wire::rr::Name as Unicode;
 use dns_core::zone::Zone;
 use dns_core::{Name, RecordType, Rrset};
-use dns_store::{Filter, Found, Source, Store};
+use dns_store::{Filter, Found, Source, Store, ZoneInfo};
 
 use crate::auth::Caller;
 use crate::model::{Finding, RecordSpec, Severity};
 
 /// Names below a new zone cut or DNAME that are looked at.
 const BELOW_MAX: usize = 10;
+
+/// Names and types that are counted of those that a new zone hides.
+const HIDDEN_MAX: usize = 1_000;
 
 /// Names that were given in a way that may have meant others. What is stored shows it no more.
 pub(crate) fn of_text(spec: &RecordSpec) -> Vec<Finding> {
@@ -89,26 +92,73 @@ fn serial(soa: &[u8]) -> Option<u32> {
     rest.first_chunk().map(|octets| u32::from_be_bytes(*octets))
 }
 
-/// What of a name and type is not served, for something else stands in its place.
-pub(crate) fn of_hidden(store: &Store, owner: &Name, rtype: RecordType) -> Vec<Finding> {
+/// What is not served at a name for records of the API there have a type, and which of these are not served themselves. Nothing
+/// is told of what the caller may not read.
+pub(crate) fn of_hidden(store: &Store, owner: &Name, rtype: RecordType, caller: &Caller) -> Vec<Finding> {
     let found = store.found_at(owner);
     let of_type = || found.iter().filter(|found| found.rrset.rtype() == rtype);
     let is_ours = |found: &Found| found.source == Source::Api;
     let served = of_type().find(|found| !found.shadowed);
     let hidden = of_type().filter(|found| found.shadowed);
-    let messages = hidden.filter_map(|hidden| match served {
-        Some(served) if is_ours(served) && !is_ours(hidden) => {
-            Some(format!("records from {} with this name and type are hidden by these", hidden.source))
+    let mut messages: Vec<String> = hidden
+        .filter_map(|hidden| match served {
+            Some(served) if is_ours(served) && !is_ours(hidden) => {
+                Some(format!("records from {} with this name and type are hidden by these", hidden.source))
+            }
+            Some(served) if is_ours(hidden) && !is_ours(served) => {
+                Some(format!("these records are not served: those from {} go first", served.source))
+            }
+            None if is_ours(hidden) => Some(why_not_served(store, owner)),
+            _ => None,
+        })
+        .collect();
+    if served.is_some_and(is_ours) {
+        let is_alias = |rtype| rtype == RecordType::CNAME;
+        let others = found.iter().filter(|found| {
+            let other = found.rrset.rtype();
+            found.shadowed && is_alias(other) != is_alias(rtype) && caller.may_read(owner, other)
+        });
+        messages.extend(others.map(|Found { rrset, source, .. }| {
+            let other = rrset.rtype();
+            format!("{other} records from {source} with this name are hidden: they cannot stand beside these")
+        }));
+    }
+    messages.iter().map(|message| warning(owner, rtype, message)).collect()
+}
+
+/// Why records of the API are not served, though nobody else's of their type are.
+fn why_not_served(store: &Store, owner: &Name) -> String {
+    let catalog = store.snapshot();
+    let entry = catalog.view(store.view_name()).and_then(|view| view.zone_of(owner));
+    match entry.and_then(|entry| store.zone(&entry.apex)) {
+        Some(ZoneInfo { apex, failed: Some(why), .. }) => {
+            format!("these records are not served, as their zone {apex} is not: {why}")
         }
-        Some(served) if is_ours(hidden) && !is_ours(served) => {
-            Some(format!("these records are not served: those from {} go first", served.source))
-        }
-        None if is_ours(hidden) => Some(
-            "these records are not served: what others have at the name cannot stand beside them".to_owned(),
-        ),
-        _ => None,
-    });
-    messages.map(|message| warning(owner, rtype, &message)).collect()
+        _ => "these records are not served: what others have at the name cannot stand beside them".to_owned(),
+    }
+}
+
+/// What a zone that was made or imported hides: records at and below its apex that came with the zone above. What was given for
+/// names alone has moved into it.
+pub(crate) fn of_zone(store: &Store, apex: &Name) -> Option<Finding> {
+    let catalog = store.snapshot();
+    let parent = apex.suffix(apex.label_count().checked_sub(1)?);
+    let above = catalog.view(store.view_name())?.zone_of(&parent)?;
+    // A zone has each name above one with records. Without this one, its names need not be put into their order.
+    above.zone()?.node_of(apex)?;
+    let filter = Filter { zone: Some(above.apex.clone()), below: Some(apex.clone()), ..Filter::default() };
+    let page = store.list(&filter, None, HIDDEN_MAX);
+    let mut names: Vec<&Name> = page.found.iter().map(|found| found.rrset.owner()).collect();
+    names.dedup();
+    let Found { rrset, source, .. } = page.found.first()?;
+    let (above, first, count) = (&above.apex, rrset.owner(), names.len());
+    let how_many = if page.next.is_some() { "at least " } else { "" };
+    let noun = if count == 1 { "name" } else { "names" };
+    let message = format!(
+        "what {source} has in the zone {above} at and below this name is hidden by this zone, and answered no longer: \
+            {how_many}{count} {noun}, {first} first"
+    );
+    Some(warning(apex, RecordType::SOA, &message))
 }
 
 /// An address at or below a zone cut, which is of use for the name servers of the child zone only.

@@ -163,10 +163,11 @@ pub(crate) fn warnings<'n>(
     for (name, rtype) in written.into_iter().take(CHECKED_MAX) {
         names.push(name.clone());
         if caller.may_read(name, rtype) {
-            warnings.extend(doubts::of_hidden(store, name, rtype));
+            warnings.extend(doubts::of_hidden(store, name, rtype, caller));
         }
-        let is_apex = view.zone(name).is_some();
-        if is_far_reaching(rtype) && !is_apex {
+        // The NS records of an apex delegate nothing.
+        let is_of_zone = rtype == RecordType::NS && view.zone(name).is_some();
+        if is_far_reaching(rtype) && !is_of_zone {
             names.extend(doubts::names_below(store, name, caller));
         }
     }
@@ -183,6 +184,13 @@ pub(crate) fn warnings<'n>(
         }
     }
     warnings
+}
+
+/// What a zone that has just been made or imported hides of the zone above.
+pub(crate) async fn hidden_by_zone(api: &Api, apex: &Name) -> Option<Finding> {
+    let (store, apex) = (api.store().clone(), apex.clone());
+    // The zone is there, whatever becomes of looking at it.
+    reading(api, move || doubts::of_zone(&store, &apex)).await.ok().flatten()
 }
 
 /// Records of the type concern the names below their own.

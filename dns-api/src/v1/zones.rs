@@ -152,6 +152,7 @@ async fn create(
     let made = write::make(&api, caller.author(), write, Vec::new()).await?;
     let store = api.store();
     warnings.extend(write::warnings(store, [(&apex, RecordType::SOA)], &caller));
+    warnings.extend(write::hidden_by_zone(&api, &apex).await);
     let body = ZoneWritten {
         zone: model(store.zone(&apex).unwrap_or_else(|| as_made(&apex, &made))),
         durable: store.is_durable(),

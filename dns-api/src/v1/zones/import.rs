@@ -87,7 +87,7 @@ async fn imported(
     let file = blocking(read).await??;
     let File { shell, records, lines, warnings } = file;
     let rrsets = records.len() + shell.rrsets.len();
-    let write = Write::PutZone { apex, zone: shell, records: Some(records), is_new: false };
+    let write = Write::PutZone { apex: apex.clone(), zone: shell, records: Some(records), is_new: false };
     let answer = move |changes: ChangeSetAnswer| {
         let created = changes.zones.iter().any(|zone| zone.before.is_none());
         // The warnings of the whole file take the place of those of a few names.
@@ -105,8 +105,10 @@ async fn imported(
     }
     match write::make(&api, caller.author(), write, Vec::new()).await {
         Ok(made) => {
+            let hidden = write::hidden_by_zone(&api, &apex).await;
             let answer = move |changes| {
-                let body = answer(changes);
+                let mut body = answer(changes);
+                body.changes.warnings.extend(hidden);
                 (if body.created { StatusCode::CREATED } else { StatusCode::OK }, body)
             };
             let answered = made.answer(&api, &caller, RECORDS_SHOWN, answer).await;
