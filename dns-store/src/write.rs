@@ -77,6 +77,8 @@ pub struct Planned {
     pub zones: Vec<ZoneRecord>,
     /// What clients would see otherwise, apart from names at and below `zones`.
     pub served: Arc<Changed>,
+    /// A store as it would be, to be looked at: what is written to it goes nowhere.
+    pub after: Store,
 }
 
 /// A write that has found out what it is about.
@@ -150,11 +152,13 @@ impl Store {
         if step.is_empty() {
             let (version, view) = (state.catalog.version(), state.view_name.clone());
             let served = Arc::new(Changed::nothing(version, view, source.clone()));
-            return Ok(Planned { version, records: Vec::new(), zones: Vec::new(), served });
+            let after = Self::of_state(State::clone(&state));
+            return Ok(Planned { version, records: Vec::new(), zones: Vec::new(), served, after });
         }
         let (records, zones) = step.differences(&state, source);
         let next = step.prepare(&writing, source)?;
-        Ok(Planned { version: next.version(), records, zones, served: next.changed })
+        let (version, after) = (next.version(), Self::of_state(next.state));
+        Ok(Planned { version, records, zones, served: next.changed, after })
     }
 
     fn entry_to_revert(&self, write: &Write) -> Result<Option<Arc<Entry>>, StoreError> {

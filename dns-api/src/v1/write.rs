@@ -250,12 +250,20 @@ pub(crate) async fn planned<B: Serialize>(
     records_max: usize,
     body: impl FnOnce(ChangeSetAnswer) -> B + Send + 'static,
 ) -> Result<Response, Problem> {
-    let count = plan.records.len() + plan.zones.len() + count_of(&plan.served);
+    let mut count = plan.records.len() + plan.zones.len() + count_of(&plan.served);
+    if plan.records.iter().any(|change| is_far_reaching(change.rtype)) {
+        count = count.max(FEW + 1);
+    }
     let (store, caller) = (api.store().clone(), caller.clone());
     in_proportion(count, move || {
-        let Planned { version, records, zones, served } = &plan;
+        let Planned { version, records, zones, served, after } = &plan;
         let changed = Outcome { version: *version, records, zones, served: Some(served) };
-        let answer = ChangeSetAnswer { dry_run: true, ..changed.answer(&store, &caller, records_max) };
+        let changes = records.iter().map(|change| (&change.owner, change.rtype));
+        let mut warnings = warnings(after, changes, &caller);
+        let written = records.iter().filter_map(|change| change.after.as_ref());
+        warnings.extend(written.filter_map(|rrset| doubts::of_serial(after, rrset)));
+        let answer =
+            ChangeSetAnswer { dry_run: true, warnings, ..changed.answer(&store, &caller, records_max) };
         axum::Json(body(answer)).into_response()
     })
     .await

@@ -18,10 +18,18 @@ async fn zone(server: &Server) {
     assert_eq!(server.send("POST", "/zones", &[], spec).await.status, 201);
 }
 
+/// Makes a change, of which a plan has to warn in the same words before.
 async fn change(server: &Server, change: &Value) -> Answer {
-    let answer = server.send("POST", "/changes", &[], &json!({ "changes": [change] }).to_string()).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    answer
+    let send = async |dry_run| {
+        let set = json!({"changes": [change], "dry_run": dry_run});
+        let answer = server.send("POST", "/changes", &[], &set.to_string()).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer
+    };
+    let planned = send(true).await;
+    let made = send(false).await;
+    assert_eq!(messages(&planned), messages(&made));
+    made
 }
 
 /// A zone `example.org` from a file, with these records besides those of its apex.
