@@ -92,7 +92,7 @@ fn serial(soa: &[u8]) -> Option<u32> {
     rest.first_chunk().map(|octets| u32::from_be_bytes(*octets))
 }
 
-/// What is not served at a name for records of the API there have a type, and which of these are not served themselves. Nothing
+/// What is not served at a name because the API has records of this type there, or that those are not served themselves. Nothing
 /// is told of what the caller may not read.
 pub(crate) fn of_hidden(store: &Store, owner: &Name, rtype: RecordType, caller: &Caller) -> Vec<Finding> {
     let found = store.found_at(owner);
@@ -156,7 +156,7 @@ pub(crate) fn of_zone(store: &Store, apex: &Name) -> Option<Finding> {
     let noun = if count == 1 { "name" } else { "names" };
     let message = format!(
         "what {source} has in the zone {above} at and below this name is hidden by this zone, and answered no longer: \
-            {how_many}{count} {noun}, {first} first"
+         {how_many}{count} {noun}, {first} first"
     );
     Some(warning(apex, RecordType::SOA, &message))
 }
