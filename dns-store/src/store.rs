@@ -39,12 +39,12 @@ pub struct Store {
 impl Store {
     /// A store without records.
     pub fn new(options: StoreOptions) -> Self {
-        Self::of_state(State::new(options))
+        let events_kept = options.events_kept;
+        Self::of_state(State::new(options), events_kept)
     }
 
     /// A store of its own that begins with this, and whose changes nobody keeps.
-    pub(crate) fn of_state(state: State) -> Self {
-        let events_kept = state.options.events_kept;
+    pub(crate) fn of_state(state: State, events_kept: usize) -> Self {
         let catalog = state.catalog.clone();
         let plane = Plane::new(state);
         let inner = Arc::new(Inner::new(catalog, plane.clone(), events_kept));

@@ -20,6 +20,8 @@ use crate::{Reason, Source, StoreError};
 
 /// Changes and preconditions that are worked out in no time.
 const FEW: usize = 50;
+/// Events that a store keeps which is only looked at: room for them is made when it is.
+const NO_EVENTS: usize = 0;
 
 /// A write, made by [`Store::stage`] and tried by [`Store::plan`].
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -152,12 +154,12 @@ impl Store {
         if step.is_empty() {
             let (version, view) = (state.catalog.version(), state.view_name.clone());
             let served = Arc::new(Changed::nothing(version, view, source.clone()));
-            let after = Self::of_state(State::clone(&state));
+            let after = Self::of_state(State::clone(&state), NO_EVENTS);
             return Ok(Planned { version, records: Vec::new(), zones: Vec::new(), served, after });
         }
         let (records, zones) = step.differences(&state, source);
         let next = step.prepare(&writing, source)?;
-        let (version, after) = (next.version(), Self::of_state(next.state));
+        let (version, after) = (next.version(), Self::of_state(next.state, NO_EVENTS));
         Ok(Planned { version, records, zones, served: next.changed, after })
     }
 
